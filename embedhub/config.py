@@ -1,0 +1,120 @@
+"""The only reader of the environment: every setting, its default and its meaning."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Config(BaseSettings):
+    """Settings from variables named EMBEDHUB_*; unknown values fail at start, naming the variable."""
+
+    model_config = SettingsConfigDict(env_prefix="EMBEDHUB_", frozen=True)
+
+    # --- where things are
+    home: Path = Field(
+        Path("~/.embedhub"), description="Folder of the embedded default: data, logs, keys."
+    )
+    database_url: str = Field(
+        "postgresql://postgres@127.0.0.1:5432/embedhub",
+        description="PostgreSQL URL in libpq's form, used by web, workers and migrations.",
+    )
+    broker_url: str = Field(
+        "", description="Celery broker; empty means the queue lives in Postgres (pgmq)."
+    )
+    secret_key: SecretStr = Field(
+        SecretStr(""), description="Signs staff sessions; the embedded default makes one."
+    )
+    allowed_hosts: list[str] = Field(
+        ["127.0.0.1", "localhost", "[::1]"],
+        description="Host names the web server answers to, as a JSON list.",
+    )
+    trusted_origins: list[str] = Field(
+        [], description="Origins allowed to post admin forms through a proxy, as a JSON list."
+    )
+    debug: bool = Field(False, description="Django's debug pages; never on a reachable host.")
+
+    # --- connections
+    pool_size: int = Field(12, ge=1, description="Database connections a process keeps.")
+    statement_timeout_s: float = Field(
+        30, gt=0, description="Longest SQL statement of a web request, seconds."
+    )
+    web_threads: int = Field(8, ge=1, description="Requests the web server works on at once.")
+
+    # --- encoders
+    default_encoder: str = Field(
+        "all-MiniLM-L6-v2", description="Encoder of collections that name none."
+    )
+    device: str = Field("auto", description="auto, cpu, cuda or mps.")
+    encoder_threads: int = Field(
+        0, ge=0, description="Threads of the encoder on CPU; 0 means one a core."
+    )
+    encode_batch: int = Field(256, ge=1, description="Rows an embed worker leases at once.")
+    query_cache_size: int = Field(
+        2_000, ge=0, description="Encoded queries kept in memory by a web process."
+    )
+
+    # --- the ledger
+    lease_s: float = Field(300, gt=0, description="A leased row returns after this many seconds.")
+    max_attempts: int = Field(
+        5, ge=1, description="Encoding attempts before a row is set aside as dead."
+    )
+    retry_base_s: float = Field(
+        2, gt=0, description="First wait before an attempt is repeated; doubles each time."
+    )
+    sweep_s: float = Field(15, gt=0, description="Seconds between sweeps for left-over work.")
+    shelf_rows: int = Field(
+        10_000, ge=1, description="A space with more rows gets its own table and HNSW index."
+    )
+    run_heartbeat_s: float = Field(
+        60, gt=0, description="A run without a sign of life for this long may be taken over."
+    )
+
+    # --- limits of what is sent
+    max_body_bytes: int = Field(
+        32 * 2**20, ge=1, description="Largest request body, imports excepted."
+    )
+    max_import_bytes: int = Field(8 * 2**30, ge=1, description="Largest import body.")
+    max_batch_documents: int = Field(1_000, ge=1, description="Documents in one batch.")
+    max_text_chars: int = Field(5_000_000, ge=1, description="Characters in one document.")
+    max_title_chars: int = Field(2_000, ge=1, description="Characters in a title.")
+    max_metadata_bytes: int = Field(65_536, ge=1, description="JSON bytes of one metadata object.")
+    max_metadata_depth: int = Field(16, ge=1, description="Nesting of one metadata object.")
+    max_access_entries: int = Field(1_000, ge=1, description="Principals in one access list.")
+    max_chunks: int = Field(20_000, ge=1, description="Chunks made of one document.")
+    max_vector_dimension: int = Field(4_000, ge=1, description="Dimensions of supplied vectors.")
+    max_query_chars: int = Field(10_000, ge=1, description="Characters of a query.")
+    max_filter_terms: int = Field(1_000, ge=1, description="Values and operators in one filter.")
+    max_filter_depth: int = Field(16, ge=1, description="Nesting of one filter.")
+    max_limit: int = Field(1_000, ge=1, description="Hits or rows on one page.")
+    max_wait_s: float = Field(60, gt=0, description="Longest wait=indexed, seconds.")
+    max_collections: int = Field(10_000, ge=1, description="Collections in one workspace.")
+
+    # --- retention
+    search_log_days: int = Field(30, ge=0, description="Days a logged search is kept; 0 logs none.")
+    version_days: int = Field(
+        30, ge=0, description="Days an outdated document version is kept for citations."
+    )
+    idempotency_hours: int = Field(24, ge=1, description="Hours an Idempotency-Key is remembered.")
+    run_days: int = Field(90, ge=1, description="Days a finished run is kept.")
+    vector_cache_days: int = Field(
+        30, ge=0, description="Days an unused vector of a past text is kept for re-use."
+    )
+
+    # --- search
+    candidate_pool: int = Field(100, ge=1, description="Candidates of each leg on a first page.")
+    deep_pool: int = Field(1_000, ge=1, description="Candidates of each leg on deep pages.")
+    exact_rows: int = Field(
+        10_000, ge=0, description="Dense search is exact when a filter leaves at most this many."
+    )
+    lexical_cap: int = Field(
+        10_000, ge=1, description="Rows the lexical leg scores for one query."
+    )
+    ef_search: int = Field(80, ge=1, le=1000, description="HNSW candidate list of a query.")
+
+
+@lru_cache(maxsize=1)
+def get_config() -> Config:
+    """Return the process's settings, read once."""
+    return Config()

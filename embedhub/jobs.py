@@ -1,0 +1,101 @@
+"""Job names, their queues, and the sending side of Celery.
+
+A job is only a doorbell: the state of the work is in Postgres, so a lost message costs minutes
+(a timer rings again) and a message delivered twice costs nothing.
+"""
+
+import logging
+from enum import StrEnum
+from functools import lru_cache
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+from sqlalchemy.orm import Session
+
+from embedhub import db
+from embedhub.config import get_config
+
+logger = logging.getLogger(__name__)
+
+
+class Queue(StrEnum):
+    """One kind of worker each."""
+
+    EMBED = "embed"
+    UPKEEP = "upkeep"
+
+
+class Job(StrEnum):
+    """Every job; the part before the dot is its queue."""
+
+    EMBED = "embed.pending"
+    SWEEP = "upkeep.sweep"
+    FOLD = "upkeep.fold"
+    RUN = "upkeep.run"
+    RETENTION = "upkeep.retention"
+
+    @property
+    def queue(self) -> Queue:
+        """Return the queue whose workers carry this job out."""
+        return Queue(self.value.partition(".")[0])
+
+
+# How often the clock itself asks for a job, in seconds.
+TIMETABLE: dict[Job, float] = {
+    Job.SWEEP: get_config().sweep_s,
+    Job.FOLD: 60,
+    Job.RETENTION: 3600,
+}
+
+
+def broker_options(broker_url: str) -> dict[str, object]:
+    """Return the transport options the broker of this URL needs."""
+    if not broker_url.startswith("pgmq:"):
+        return {}
+    return {
+        "conn_string": get_config().database_url,
+        # The SQL of pgmq is installed by a migration: no extension has to be there.
+        "init_extension": False,
+        "use_notify": True,
+        "notify_throttle_interval_ms": 0,
+        "pool_size": 4,
+    }
+
+
+@lru_cache(maxsize=1)
+def app() -> Celery:
+    """Return the process's Celery app."""
+    broker_url = get_config().broker_url or "pgmq://"
+    celery = Celery("embedhub", broker=broker_url, set_as_current=False)
+    celery.conf.update(
+        broker_transport_options=broker_options(broker_url),
+        broker_connection_retry_on_startup=True,
+        task_ignore_result=True,
+        task_acks_late=True,
+        task_default_queue=Queue.UPKEEP.value,
+        task_routes={job.value: {"queue": job.queue.value} for job in Job},
+        task_publish_retry_policy={"max_retries": 1, "interval_start": 0.1},
+        worker_prefetch_multiplier=1,
+        worker_send_task_events=False,
+        worker_enable_remote_control=False,
+        worker_hijack_root_logger=False,
+        timezone="UTC",
+    )
+    return celery
+
+
+def enqueue(session: Session, job: Job, **arguments: object) -> None:
+    """Ask for a job; it is sent once this session's transaction has committed, never before."""
+    asked: set[tuple[str, str]] = session.info.setdefault("jobs", set())
+    fingerprint = (job.value, repr(sorted(arguments.items())))
+    if fingerprint not in asked:
+        asked.add(fingerprint)
+        db.after_commit(session).append(lambda: send(job, **arguments))
+
+
+def send(job: Job, **arguments: object) -> None:
+    """Send a job now; a broker that cannot be reached is logged, because a timer rings again."""
+    try:
+        app().send_task(job.value, kwargs=arguments, ignore_result=True)
+    except (OperationalError, OSError):
+        logger.warning("job not sent, the timer will ring", extra={"job": job.value}, exc_info=True)
