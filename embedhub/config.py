@@ -8,7 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Config(BaseSettings):
-    """Settings from variables named EMBEDHUB_*; unknown values fail at start, naming the variable."""
+    """Settings from variables named EMBEDHUB_*; a bad value fails at start, naming the variable."""
 
     model_config = SettingsConfigDict(env_prefix="EMBEDHUB_", frozen=True)
 
@@ -49,6 +49,15 @@ class Config(BaseSettings):
     device: str = Field("auto", description="auto, cpu, cuda or mps.")
     encoder_threads: int = Field(
         0, ge=0, description="Threads of the encoder on CPU; 0 means one a core."
+    )
+    encoder_precision: str = Field(
+        "auto", description="auto, float32, bfloat16 or float16; auto keeps float32's vectors."
+    )
+    encoder_folders: dict[str, str] = Field(
+        {}, description="More encoders: name to sentence-transformers folder or hub name, as JSON."
+    )
+    encoder_downloads: bool = Field(
+        False, description="Whether weights missing on this machine may be fetched from the hub."
     )
     encode_batch: int = Field(256, ge=1, description="Rows an embed worker leases at once.")
     query_cache_size: int = Field(
@@ -108,9 +117,7 @@ class Config(BaseSettings):
     exact_rows: int = Field(
         10_000, ge=0, description="Dense search is exact when a filter leaves at most this many."
     )
-    lexical_cap: int = Field(
-        10_000, ge=1, description="Rows the lexical leg scores for one query."
-    )
+    lexical_cap: int = Field(10_000, ge=1, description="Rows the lexical leg scores for one query.")
     ef_search: int = Field(80, ge=1, le=1000, description="HNSW candidate list of a query.")
 
 

@@ -8,7 +8,7 @@ class HubError(Exception):
 
 
 class InvalidInput(HubError):
-    """The input breaks a rule; `field` is the path of the offending part, such as documents.3.text."""
+    """The input breaks a rule; `field` is the path of the part, such as documents.3.text."""
 
     code = "invalid_input"
 

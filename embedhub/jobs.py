@@ -40,12 +40,9 @@ class Job(StrEnum):
         return Queue(self.value.partition(".")[0])
 
 
-# How often the clock itself asks for a job, in seconds.
-TIMETABLE: dict[Job, float] = {
-    Job.SWEEP: get_config().sweep_s,
-    Job.FOLD: 60,
-    Job.RETENTION: 3600,
-}
+def timetable() -> dict[Job, float]:
+    """Return how often the clock itself asks for a job, in seconds."""
+    return {Job.SWEEP: get_config().sweep_s, Job.FOLD: 60, Job.RETENTION: 3600}
 
 
 def broker_options(broker_url: str) -> dict[str, object]:

@@ -1,0 +1,42 @@
+"""Every SQLAlchemy table and nothing else; importing this completes `Base.metadata`."""
+
+from embedhub.tables.access import ApiKey, IdempotencyRecord, StaffAction, Workspace
+from embedhub.tables.base import Base
+from embedhub.tables.catalog import Catalog, Impression, Interaction, Item, User
+from embedhub.tables.documents import Chunk, Collection, Document, DocumentVersion
+from embedhub.tables.runs import Run, SearchLogEntry
+from embedhub.tables.spaces import (
+    Embedding,
+    Pending,
+    SizeDelta,
+    Space,
+    SparseEmbedding,
+    TermDelta,
+    VectorCacheEntry,
+)
+
+__all__ = [
+    "ApiKey",
+    "Base",
+    "Catalog",
+    "Chunk",
+    "Collection",
+    "Document",
+    "DocumentVersion",
+    "Embedding",
+    "IdempotencyRecord",
+    "Impression",
+    "Interaction",
+    "Item",
+    "Pending",
+    "Run",
+    "SearchLogEntry",
+    "SizeDelta",
+    "Space",
+    "SparseEmbedding",
+    "StaffAction",
+    "TermDelta",
+    "User",
+    "VectorCacheEntry",
+    "Workspace",
+]
