@@ -1,0 +1,24 @@
+"""Text to vectors: the encoders by name; importing this loads neither torch nor weights."""
+
+from embedhub.encoders.protocol import Encoder, EncoderDescription
+from embedhub.encoders.query_cache import encode_query
+from embedhub.encoders.registry import (
+    SUPPLIED,
+    available_encoders,
+    describe_encoder,
+    get_encoder,
+    is_loaded,
+    load_tokenizer,
+)
+
+__all__ = [
+    "SUPPLIED",
+    "Encoder",
+    "EncoderDescription",
+    "available_encoders",
+    "describe_encoder",
+    "encode_query",
+    "get_encoder",
+    "is_loaded",
+    "load_tokenizer",
+]

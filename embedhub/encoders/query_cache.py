@@ -1,0 +1,59 @@
+"""Encoded queries kept in memory, so that a repeated question costs no encoding."""
+
+from collections import OrderedDict
+from functools import lru_cache
+from threading import Lock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedhub.config import get_config
+from embedhub.encoders.registry import get_encoder
+
+
+class QueryCache:
+    """The most recently used query vectors, at most `size` of them; safe for several threads."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._lock = Lock()
+        self._vectors: OrderedDict[tuple[str, str], NDArray[np.float32]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._vectors)
+
+    def get(self, encoder_key: str, text: str) -> NDArray[np.float32] | None:
+        """Return the vector kept for this encoder and text, None if there is none."""
+        with self._lock:
+            vector = self._vectors.get((encoder_key, text))
+            if vector is not None:
+                self._vectors.move_to_end((encoder_key, text))
+            return vector
+
+    def put(self, encoder_key: str, text: str, vector: NDArray[np.float32]) -> None:
+        """Keep the vector (made read-only: it is shared), dropping the least recently used."""
+        vector.flags.writeable = False
+        with self._lock:
+            self._vectors[encoder_key, text] = vector
+            self._vectors.move_to_end((encoder_key, text))
+            while len(self._vectors) > self.size:
+                self._vectors.popitem(last=False)
+
+
+@lru_cache(maxsize=1)
+def process_cache() -> QueryCache:
+    """Return this process's cache, of the configured size."""
+    return QueryCache(get_config().query_cache_size)
+
+
+def encode_query(encoder_name: str, text: str) -> NDArray[np.float32]:
+    """Return the read-only unit vector of a query, from the cache if it was asked before."""
+    encoder = get_encoder(encoder_name)
+    cache = process_cache()
+    key = encoder.description.key
+    vector = cache.get(key, text)
+    if vector is None:
+        # Two threads may encode the same new query at once: cheaper than holding a lock meanwhile.
+        vector = encoder.encode_query(text)
+        cache.put(key, text, vector)
+    return vector
