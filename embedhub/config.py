@@ -1,5 +1,6 @@
 """The only reader of the environment: every setting, its default and its meaning."""
 
+import os
 from functools import lru_cache
 from pathlib import Path
 
@@ -125,3 +126,12 @@ class Config(BaseSettings):
 def get_config() -> Config:
     """Return the process's settings, read once."""
     return Config()
+
+
+def override_config(**settings: object) -> None:
+    """Replace settings for this process and every process it starts from now on."""
+    for name, value in settings.items():
+        if name not in Config.model_fields:
+            raise KeyError(name)
+        os.environ[f"EMBEDHUB_{name.upper()}"] = str(value)
+    get_config.cache_clear()
