@@ -1,0 +1,1 @@
+"""Find chunks by words and by meaning: one request, two legs, one explained ranking."""

@@ -1,0 +1,198 @@
+"""What a search is asked and what it answers: the dataclasses of the service, without any SQL."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Mode(StrEnum):
+    """Which legs are asked."""
+
+    HYBRID = "hybrid"
+    DENSE = "dense"
+    LEXICAL = "lexical"
+
+
+class Group(StrEnum):
+    """What a hit stands for: the best chunk of a document, or every chunk."""
+
+    DOCUMENT = "document"
+    CHUNK = "chunk"
+
+
+class Leg(StrEnum):
+    """One way of finding candidates."""
+
+    DENSE = "dense"
+    LEXICAL = "lexical"
+
+
+class NoteCode(StrEnum):
+    """Why a list may be shorter or other than the request hoped for."""
+
+    # hybrid went on without the dense leg
+    NO_DENSE_SPACE = "no_dense_space"
+    ENCODER_NOT_READY = "encoder_not_ready"
+    # the dense leg ran although not every chunk has its vector yet
+    VECTORS_PENDING = "vectors_pending"
+    # words too common to be counted in full: rows with only such words may be missing
+    LEXICAL_CUT = "lexical_cut"
+    # the index scan ended before as many rows as wanted were found
+    DENSE_SHORT = "dense_short"
+    # the page reached the end of the deepest pool of candidates; more documents may match
+    POOL_EXHAUSTED = "pool_exhausted"
+    # the query holds no word the language's analysis keeps
+    NO_TERMS = "no_terms"
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """One search; exactly what the caller sent, checked by the service.
+
+    At least one of `query` and `vector` is given; `vector` alone allows mode dense only (mode
+    hybrid then runs as dense). `filter` is the raw filter object. `weights` may hold "dense", the
+    dense leg's part of the fused score (0 to 1, default 0.5). `cursor` continues the same request.
+    """
+
+    query: str | None = None
+    vector: NDArray[np.float32] | None = None
+    mode: Mode = Mode.HYBRID
+    limit: int = 10
+    filter: Mapping[str, Any] | None = None
+    group: Group = Group.DOCUMENT
+    explain: bool = False
+    highlight: bool = True
+    principals: tuple[str, ...] | None = None
+    weights: Mapping[str, float] | None = None
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A range of characters (code points), `end` not included."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class HitDocument:
+    """The document a hit belongs to."""
+
+    id: int
+    external_id: str
+    title: str
+    url: str | None
+    metadata: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class HitChunk:
+    """The passage that was found; `start` and `end` are offsets into the live version's text."""
+
+    id: int
+    text: str
+    start: int
+    end: int
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class LegExplanation:
+    """One leg's part in one hit.
+
+    `rank` (from 1) and `score` are None if the leg did not rank the chunk; then `normalized` is
+    what fusion assumed. The shares of a hit's legs add up to its score. Lexical scores are BM25;
+    dense scores are the cosine, the inner product, or 1 / (1 + Euclidean distance).
+    """
+
+    leg: Leg
+    rank: int | None
+    score: float | None
+    normalized: float
+    weight: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class HitExplanation:
+    """Where a hit's score comes from; tier 1 ranks the first pool, tier 2 what only the deep has.
+
+    Scores of tier 2 are computed over another pool: they order tier 2 and are not comparable with
+    those of tier 1, after which tier 2 is appended.
+    """
+
+    tier: int
+    legs: tuple[LegExplanation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One answer. `highlights` are matched words, `sentence` the best sentence, in `chunk.text`."""
+
+    score: float
+    document: HitDocument
+    chunk: HitChunk
+    highlights: tuple[Span, ...] = ()
+    sentence: Span | None = None
+    explain: HitExplanation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LegReport:
+    """How one leg found its candidates.
+
+    `plan` is exact or hnsw for the dense leg, bm25 for the lexical one. `terms` are the query's
+    lexemes with the number of rows that hold them (lexical only).
+    """
+
+    leg: Leg
+    plan: str
+    n_candidates: int
+    complete: bool
+    terms: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something the caller should know about this list, for programs and for people."""
+
+    code: NoteCode
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    """Milliseconds spent in each part; `total` also holds what lies between."""
+
+    encode: float
+    dense: float
+    lexical: float
+    hydrate: float
+    highlight: float
+    total: float
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """The hits of one page, best first, and whether the list can be trusted to be whole.
+
+    `plan` is the dense leg's plan (exact, hnsw), or bm25 when only words were asked. `complete` is
+    false when rows that belong on this page may be missing; `notes` say why. `cursor` asks for the
+    next page, None on the last. `legs` and `took` are filled in every answer; show them when the
+    request says explain.
+    """
+
+    request_id: uuid.UUID
+    hits: tuple[Hit, ...]
+    plan: str
+    complete: bool
+    cursor: str | None
+    notes: tuple[Note, ...]
+    legs: tuple[LegReport, ...]
+    took: Took
