@@ -53,7 +53,10 @@ class Document(Base):
     __tablename__ = "documents"
     __table_args__ = (
         UniqueConstraint("collection_id", "external_id"),
+        Index(None, "collection_id", "id"),
         Index(None, "expires_at", postgresql_where=text("expires_at IS NOT NULL")),
+        # Updates whose new text does not answer yet.
+        Index("ix_documents_waiting", "id", postgresql_where=text("generation <> live_generation")),
     )
 
     id: Mapped[Id]
@@ -64,6 +67,8 @@ class Document(Base):
     external_id: Mapped[str] = mapped_column(Text)
     url: Mapped[str | None] = mapped_column(Text)
     metadata_: Mapped[dict[str, Any]] = mapped_column("metadata", JSONB, server_default="{}")
+    # the part of `metadata` that filters see, in the form they compare
+    attributes: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
     # null: everybody in the workspace; empty: nobody but a key without principals
     access: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
     # null: the collection's
@@ -72,10 +77,10 @@ class Document(Base):
     expires_at: Mapped[Timestamp | None]
     # the latest accepted text, and the text that answers searches; equal except during an update
     version: Mapped[int]
-    live_version: Mapped[int | None]
+    live_version: Mapped[int]
     # generations of chunks: the newest made, and the one that answers
     generation: Mapped[int]
-    live_generation: Mapped[int | None]
+    live_generation: Mapped[int]
     content_hash: Mapped[bytes] = mapped_column(LargeBinary)
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[Timestamp] = mapped_column(server_default=func.now())

@@ -379,14 +379,20 @@ def create_tables() -> None:
         sa.Column(
             "metadata", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False
         ),
+        sa.Column(
+            "attributes",
+            postgresql.JSONB(astext_type=sa.Text()),
+            server_default="{}",
+            nullable=False,
+        ),
         sa.Column("access", sa.ARRAY(sa.Text()), nullable=True),
         sa.Column("language", sa.Text(), nullable=True),
         sa.Column("source_version", sa.BigInteger(), nullable=True),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("live_version", sa.Integer(), nullable=True),
+        sa.Column("live_version", sa.Integer(), nullable=False),
         sa.Column("generation", sa.Integer(), nullable=False),
-        sa.Column("live_generation", sa.Integer(), nullable=True),
+        sa.Column("live_generation", sa.Integer(), nullable=False),
         sa.Column("content_hash", sa.LargeBinary(), nullable=False),
         sa.Column(
             "created_at",
@@ -425,6 +431,13 @@ def create_tables() -> None:
         postgresql_where=sa.text("expires_at IS NOT NULL"),
     )
     op.create_index(op.f("ix_documents_workspace_id"), "documents", ["workspace_id"], unique=False)
+    op.create_index("ix_documents_collection_id_id", "documents", ["collection_id", "id"])
+    op.create_index(
+        "ix_documents_waiting",
+        "documents",
+        ["id"],
+        postgresql_where=sa.text("generation <> live_generation"),
+    )
     op.create_table(
         "items",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
@@ -926,6 +939,8 @@ def drop_tables() -> None:
     op.drop_table("search_log")
     op.drop_index(op.f("ix_items_workspace_id"), table_name="items")
     op.drop_table("items")
+    op.drop_index("ix_documents_waiting", table_name="documents")
+    op.drop_index("ix_documents_collection_id_id", table_name="documents")
     op.drop_index(op.f("ix_documents_workspace_id"), table_name="documents")
     op.drop_index(
         op.f("ix_documents_expires_at"),
