@@ -17,7 +17,7 @@ from typing import IO
 
 import psycopg
 
-from embedhub.local import cluster
+from embedhub.local import cluster, queries
 from embedhub.local.errors import LocalError
 from embedhub.local.processes import is_running, start_process
 
@@ -177,26 +177,11 @@ class EmbeddedPostgres:
 
 
 def prepare_database(socket_directory: Path) -> None:
-    """Make the product's database and its extension, or update the extension to the installed."""
+    """Make the product's database and its extension where they are missing."""
     maintenance = cluster.socket_url(socket_directory, "postgres")
-    with psycopg.connect(maintenance, autocommit=True) as connection:
-        row = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE])
-        if row.fetchone() is None:
-            connection.execute(f"CREATE DATABASE {DATABASE}")
-    with psycopg.connect(cluster.socket_url(socket_directory, DATABASE)) as connection:
-        connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
-        connection.execute("ALTER EXTENSION vector UPDATE")
-
-
-def vector_version(url: str) -> str:
-    """Return the version of pgvector installed in a database, such as 0.8.5."""
-    with psycopg.connect(url) as connection:
-        row = connection.execute(
-            "SELECT extversion FROM pg_extension WHERE extname = 'vector'"
-        ).fetchone()
-    if row is None:
-        raise LocalError("the extension vector is not installed in this database")
-    return str(row[0])
+    if not queries.database_exists(maintenance, DATABASE):
+        queries.create_database(maintenance, DATABASE)
+    queries.install_vector(cluster.socket_url(socket_directory, DATABASE))
 
 
 @contextmanager

@@ -23,6 +23,7 @@ def start_process(
     user: str | None = None,
     when_parent_dies: signal.Signals = signal.SIGKILL,
     working_directory: Path | None = None,
+    niceness: int = 0,
 ) -> subprocess.Popen[bytes]:
     """Start a command in its own process group, appending its output to `log`.
 
@@ -41,23 +42,24 @@ def start_process(
             extra_groups=[] if user is not None else None,
             cwd=working_directory,
             start_new_session=True,
-            preexec_fn=_death_signal_setter(when_parent_dies),  # noqa: PLW1509 - see below
+            preexec_fn=_child_setup(when_parent_dies, niceness),  # noqa: PLW1509 - see below
         )
 
 
-def _death_signal_setter(death_signal: signal.Signals) -> Callable[[], None] | None:
-    """Return what a child runs after setuid (which clears the setting) and before exec."""
-    if _libc is None:
-        return None
+def _child_setup(death_signal: signal.Signals, niceness: int) -> Callable[[], None]:
+    """Return what a child runs after setuid (which clears the death signal) and before exec."""
     libc, parent = _libc, os.getpid()
 
-    def set_death_signal() -> None:
-        # Only two calls into C, no allocation and no lock: safe although the parent has threads.
-        libc.prctl(PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
-        if os.getppid() != parent:  # the parent died before the setting took hold
-            os.kill(os.getpid(), signal.SIGKILL)
+    def set_up() -> None:
+        # Only calls into C and no lock taken: safe although the parent may have threads.
+        if niceness:
+            os.nice(niceness)
+        if libc is not None:
+            libc.prctl(PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
+            if os.getppid() != parent:  # the parent died before the setting took hold
+                os.kill(os.getpid(), signal.SIGKILL)
 
-    return set_death_signal
+    return set_up
 
 
 def signal_group(pid: int, number: signal.Signals) -> None:

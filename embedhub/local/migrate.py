@@ -1,0 +1,31 @@
+"""Brings the domain's schema (Alembic) and Django's to their newest version: one command."""
+
+import sys
+
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+
+from embedhub.local.errors import LocalError
+from embedhub.local.prepare import migrations_folder
+
+
+def migrate() -> None:
+    """Return when both schemas are at the newest version; safe to call at any time."""
+    from embedhub.console.staff import migrate_staff_tables
+
+    config = Config()
+    # A % in a path would be read as interpolation.
+    config.set_main_option("script_location", str(migrations_folder()).replace("%", "%%"))
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise LocalError(f"the database does not fit this release: {error}") from error
+    migrate_staff_tables()
+
+
+if __name__ == "__main__":
+    try:
+        migrate()
+    except LocalError as error:
+        sys.exit(str(error))

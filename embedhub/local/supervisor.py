@@ -1,0 +1,180 @@
+"""Runs the whole service on one machine: Postgres, migrations, web server and workers.
+
+Start, in order: lock the home, Postgres, migrations and the first key, the children. Then keep
+all of them alive until a signal says stop. Nothing started here outlives this process, not even
+a kill -9 of it.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from types import FrameType
+
+from embedhub.config import override_config
+from embedhub.local import logs, prepare
+from embedhub.local.children import WEB, local_children
+from embedhub.local.errors import LocalError
+from embedhub.local.guard import Guard
+from embedhub.local.home import Home, RunningState
+from embedhub.local.left_overs import clear_left_overs
+from embedhub.local.network import answers, free_port, web_url
+from embedhub.local.postgres import EmbeddedPostgres
+from embedhub.local.supervised import Supervised
+
+LIVE_TIMEOUT_S = 120.0
+BEAT_S = 0.3
+
+Say = Callable[[str], None]
+
+
+class Supervisor:
+    """The processes of one home, from start to stop."""
+
+    def __init__(self, home: Home, host: str, port: int, say: Say) -> None:
+        self.home = home
+        self.host = host
+        self.port = port
+        self.say = say
+        self.ready = False
+        self.guard = Guard()
+        self.postgres = EmbeddedPostgres(home.postgres, log=home.log("postgres"))
+        self.children: list[Supervised] = []
+        self._postgres_again_at = 0.0
+        self._written: RunningState | None = None
+
+    def start(self) -> None:
+        """Return when the web server answers; raises LocalError with the reason if it does not."""
+        clear_left_overs(self.home)
+        self.port = free_port(self.host, self.port)
+        self.postgres.start()
+        self._watch_postgres()
+        override_config(
+            home=self.home.root,
+            database_url=self.postgres.url,
+            secret_key=self.home.secret_key(),
+        )
+        prepare.ensure_prepared(self.home, self.postgres.url)
+        for spec in local_children(self.host, self.port, self.home.timetable):
+            child = Supervised(spec, self.home.log(spec.name), self.guard)
+            child.start()
+            self.children.append(child)
+            self._write_state()
+            if spec.name == WEB:
+                # The web server first, alone: on two cores it is up in half the time.
+                self._wait_until_live(child)
+
+    def keep_alive(self) -> None:
+        """Start again what has ended, note readiness, keep logs small: one beat of the watch."""
+        self.guard.keep_alive()
+        self._keep_postgres_alive()
+        for child in self.children:
+            news = child.keep_alive()
+            if news:
+                self.say(news)
+        if not self.ready and answers(self.url, "/v1/health/ready"):
+            self.ready = True
+            self.say(f"ready at {self.url}")
+        self._write_state()
+        logs.cap_sizes(self.home.logs)
+
+    def stop(self) -> None:
+        """End everything in order: no more requests, then the workers, then the database."""
+        for child in self.children:
+            child.ask_to_stop()
+        now = time.monotonic()
+        for child in self.children:
+            child.wait(now + child.spec.grace_s)
+        if self.postgres.process is not None:
+            pid = self.postgres.process.pid
+            self.postgres.stop()
+            self.guard.remove(pid)
+        self.guard.close()
+        self.home.forget_state()
+
+    def kill(self) -> None:
+        """End everything at once; nothing accepted is lost, the next start recovers."""
+        for child in self.children:
+            child.kill()
+        self.postgres.kill()
+
+    @property
+    def url(self) -> str:
+        return web_url(self.host, self.port)
+
+    def _keep_postgres_alive(self) -> None:
+        status = self.postgres.exit_code()
+        if status is None or time.monotonic() < self._postgres_again_at:
+            return
+        self.say(f"Postgres ended with status {status}; starting it again")
+        try:
+            self.postgres.launch()
+            self._watch_postgres()
+        except LocalError as error:
+            self.say(str(error))
+            self._postgres_again_at = time.monotonic() + 5
+
+    def _watch_postgres(self) -> None:
+        if self.postgres.process is not None:
+            self.guard.add(self.postgres.process.pid, signal.SIGINT)
+
+    def _wait_until_live(self, web: Supervised) -> None:
+        deadline = time.monotonic() + LIVE_TIMEOUT_S
+        while not answers(self.url, "/v1/health/live"):
+            if web.process is None or web.process.poll() is not None:
+                raise LocalError(f"the web server did not start: {logs.last_line(web.log)}")
+            if time.monotonic() > deadline:
+                raise LocalError(f"the web server does not answer (log: {web.log})")
+            time.sleep(0.05)
+
+    def _write_state(self) -> None:
+        running = {c.spec.name: c.process.pid for c in self.children if c.process is not None}
+        if self.postgres.process is not None:
+            running["postgres"] = self.postgres.process.pid
+        state = RunningState(os.getpid(), self.url, self.postgres.url, self.ready, running)
+        if state != self._written:
+            self.home.write_state(state)
+            self._written = state
+
+
+class StopRequested(BaseException):
+    """A signal came before the service was up."""
+
+
+class StopSignals:
+    """Turns SIGINT, SIGTERM and SIGHUP into an orderly stop, and the second of them into a kill."""
+
+    def __init__(self, force: Callable[[], None]) -> None:
+        self.count = 0
+        self.starting = True
+        self._force = force
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._handle)
+
+    def _handle(self, _number: int, _frame: FrameType | None) -> None:
+        self.count += 1
+        if self.count > 1:
+            self._force()
+        elif self.starting:
+            # Only this way does a start-up that waits for something end at once.
+            raise StopRequested
+
+
+def run(home: Home, host: str, port: int, say: Say) -> None:
+    """Run the service until a signal stops it; raises LocalError when it cannot start."""
+    with home.locked():
+        supervisor = Supervisor(home, host, port, say)
+        signals = StopSignals(supervisor.kill)
+        try:
+            supervisor.start()
+            signals.starting = False
+            say(f"serving at {supervisor.url}")
+            while signals.count == 0:
+                supervisor.keep_alive()
+                time.sleep(BEAT_S)
+        except StopRequested:
+            pass
+        finally:
+            signals.starting = False
+            say("stopping")
+            supervisor.stop()
