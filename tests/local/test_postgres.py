@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from collections.abc import Iterator
@@ -77,7 +78,8 @@ def test_letters_beyond_ascii_are_words(server: EmbeddedPostgres) -> None:
     assert "'λόγοσ'" in row[0] or "'λόγος'" in row[0]
 
 
-def test_starts_after_a_kill_of_the_server(server: EmbeddedPostgres) -> None:
+def test_nothing_committed_is_lost_to_a_kill_of_the_server(server: EmbeddedPostgres) -> None:
+    server.durable = True
     server.start()
     with psycopg.connect(server.url) as connection:
         connection.execute("CREATE TABLE kept AS SELECT 7 AS n")
@@ -154,7 +156,7 @@ def test_a_deep_folder_gets_a_short_socket(tmp_path: Path) -> None:
 def test_a_socket_folder_of_somebody_else_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     deep = tmp_path.joinpath(*["a-rather-long-folder-name"] * 6)
     trap = cluster.make_socket_directory(deep, None)
     trap.rmdir()
