@@ -1,0 +1,1 @@
+"""Who may ask: workspaces, API keys, the caller they make, and what staff did."""

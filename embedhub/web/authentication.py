@@ -1,0 +1,25 @@
+"""Who asks: the API key in the Authorization header, and the caller it makes."""
+
+from typing import cast
+
+from django.http import HttpRequest
+from ninja.security import HttpBearer
+
+from embedhub.access import service as access
+from embedhub.access.caller import Caller
+
+
+class ApiKey(HttpBearer):
+    """`Authorization: Bearer eh_...`; a key is made with `embedhub key create` or in the admin."""
+
+    def authenticate(self, request: HttpRequest, token: str) -> Caller:
+        """Return the caller the token stands for; raises Unauthenticated."""
+        del request
+        return access.authenticate(token.strip())
+
+
+def caller_of(request: HttpRequest, scope: str) -> Caller:
+    """Return the caller of an authenticated request; raises Forbidden if it lacks the scope."""
+    caller = cast("Caller", request.auth)  # type: ignore[attr-defined]
+    caller.require(scope)
+    return caller

@@ -1,0 +1,83 @@
+"""What every API request passes first: its id, its host, its length, and the form of its errors."""
+
+import re
+import uuid
+from collections.abc import Callable
+from http import HTTPStatus
+
+from django.core.exceptions import DisallowedHost
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from embedhub.config import get_config
+from embedhub.errors import TooLarge
+from embedhub.web.problems import CONTENT_TYPE, code_of, problem
+from embedhub.web.staff import API_PREFIX, PAGE_HEADERS
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+IMPORT_SUFFIX = "/documents/import"
+# A probe asks by address, and must hear from a server whose host names are set wrongly.
+PROBES = "/v1/health/"
+
+
+class ApiBoundary:
+    """Middleware around /v1: what leaves here is an answer with an id, and errors are problems."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if not (request.path_info + "/").startswith(API_PREFIX):
+            return self.get_response(request)
+        given = request.headers.get("X-Request-Id", "")
+        request_id = given if REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+        request.request_id = request_id  # type: ignore[attr-defined]
+        response = refuse(request) or self.get_response(request)
+        if response.status_code >= HTTPStatus.BAD_REQUEST:
+            response = as_problem(request, response)
+        response["X-Request-Id"] = request_id
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        if response.headers.get("Content-Type", "").startswith("text/html"):
+            for name, value in PAGE_HEADERS.items():
+                response.headers.setdefault(name, value)
+        else:
+            response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+
+def refuse(request: HttpRequest) -> HttpResponseBase | None:
+    """Return the refusal of a request that need not be looked at further; None lets it pass."""
+    if not request.path_info.startswith(PROBES):
+        try:
+            request.get_host()
+        except DisallowedHost:
+            return problem(request, 400, "unknown_host", "the Host header names no host of ours")
+    length = request.META.get("CONTENT_LENGTH")
+    if not length and "HTTP_TRANSFER_ENCODING" in request.META:
+        # Django would read such a body as empty.
+        return problem(request, 411, "length_required", "send a Content-Length")
+    limit = body_limit(request.path_info)
+    if length and length.isdecimal() and int(length) > limit:
+        return problem(request, 413, TooLarge.code, f"the body has more than {limit} bytes")
+    return None
+
+
+def body_limit(path: str) -> int:
+    """Return how many bytes a body sent to this path may have."""
+    config = get_config()
+    is_import = path.rstrip("/").endswith(IMPORT_SUFFIX)
+    return config.max_import_bytes if is_import else config.max_body_bytes
+
+
+def as_problem(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """Return the answer itself if it is a problem or JSON of ours, else a problem of its status."""
+    if response.headers.get("Content-Type", "").split(";")[0] in {CONTENT_TYPE, "application/json"}:
+        return response
+    status = response.status_code
+    replaced = problem(
+        request, status, code_of(status), HTTPStatus(status).description or "refused"
+    )
+    for name in ("Allow", "Retry-After"):
+        if name in response.headers:
+            replaced[name] = response.headers[name]
+    return replaced

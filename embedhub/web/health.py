@@ -1,0 +1,120 @@
+"""Whether this process lives and whether it can do its work."""
+
+import logging
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+from alembic.script import ScriptDirectory
+from django.http import HttpRequest, HttpResponse
+from ninja import Router
+from sqlalchemy.exc import SQLAlchemyError
+
+from embedhub import __version__, db
+from embedhub.config import get_config
+from embedhub.encoders import registry
+from embedhub.errors import HubError
+from embedhub.web import queries
+from embedhub.web.responses import respond
+
+logger = logging.getLogger(__name__)
+router = Router(tags=["health"])
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One thing a request needs; `reason` says what is missing."""
+
+    name: str
+    ok: bool
+    reason: str | None = None
+
+
+@router.get(
+    "/health/live", auth=None, summary="Whether the process answers", response=dict[str, Any]
+)
+def live(request: HttpRequest) -> HttpResponse:
+    """200 as long as this process can answer at all; asks nothing else."""
+    del request
+    return respond({"status": "live", "version": __version__})
+
+
+@router.get(
+    "/health/ready",
+    auth=None,
+    summary="Whether requests can be served",
+    response={200: dict[str, Any], 503: dict[str, Any]},
+)
+def ready(request: HttpRequest) -> HttpResponse:
+    """200 when the database answers, its schema is this release's and the encoder is loaded."""
+    del request
+    parts = [*_database_parts(), _encoder_part()]
+    is_ready = all(part.ok for part in parts)
+    body = {
+        "status": "ready" if is_ready else "not_ready",
+        "version": __version__,
+        "parts": {part.name: {"ok": part.ok, "reason": part.reason} for part in parts},
+    }
+    response = respond(body, status=200 if is_ready else 503)
+    if not is_ready:
+        response["Retry-After"] = "2"
+    return response
+
+
+@router.get("/version", auth=None, summary="Which release answers", response=dict[str, str])
+def version(request: HttpRequest) -> HttpResponse:
+    """The version of this release."""
+    del request
+    return respond({"version": __version__})
+
+
+def warm_up() -> None:
+    """Start loading the default encoder, so that the first search need not wait for it."""
+    Thread(target=_load_encoder, name="encoder-warm-up", daemon=True).start()
+
+
+@lru_cache(maxsize=1)
+def newest_migration() -> str | None:
+    """Return the newest migration of this release."""
+    spec = find_spec("migrations")
+    if spec is None or spec.origin is None:
+        return None
+    return ScriptDirectory(str(Path(spec.origin).parent)).get_current_head()
+
+
+def _database_parts() -> list[Part]:
+    try:
+        with db.reading() as session:
+            found = queries.schema_version(session)
+    except SQLAlchemyError as error:
+        logger.warning("database not reachable", exc_info=error)
+        reason = "the database does not answer"
+        return [Part("database", False, reason), Part("migrations", False, reason)]
+    wanted = newest_migration()
+    if found == wanted:
+        return [Part("database", True), Part("migrations", True)]
+    reason = f"the schema is at {found}, this release needs {wanted}"
+    return [Part("database", True), Part("migrations", False, reason)]
+
+
+def _encoder_part() -> Part:
+    name = get_config().default_encoder
+    try:
+        if name == registry.SUPPLIED or registry.is_loaded(name):
+            return Part("encoder", True)
+    except HubError as error:
+        return Part("encoder", False, str(error))
+    return Part("encoder", False, f"{name} is being loaded")
+
+
+def _load_encoder() -> None:
+    name = get_config().default_encoder
+    if name == registry.SUPPLIED:
+        return
+    try:
+        registry.get_encoder(name).encode_query("warm up")
+    except HubError as error:
+        logger.warning("encoder not loaded: %s", error)

@@ -1,0 +1,204 @@
+"""Errors as problem JSON (RFC 9457): the one place that knows HTTP statuses."""
+
+import logging
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from django.core.exceptions import SuspiciousOperation
+from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+from psycopg import errors as postgres
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from embedhub.errors import (
+    Conflict,
+    Forbidden,
+    HubError,
+    InvalidInput,
+    NotFound,
+    NotReady,
+    TooLarge,
+    Unauthenticated,
+)
+
+logger = logging.getLogger(__name__)
+
+CONTENT_TYPE = "application/problem+json"
+MAX_ERRORS = 20
+
+STATUSES: dict[type[HubError], int] = {
+    InvalidInput: 422,
+    Unauthenticated: 401,
+    Forbidden: 403,
+    NotFound: 404,
+    Conflict: 409,
+    TooLarge: 413,
+    NotReady: 503,
+}
+
+# What the database refuses for a moment: the same request may pass when it is sent again.
+BUSY = (
+    postgres.QueryCanceled,
+    postgres.LockNotAvailable,
+    postgres.DeadlockDetected,
+    postgres.SerializationFailure,
+    postgres.TooManyConnections,
+    postgres.AdminShutdown,
+    postgres.CannotConnectNow,
+    postgres.CrashShutdown,
+)
+
+
+def problem(
+    request: HttpRequest,
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    errors: Sequence[dict[str, str]] = (),
+    retry_after_s: int | None = None,
+) -> HttpResponse:
+    """Return an answer that says what went wrong, where in the request, and whether to retry."""
+    request_id = getattr(request, "request_id", None)
+    body: dict[str, Any] = {
+        "type": f"urn:embedhub:problem:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "instance": request.path,
+        "code": code,
+        "request_id": request_id,
+    }
+    if errors:
+        body["field"] = errors[0]["field"]
+        body["errors"] = list(errors)
+    response = HttpResponse(orjson.dumps(printable(body)), status=status, content_type=CONTENT_TYPE)
+    if retry_after_s is not None:
+        response["Retry-After"] = str(retry_after_s)
+    if status == HTTPStatus.UNAUTHORIZED:
+        response["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def printable(body: dict[str, Any]) -> dict[str, Any]:
+    """Return the body with lone surrogates replaced: a text that quotes the input may hold some."""
+    return {
+        name: value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+        for name, value in body.items()
+    }
+
+
+def of_hub_error(request: HttpRequest, error: HubError) -> HttpResponse:
+    """Return the answer for one of our own errors."""
+    status = next((STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES), 400)
+    field = getattr(error, "field", None)
+    message = getattr(error, "message", str(error))
+    return problem(
+        request,
+        status,
+        error.code,
+        str(error),
+        errors=[{"field": field, "message": message}] if field else [],
+        retry_after_s=getattr(error, "retry_after_s", None),
+    )
+
+
+def of_validation(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    """Return the answer for a request whose shape is wrong, naming each part as a path."""
+    errors = [
+        {"field": field_path(found["loc"]), "message": str(found["msg"])}
+        for found in error.errors[:MAX_ERRORS]
+    ]
+    detail = f"{errors[0]['field']}: {errors[0]['message']}" if errors else "invalid request"
+    return problem(request, 422, InvalidInput.code, detail, errors=errors)
+
+
+def field_path(location: Sequence[object]) -> str:
+    """Return the path of a part without what only the framework knows.
+
+    The first place names the source (body, query, path); a body's parameter name follows it.
+    """
+    source, *path = location
+    if source == "body":
+        path = path[1:]
+    return ".".join(str(part) for part in path) or str(source)
+
+
+def of_http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
+    """Return the answer for the framework's own errors."""
+    if isinstance(error.__cause__, HubError):
+        return of_hub_error(request, error.__cause__)
+    if isinstance(error, AuthenticationError):
+        return of_hub_error(request, Unauthenticated("send an API key as Authorization: Bearer"))
+    return problem(request, error.status_code, code_of(error.status_code), error.message)
+
+
+def of_404(request: HttpRequest, error: Exception) -> HttpResponse:
+    """Return the answer for a path that leads nowhere."""
+    del error
+    return unknown_path(request)
+
+
+def of_database_error(request: HttpRequest, error: Exception) -> HttpResponse:
+    """Return 503 for what passes, 409 for a row that vanished meanwhile, else 500."""
+    origin = getattr(error, "orig", None)
+    if isinstance(origin, postgres.ForeignKeyViolation | postgres.UniqueViolation):
+        logger.warning("a constraint refused a request", extra=facts(request), exc_info=error)
+        return problem(request, 409, Conflict.code, "the rows changed meanwhile; try again")
+    lost = isinstance(error, DBAPIError) and error.connection_invalidated
+    if lost or isinstance(origin, BUSY) or isinstance(error, PoolTimeout | InterfaceError):
+        return _unavailable(request, error)
+    if isinstance(error, OperationalError) and getattr(origin, "sqlstate", None) is None:
+        return _unavailable(request, error)
+    return of_unexpected(request, error)
+
+
+def of_unreadable(request: HttpRequest, error: Exception) -> HttpResponse:
+    """Return the answer for a body that broke off or that Django refused to read."""
+    del error
+    return problem(request, 400, "unreadable", "the request could not be read to its end")
+
+
+def of_unexpected(request: HttpRequest, error: Exception) -> HttpResponse:
+    """Return 500 with nothing about the inside; the log has it under the request's id."""
+    logger.error("request failed", extra=facts(request), exc_info=error)
+    return problem(request, 500, "internal", "something went wrong here; the log has the reason")
+
+
+def unknown_path(request: HttpRequest, **_: object) -> HttpResponse:
+    """Return the answer for a path that leads nowhere."""
+    return problem(request, 404, NotFound.code, "no such path")
+
+
+def code_of(status: int) -> str:
+    """Return the code of a status that none of our errors stands for."""
+    return HTTPStatus(status).phrase.lower().replace(" ", "_").replace("'", "")
+
+
+def facts(request: HttpRequest) -> dict[str, object]:
+    """Return what a log line needs to find this request again; never a header or a body."""
+    return {"request_id": getattr(request, "request_id", None), "path": request.path}
+
+
+def register(api: NinjaAPI) -> None:
+    """Make the API answer every error with a problem."""
+    api.add_exception_handler(Exception, of_unexpected)
+    api.add_exception_handler(HubError, of_hub_error)
+    api.add_exception_handler(ValidationError, of_validation)
+    api.add_exception_handler(HttpError, of_http_error)
+    api.add_exception_handler(Http404, of_404)
+    api.add_exception_handler(DBAPIError, of_database_error)
+    api.add_exception_handler(PoolTimeout, of_database_error)
+    api.add_exception_handler(UnreadablePostError, of_unreadable)
+    api.add_exception_handler(SuspiciousOperation, of_unreadable)
+
+
+def _unavailable(request: HttpRequest, error: Exception) -> HttpResponse:
+    logger.warning("database not available", extra=facts(request), exc_info=error)
+    return problem(
+        request, 503, NotReady.code, "the database is not available; try again", retry_after_s=2
+    )
