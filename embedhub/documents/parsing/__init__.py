@@ -1,0 +1,1 @@
+"""Files → documents: one module a format family, `folder.py` finds the files."""
