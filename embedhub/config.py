@@ -135,3 +135,8 @@ def override_config(**settings: object) -> None:
             raise KeyError(name)
         os.environ[f"EMBEDHUB_{name.upper()}"] = str(value)
     get_config.cache_clear()
+
+
+def name_django_settings() -> None:
+    """Tell Django where its settings are, unless the environment already does."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "embedhub.settings")
