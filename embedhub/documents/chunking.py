@@ -1,6 +1,8 @@
 """Documents to passages: counted in the encoder's own tokens, with offsets into the stored text."""
 
 import hashlib
+import re
+import unicodedata
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +19,10 @@ DEFAULT_MAX_TOKENS, MIN_MAX_TOKENS, MAX_MAX_TOKENS = 200, 16, 8_192
 DEFAULT_OVERLAP_TOKENS = 32
 # Text is split in windows, so that time and memory grow no faster than its length.
 WINDOW_CHARS = 100_000
+# The splitter's time is quadratic in a run without any boundary: measured on Chinese without
+# punctuation, 100,000 characters took 7.5 s at once and 0.3 s in small windows.
+RUN_WITHOUT_BOUNDARY = re.compile(r"[^\s.!?。！？]{2000}")
+SMALL_WINDOW_CHARS = 2_000
 # A run without spaces can be a single unknown token; this keeps its passages short all the same.
 MAX_CHARS_PER_TOKEN = 16
 # Of a title and of a heading path this much is encoded with every passage (about 75 and 50 tokens;
@@ -176,19 +182,25 @@ def _capacity(
 def _windows(text: str) -> Iterator[tuple[int, int]]:
     start = 0
     while start < len(text):
-        end = min(start + WINDOW_CHARS, len(text))
+        size = WINDOW_CHARS
+        if RUN_WITHOUT_BOUNDARY.search(text, start, start + size):
+            size = SMALL_WINDOW_CHARS
+        end = min(start + size, len(text))
         if end < len(text):
-            end = _boundary(text, start + WINDOW_CHARS // 2, end)
+            end = _boundary(text, start + size // 2, end)
         yield start, end
         start = end
 
 
 def _boundary(text: str, lowest: int, highest: int) -> int:
-    for separator in ("\n# ", "\n## ", "\n\n", "\n", ". ", " "):
+    for separator in ("\n# ", "\n## ", "\n\n", "\n", ". ", "。", " "):
         found = text.rfind(separator, lowest, highest)
         if found >= 0:
             # A heading opens the next window; all else closes this one.
             return found + 1 if "#" in separator else found + len(separator)
+    # No sign may be parted from the accents and joiners that follow it.
+    while highest > lowest + 1 and unicodedata.category(text[highest])[0] in "MC":
+        highest -= 1
     return highest
 
 

@@ -1,0 +1,1 @@
+"""Documents: their passages, versions, upsert and deletion."""
