@@ -1,4 +1,4 @@
-"""Django's settings, derived from `embedhub.config`: staff, sessions, the admin and the REST API."""
+"""Django's settings, derived from `embedhub.config`: staff, sessions, the admin, the REST API."""
 
 import secrets
 from typing import Any

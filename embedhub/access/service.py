@@ -19,7 +19,7 @@ SLUG = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
 SLUG_RULE = "1 to 63 lower-case letters, digits, - and _, a letter or digit at both ends"
 MAX_NAME_CHARS = 200
 MAX_PRINCIPALS = 1_000
-MAX_PRINCIPAL_CHARS = 200
+MAX_PRINCIPAL_CHARS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +70,14 @@ def authenticate(token: str) -> Caller:
     return caller
 
 
-def create_workspace(slug: str, name: str = "") -> WorkspaceView:
-    """Create a workspace; raises Conflict if the slug is taken."""
+def create_workspace(slug: str, name: str = "") -> int:
+    """Create a workspace and return its id; raises Conflict if the slug is taken."""
     check_slug(slug)
     with db.writing() as session:
         workspace = queries.insert_workspace(session, slug=slug, name=name or slug)
         if workspace is None:
             raise Conflict(f"there is already a workspace {slug!r}")
-        return _workspace_view(workspace)
+        return workspace.id
 
 
 def ensure_workspace(slug: str) -> int:
