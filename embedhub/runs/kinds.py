@@ -1,0 +1,31 @@
+"""Which kinds of runs there are, and the states a run goes through."""
+
+from enum import StrEnum
+
+
+class RunKind(StrEnum):
+    """What a run does; at most one unfinished run of a kind works on a subject."""
+
+    DELETE_COLLECTION = "delete_collection"
+    DELETE_DOCUMENTS = "delete_documents"
+    GROW_SPACE = "grow_space"  # a shelf of its own, then its HNSW index
+    REWEIGH = "reweigh"
+    UPDATE_ATTRIBUTES = "update_attributes"
+
+    @property
+    def can_be_cancelled(self) -> bool:
+        """Say whether stopping half-way leaves something that a caller can still use."""
+        return self is not RunKind.DELETE_COLLECTION
+
+
+class RunStatus(StrEnum):
+    """The life of a run; the last three are final."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+UNFINISHED = (RunStatus.QUEUED, RunStatus.RUNNING)

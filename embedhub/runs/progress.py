@@ -1,0 +1,56 @@
+"""A run from the inside: reporting, staying alive, and noticing that it should stop."""
+
+import time
+import uuid
+from threading import Lock
+
+from embedhub import db
+from embedhub.runs import queries
+
+# More often than this a report is not written.
+REPORTED_EVERY_S = 0.3
+
+
+class RunCancelled(Exception):
+    """Somebody asked this run to stop."""
+
+
+class RunTakenOver(Exception):
+    """This run gave no sign of life for too long, and somebody else works on it now."""
+
+
+class RunProgress:
+    """What the work of a run is given; safe to use from a thread that the work starts."""
+
+    def __init__(self, run_id: int, token: uuid.UUID) -> None:
+        self.run_id = run_id
+        self._token = token
+        self._lock = Lock()
+        self._written_at = 0.0
+        self._done = 0
+        self._total: int | None = None
+
+    def report(self, done: int, total: int | None = None) -> None:
+        """Note progress, which is also the sign of life; cheap enough for every batch.
+
+        Raises RunCancelled or RunTakenOver when the work must stop, between two batches. Call it
+        more often than `run_heartbeat_s`, and never inside a transaction that has to survive.
+        """
+        with self._lock:
+            self._done, self._total = done, total if total is not None else self._total
+            now = time.monotonic()
+            if now - self._written_at < REPORTED_EVERY_S:
+                return
+            self._written_at = now
+        self.stay_alive()
+
+    def stay_alive(self) -> None:
+        """Repeat the last report as a sign of life; raises like `report`."""
+        with db.writing() as session:
+            must_stop = queries.note_progress(
+                session, run_id=self.run_id, token=self._token, done=self._done, total=self._total
+            )
+        if must_stop is None:
+            raise RunTakenOver(f"run {self.run_id}")
+        if must_stop:
+            raise RunCancelled(f"run {self.run_id}")

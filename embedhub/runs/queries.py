@@ -1,0 +1,169 @@
+"""All SQL about runs."""
+
+import uuid
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import case, delete, func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from embedhub.runs.kinds import UNFINISHED, RunStatus
+from embedhub.tables import Run
+
+
+def insert_run(session: Session, **columns: Any) -> int | None:
+    """Insert a queued run and return its id; None if an unfinished one has its kind and subject."""
+    statement = (
+        insert(Run)
+        .values(**columns)
+        .on_conflict_do_nothing(
+            index_elements=["kind", "subject"],
+            index_where=text("status IN ('queued', 'running')"),
+        )
+        .returning(Run.id)
+    )
+    return session.scalars(statement).one_or_none()
+
+
+def find_unfinished(session: Session, *, kind: str, subject: str) -> int | None:
+    """Return the id of the unfinished run of this kind over this subject."""
+    statement = select(Run.id).where(
+        Run.kind == kind, Run.subject == subject, Run.status.in_(UNFINISHED)
+    )
+    return session.scalars(statement).one_or_none()
+
+
+def claim_run(session: Session, *, run_id: int, token: uuid.UUID, stale: timedelta) -> Run | None:
+    """Take a run that waits, or whose worker gave no sign of life; None if it is not to be had."""
+    statement = (
+        update(Run)
+        .where(
+            Run.id == run_id,
+            or_(
+                Run.status == RunStatus.QUEUED,
+                (Run.status == RunStatus.RUNNING) & (Run.heartbeat_at < func.now() - stale),
+            ),
+        )
+        .values(
+            status=RunStatus.RUNNING,
+            claim_token=token,
+            heartbeat_at=func.now(),
+            started_at=func.coalesce(Run.started_at, func.now()),
+        )
+        .returning(Run)
+    )
+    return session.scalars(statement).one_or_none()
+
+
+def note_progress(
+    session: Session, *, run_id: int, token: uuid.UUID, done: int, total: int | None
+) -> bool | None:
+    """Write progress and a sign of life; return whether to stop, None if the claim is lost."""
+    statement = (
+        update(Run)
+        .where(Run.id == run_id, Run.claim_token == token, Run.status == RunStatus.RUNNING)
+        .values(done=done, total=func.coalesce(total, Run.total), heartbeat_at=func.now())
+        .returning(Run.is_cancel_asked)
+    )
+    return session.scalars(statement).one_or_none()
+
+
+def finish_run(
+    session: Session,
+    *,
+    run_id: int,
+    token: uuid.UUID,
+    status: RunStatus,
+    result: dict[str, Any],
+    error: str | None,
+) -> bool:
+    """Write how a run ended; False if the claim is lost, then nothing is written."""
+    is_success = status is RunStatus.SUCCEEDED
+    statement = (
+        update(Run)
+        .where(Run.id == run_id, Run.claim_token == token, Run.status == RunStatus.RUNNING)
+        .values(
+            status=status,
+            result=result,
+            error=error,
+            claim_token=None,
+            finished_at=func.now(),
+            # What succeeded is done, also when the last report was some rows earlier.
+            done=func.coalesce(Run.total, Run.done) if is_success else Run.done,
+        )
+        .returning(Run.id)
+    )
+    return session.scalars(statement).one_or_none() is not None
+
+
+def find_run(session: Session, *, workspace_id: int, run_id: int) -> Run | None:
+    """Return a run of this workspace."""
+    statement = select(Run).where(Run.id == run_id, Run.workspace_id == workspace_id)
+    return session.scalars(statement).one_or_none()
+
+
+def find_kind(session: Session, run_id: int) -> str | None:
+    """Return the kind of a run, whoever it belongs to: for the workers."""
+    return session.scalars(select(Run.kind).where(Run.id == run_id)).one_or_none()
+
+
+def list_runs(
+    session: Session,
+    *,
+    workspace_id: int,
+    subjects: Collection[str] | None,
+    status: str | None,
+    before: int | None,
+    limit: int,
+) -> Sequence[Run]:
+    """Return runs of this workspace, newest first; only over `subjects` unless that is None."""
+    statement = select(Run).where(Run.workspace_id == workspace_id).order_by(Run.id.desc())
+    if subjects is not None:
+        statement = statement.where(Run.subject.in_(subjects))
+    if status is not None:
+        statement = statement.where(Run.status == status)
+    if before is not None:
+        statement = statement.where(Run.id < before)
+    return session.scalars(statement.limit(limit)).all()
+
+
+def ask_to_cancel(session: Session, *, workspace_id: int, run_id: int) -> Run | None:
+    """End a run that waits at once, ask one that runs to stop; return it if it was unfinished."""
+    is_queued = Run.status == RunStatus.QUEUED
+    statement = (
+        update(Run)
+        .where(Run.id == run_id, Run.workspace_id == workspace_id, Run.status.in_(UNFINISHED))
+        .values(
+            is_cancel_asked=True,
+            status=case((is_queued, RunStatus.CANCELLED.value), else_=Run.status),
+            finished_at=case((is_queued, func.now()), else_=None),
+        )
+        .returning(Run)
+    )
+    return session.scalars(statement).one_or_none()
+
+
+def waiting_runs(session: Session, *, older_than: timedelta, stale: timedelta) -> Sequence[int]:
+    """Return runs that nobody works on although they were asked for a while ago."""
+    statement = select(Run.id).where(
+        Run.status.in_(UNFINISHED),
+        or_(
+            (Run.status == RunStatus.QUEUED) & (Run.created_at < func.now() - older_than),
+            (Run.status == RunStatus.RUNNING) & (Run.heartbeat_at < func.now() - stale),
+        ),
+    )
+    return session.scalars(statement.order_by(Run.id)).all()
+
+
+def delete_finished(session: Session, *, older_than: timedelta, limit: int) -> int:
+    """Delete up to `limit` runs that ended longer ago than this; return how many."""
+    chosen = (
+        select(Run.id)
+        .where(Run.status.not_in(UNFINISHED), Run.finished_at < func.now() - older_than)
+        .order_by(Run.id)
+        .limit(limit)
+    )
+    statement = delete(Run).where(Run.id.in_(chosen)).returning(Run.id)
+    return len(session.scalars(statement).all())

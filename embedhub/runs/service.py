@@ -1,0 +1,255 @@
+"""Runs: what a caller may rely on.
+
+A run is carried out once at a time: whoever holds its claim. A message delivered twice finds the
+claim taken and does nothing; a run whose worker died is claimed anew when its heartbeat is older
+than `run_heartbeat_s`. So the work of a run must be able to start over after a part was done.
+"""
+
+import logging
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from embedhub import db, jobs
+from embedhub.access.caller import Caller
+from embedhub.config import get_config
+from embedhub.errors import Conflict, HubError, InvalidInput, NotFound
+from embedhub.runs import queries
+from embedhub.runs.kinds import RunKind, RunStatus
+from embedhub.runs.progress import RunCancelled, RunProgress, RunTakenOver
+from embedhub.tables import Run
+
+logger = logging.getLogger(__name__)
+
+Work = Callable[[RunProgress, dict[str, Any]], dict[str, Any]]
+# A run not begun this long after it was asked for has lost its message.
+OVERDUE = timedelta(seconds=30)
+FORGOTTEN_AT_ONCE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A run from the outside; `progress` is a fraction, None while the total is unknown."""
+
+    id: int
+    kind: str
+    subject: str
+    status: str
+    done: int
+    total: int | None
+    progress: float | None
+    eta_s: float | None
+    error: str | None
+    result: dict[str, Any]
+    is_cancel_asked: bool
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+def start_run(
+    session: Session,
+    *,
+    workspace_id: int,
+    kind: RunKind,
+    subject: str,
+    arguments: dict[str, Any] | None = None,
+) -> int:
+    """Ask for a run in the caller's transaction and return its id.
+
+    If an unfinished run of this kind works on this subject already, that one's id is returned and
+    nothing is asked for.
+    """
+    columns = {
+        "workspace_id": workspace_id,
+        "kind": kind.value,
+        "subject": subject,
+        "arguments": arguments or {},
+    }
+    run_id = queries.insert_run(session, **columns)
+    if run_id is None:
+        existing = queries.find_unfinished(session, kind=kind, subject=subject)
+        if existing is not None:
+            return existing
+        # It ended between the two looks.
+        run_id = queries.insert_run(session, **columns)
+        if run_id is None:
+            raise Conflict(f"another {kind} of {subject} was asked for at this moment")
+    jobs.enqueue(session, jobs.Job.RUN, run_id=run_id)
+    return run_id
+
+
+def carry_out(run_id: int, work: Work) -> None:
+    """Claim a run, do its work and write how it ended; does nothing if the claim is not to be had.
+
+    `work` gets the progress to report to and the run's arguments, and returns the result.
+    """
+    token = uuid.uuid4()
+    stale = timedelta(seconds=get_config().run_heartbeat_s)
+    with db.writing() as session:
+        run = queries.claim_run(session, run_id=run_id, token=token, stale=stale)
+    if run is None:
+        logger.info("run not to be had", extra={"run_id": run_id})
+        return
+    status, result, error = _outcome(run, RunProgress(run_id, token), work)
+    if status is None:
+        return
+    with db.writing() as session:
+        is_ours = queries.finish_run(
+            session, run_id=run_id, token=token, status=status, result=result, error=error
+        )
+    if not is_ours:
+        logger.warning("run was taken over meanwhile", extra={"run_id": run_id})
+
+
+def kind_of(run_id: int) -> RunKind | None:
+    """Return what a run does; None if there is no such run."""
+    with db.reading() as session:
+        kind = queries.find_kind(session, run_id)
+    return None if kind is None else RunKind(kind)
+
+
+def get_run(caller: Caller, run_id: int) -> RunView:
+    """Return a run of the caller's workspace; raises NotFound."""
+    with db.reading() as session:
+        run = _visible_run(session, caller, run_id)
+        return _view(run)
+
+
+def list_runs(
+    caller: Caller, *, before: int | None = None, limit: int = 50, status: str | None = None
+) -> list[RunView]:
+    """Return the workspace's runs, newest first, from the one before `before` on."""
+    if status is not None and status not in list(RunStatus):
+        raise InvalidInput(f"must be one of {', '.join(RunStatus)}", "status")
+    with db.reading() as session:
+        rows = queries.list_runs(
+            session,
+            workspace_id=caller.workspace_id,
+            subjects=_visible_subjects(caller),
+            status=status,
+            before=before,
+            limit=limit,
+        )
+        return [_view(row) for row in rows]
+
+
+def cancel_run(caller: Caller, run_id: int) -> RunView:
+    """Ask a run to stop: a waiting one ends at once, a running one between two batches.
+
+    Raises Conflict for a run that has ended, or of a kind that must not stop half-way.
+    """
+    with db.writing() as session:
+        run = _visible_run(session, caller, run_id)
+        if not RunKind(run.kind).can_be_cancelled:
+            raise Conflict(f"a run of kind {run.kind} cannot be cancelled")
+        cancelled = queries.ask_to_cancel(session, workspace_id=caller.workspace_id, run_id=run_id)
+        if cancelled is None:
+            raise Conflict(f"run {run_id} has ended already")
+        return _view(cancelled)
+
+
+def ring_for_waiting() -> int:
+    """Ask again for every run that nobody works on although it is overdue; return how many."""
+    stale = timedelta(seconds=get_config().run_heartbeat_s)
+    with db.writing() as session:
+        waiting = queries.waiting_runs(session, older_than=OVERDUE, stale=stale)
+        for run_id in waiting:
+            jobs.enqueue(session, jobs.Job.RUN, run_id=run_id)
+    return len(waiting)
+
+
+def forget_old() -> int:
+    """Delete runs that ended more than `run_days` ago, in batches; return how many."""
+    older_than = timedelta(days=get_config().run_days)
+    n_deleted = 0
+    while True:
+        with db.writing() as session:
+            n = queries.delete_finished(session, older_than=older_than, limit=FORGOTTEN_AT_ONCE)
+        n_deleted += n
+        if n < FORGOTTEN_AT_ONCE:
+            return n_deleted
+
+
+def _outcome(
+    run: Run, progress: RunProgress, work: Work
+) -> tuple[RunStatus | None, dict[str, Any], str | None]:
+    """Do the work; no status means that the run is not ours to finish."""
+    facts = {"run_id": run.id, "kind": run.kind}
+    try:
+        if run.is_cancel_asked:
+            return RunStatus.CANCELLED, {}, None
+        return RunStatus.SUCCEEDED, work(progress, dict(run.arguments)), None
+    except RunCancelled:
+        return RunStatus.CANCELLED, {}, None
+    except RunTakenOver:
+        logger.warning("run was taken over meanwhile", extra=facts)
+        return None, {}, None
+    except HubError as error:
+        logger.warning("run failed", extra=facts, exc_info=True)
+        return RunStatus.FAILED, {}, str(error)
+    except Exception as error:  # whatever the work raised, the row must say that the run ended
+        if _is_database_lost(error):
+            # There is nowhere to write an end to: the heartbeat stops, and the run is claimed
+            # anew once the database is back.
+            raise
+        logger.exception("run failed", extra=facts)
+        return RunStatus.FAILED, {}, _safe_reason(error)
+
+
+def _is_database_lost(error: Exception) -> bool:
+    if not isinstance(error, DBAPIError):
+        return False
+    return error.connection_invalidated or getattr(error.orig, "sqlstate", None) is None
+
+
+def _safe_reason(error: Exception) -> str:
+    """Return what may be shown: the kind of the error, not its text, which may quote rows."""
+    origin = getattr(error, "orig", None) or error
+    return f"unexpected {type(origin).__name__}; the worker's log has the details"
+
+
+def _visible_run(session: Session, caller: Caller, run_id: int) -> Run:
+    run = queries.find_run(session, workspace_id=caller.workspace_id, run_id=run_id)
+    subjects = _visible_subjects(caller)
+    if run is None or (subjects is not None and run.subject not in subjects):
+        raise NotFound("run", run_id)
+    return run
+
+
+def _visible_subjects(caller: Caller) -> set[str] | None:
+    if caller.collection_ids is None:
+        return None
+    return {f"collection {collection_id}" for collection_id in caller.collection_ids}
+
+
+def _view(run: Run) -> RunView:
+    return RunView(
+        id=run.id,
+        kind=run.kind,
+        subject=run.subject,
+        status=run.status,
+        done=run.done,
+        total=run.total,
+        progress=min(1.0, run.done / run.total) if run.total else None,
+        eta_s=_eta_s(run),
+        error=run.error,
+        result=run.result,
+        is_cancel_asked=run.is_cancel_asked,
+        created_at=run.created_at,
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+    )
+
+
+def _eta_s(run: Run) -> float | None:
+    """Return the seconds left if the rest goes as fast as what is done."""
+    if run.status != RunStatus.RUNNING or not run.total or not run.done or not run.started_at:
+        return None
+    elapsed_s = (datetime.now(UTC) - run.started_at).total_seconds()
+    return round(elapsed_s * max(0, run.total - run.done) / run.done, 1)
