@@ -116,14 +116,16 @@ def _max_tokens(transformer: Path, architecture: dict[str, Any]) -> int:
 
 
 def _prefixes(folder: Path) -> tuple[str, str]:
-    """Return the query's and the document's prefix, chosen as sentence-transformers 5 and 6 do."""
+    """Return the query's and the document's prefix as sentence-transformers documents them."""
     config = _optional_json(folder / "config_sentence_transformers.json")
     prompts: dict[str, str | None] = config.get("prompts") or {}
     default = prompts.get(config.get("default_prompt_name") or "")
     # A query or document prompt that is present but empty means "no prefix", not "the default".
     query = prompts.get("query", default)
     named = [prompts[key] for key in ("document", "passage", "corpus") if key in prompts]
-    return query or "", (named[0] if named else default) or ""
+    # Version 6 adds an empty "document" prompt, which must not hide the "passage" of a folder.
+    document = next(filter(None, named), "") if named else default
+    return query or "", document or ""
 
 
 def _revision(folder: Path, *facts: object) -> str:

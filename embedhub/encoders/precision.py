@@ -1,12 +1,8 @@
 """Where and in which number format an encoder computes."""
 
-import logging
-
 import torch
 
-from embedhub.errors import InvalidInput
-
-logger = logging.getLogger(__name__)
+from embedhub.errors import NotReady
 
 PRECISIONS = {
     "float32": torch.float32,
@@ -19,6 +15,10 @@ BFLOAT16_INSTRUCTIONS = ("amx_bf16", "avx512_bf16", "sve_bf16", "arm_bf16")
 
 def choose_device(wanted: str) -> torch.device:
     """Return the configured device; auto is the first of cuda, mps and cpu that works."""
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise NotReady("EMBEDHUB_DEVICE is cuda, but torch finds no CUDA device")
+    if wanted == "mps" and not torch.backends.mps.is_available():
+        raise NotReady("EMBEDHUB_DEVICE is mps, but torch finds no Metal device")
     if wanted != "auto":
         return torch.device(wanted)
     if torch.cuda.is_available():
@@ -31,8 +31,6 @@ def choose_device(wanted: str) -> torch.device:
 def choose_precision(wanted: str, device: torch.device) -> torch.dtype:
     """Return the configured format; auto is a 16-bit one where the hardware computes in it."""
     if wanted != "auto":
-        if wanted not in PRECISIONS:
-            raise InvalidInput(f"must be auto or one of {sorted(PRECISIONS)}", "encoder_precision")
         return PRECISIONS[wanted]
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(False) else torch.float16

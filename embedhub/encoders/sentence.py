@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
 from transformers.utils import logging as transformers_logging
 
-from embedhub.config import get_config
 from embedhub.encoders.batching import padded, token_budget_batches
 from embedhub.encoders.checkpoint import Checkpoint, read_tokenizer
 from embedhub.encoders.precision import choose_device, choose_precision
@@ -27,6 +27,7 @@ MIN_PARITY = 0.9995
 # 4,096 126, 16,384 50: beyond the cache of a core every layer goes through memory.
 CPU_BATCH_TOKENS = 2_048
 GPU_BATCH_TOKENS = 65_536
+LOAD_ERRORS = (OSError, RuntimeError, ValueError, LookupError, TypeError, SafetensorError)
 PARITY_PROBES = (
     "pgvector",
     "How do I rotate an API key without downtime?",
@@ -105,29 +106,34 @@ class SentenceEncoder:
         return len(encoding.ids) - int(bool(encoding.special_tokens_mask[-1]))
 
 
-def load_sentence_encoder(checkpoint: Checkpoint) -> SentenceEncoder:
-    """Load weights onto the configured device, in 16 bits where that is fast and changes nothing.
+def use_threads(count: int) -> None:
+    """Let encoders on the CPU use this many threads, process-wide; 0 leaves one a core."""
+    if count:
+        torch.set_num_threads(count)
+
+
+def load_sentence_encoder(
+    checkpoint: Checkpoint, *, device: str = "auto", precision: str = "auto"
+) -> SentenceEncoder:
+    """Load weights onto the device, in 16 bits where that is fast and changes nothing.
 
     Never asks the hub: the checkpoint is a folder. NotReady if it cannot be loaded.
     """
-    config = get_config()
-    if config.encoder_threads:
-        torch.set_num_threads(config.encoder_threads)
     transformers_logging.disable_progress_bar()
-    device = choose_device(config.device)
-    precision = choose_precision(config.encoder_precision, device)
-    encoder = _load(checkpoint, device)
-    if precision is torch.float32:
+    place = choose_device(device)
+    number_format = choose_precision(precision, place)
+    encoder = _load(checkpoint, place)
+    if number_format is torch.float32:
         return encoder
     exact = encoder.encode_documents(PARITY_PROBES)
-    encoder.use_precision(precision)
+    encoder.use_precision(number_format)
     parity = float((exact * encoder.encode_documents(PARITY_PROBES)).sum(axis=1).min())
-    facts = {"encoder": checkpoint.description.key, "device": str(device), "parity": parity}
+    facts = {"encoder": checkpoint.description.key, "device": str(place), "parity": parity}
     if parity >= MIN_PARITY:
-        logger.info("encoder loaded in %s", precision, extra=facts)
+        logger.info("encoder loaded in %s", number_format, extra=facts)
         return encoder
-    logger.warning("%s turns vectors too far, staying with float32", precision, extra=facts)
-    return _load(checkpoint, device)
+    logger.warning("%s turns vectors too far, staying with float32", number_format, extra=facts)
+    return _load(checkpoint, place)
 
 
 def _load(checkpoint: Checkpoint, device: torch.device) -> SentenceEncoder:
@@ -136,10 +142,9 @@ def _load(checkpoint: Checkpoint, device: torch.device) -> SentenceEncoder:
             str(checkpoint.folder),
             device=str(device),
             local_files_only=True,
-            model_kwargs={"dtype": torch.float32},
         )
-    except (OSError, RuntimeError, ValueError, LookupError, TypeError) as error:
+    except LOAD_ERRORS as error:
         name = checkpoint.description.name
         raise NotReady(f"the weights of encoder {name!r} cannot be loaded: {error}") from error
-    network.eval()
+    network.eval().float()  # some folders hold 16-bit weights
     return SentenceEncoder(checkpoint, network)
