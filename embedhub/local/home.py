@@ -79,10 +79,18 @@ class Home:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                state = self.state()
-                who = f" (process {state.pid}, {state.url})" if state else ""
-                raise LocalError(f"{self.root} is already in use by embedhub{who}") from None
+                raise self._in_use() from None
             yield
+
+    def refuse_if_locked(self) -> None:
+        """Raise LocalError when a supervisor holds this home."""
+        if self.is_locked():
+            raise self._in_use()
+
+    def _in_use(self) -> LocalError:
+        state = self.state()
+        who = f" (process {state.pid}, {state.url})" if state else ""
+        return LocalError(f"{self.root} is already in use by embedhub{who}")
 
     def is_locked(self) -> bool:
         """Tell whether a supervisor holds this home."""

@@ -13,7 +13,7 @@ from embedhub.local.errors import LocalError
 from embedhub.local.home import Home, RunningState
 from embedhub.local.left_overs import clear_left_overs
 from embedhub.local.postgres import PostgresFolder
-from embedhub.local.processes import is_running
+from embedhub.local.processes import is_running, start_process
 
 READY_TIMEOUT_S = 300.0
 STOP_TIMEOUT_S = 120.0
@@ -34,9 +34,7 @@ def start_detached(home: Home, host: str, port: int) -> RunningState:
 
     Raises LocalError with the reason when it does not start; nothing of it runs then.
     """
-    if home.is_locked():
-        with home.locked():  # says who holds it
-            pass
+    home.refuse_if_locked()
     home.make()
     with home.log("supervisor").open("ab") as output:
         process = subprocess.Popen(
@@ -46,21 +44,43 @@ def start_detached(home: Home, host: str, port: int) -> RunningState:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    return wait_until_ready(home, process)
+    return _wait_for(home, process, ready=True)
 
 
-def wait_until_ready(home: Home, process: subprocess.Popen[bytes]) -> RunningState:
-    """Return the state of a service that was just started, once it is ready."""
+def start_attached(home: Home, host: str, port: int) -> subprocess.Popen[bytes]:
+    """Start the service so that it ends with this process, and return when it takes requests.
+
+    Raises LocalError with the reason when it does not start.
+    """
+    home.refuse_if_locked()
+    home.make()
+    process = start_process(
+        up_command(home, host, port), log=home.log("supervisor"), when_parent_dies=SIGTERM
+    )
+    _wait_for(home, process, ready=False)
+    return process
+
+
+def _wait_for(home: Home, process: subprocess.Popen[bytes], *, ready: bool) -> RunningState:
+    """Return the state of a service just started; one that does not come up is ended again."""
+    try:
+        return _poll(home, process, ready=ready)
+    except BaseException:
+        process.terminate()
+        process.wait()
+        raise
+
+
+def _poll(home: Home, process: subprocess.Popen[bytes], *, ready: bool) -> RunningState:
+    """Return the state once the service takes requests or, if asked for, is ready for all."""
     deadline = time.monotonic() + READY_TIMEOUT_S
     while time.monotonic() < deadline:
         state = home.state()
-        if state is not None and state.pid == process.pid and state.ready:
+        if state is not None and state.pid == process.pid and (state.ready or not ready):
             return state
         if process.poll() is not None:
-            raise LocalError(logs.last_said(home.log("supervisor")))
-        time.sleep(0.1)
-    process.terminate()
-    process.wait()
+            raise LocalError(logs.last_said(home.log("supervisor")).removeprefix("embedhub: "))
+        time.sleep(0.05)
     raise LocalError(f"not ready after {READY_TIMEOUT_S:g} s (logs: {home.logs})")
 
 

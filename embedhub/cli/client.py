@@ -1,0 +1,110 @@
+"""The REST interface seen from a client: JSON in and out, problems as one-line errors."""
+
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import httpx
+import orjson
+
+from embedhub.cli.options import Server
+from embedhub.errors import HubError
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+TIMEOUT_S = 120.0
+# How often a request is repeated when the server asks to come back later or is not there.
+ATTEMPTS = 6
+
+
+class RequestRefused(HubError):
+    """The server refused a request with an HTTP status; `field` is the path it complains of."""
+
+    code = "refused"
+
+    def __init__(self, status: int, message: str, field: str | None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.field = field
+
+
+class Unreachable(HubError):
+    """No server answers at the address."""
+
+    code = "unreachable"
+
+
+class HubClient:
+    """One connection to a server as one key."""
+
+    def __init__(self, server: Server, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        self.server = server
+        self._sleep = sleep
+        self._http = httpx.Client(
+            base_url=server.url,
+            headers={"Authorization": f"Bearer {server.key}", "Content-Type": "application/json"},
+            timeout=TIMEOUT_S,
+            # A proxy of the user's cannot reach the user's own loopback.
+            trust_env=urlsplit(server.url).hostname not in LOOPBACK,
+        )
+
+    def call(self, method: str, path: str, body: object = None, **query: object) -> Any:
+        """Return the decoded answer of a request.
+
+        Waits and repeats when the server says that it is busy or cannot be reached; every request
+        made here may be repeated. Raises RequestRefused or Unreachable.
+        """
+        content = None if body is None else orjson.dumps(body)
+        for attempt in range(ATTEMPTS):
+            last = attempt == ATTEMPTS - 1
+            try:
+                response = self._http.request(
+                    method, path, content=content, params={k: str(v) for k, v in query.items()}
+                )
+            except httpx.TransportError as error:
+                if last:
+                    reason = f"no answer from {self.server.url}: {error}"
+                    raise Unreachable(reason) from error
+                self._sleep(0.2 * 2**attempt)
+                continue
+            if response.is_success:
+                return response.json() if response.content else None
+            if last or response.status_code not in {
+                HTTPStatus.TOO_MANY_REQUESTS,
+                HTTPStatus.SERVICE_UNAVAILABLE,
+            }:
+                raise refusal(response)
+            self._sleep(float(response.headers.get("Retry-After", 1)))
+        raise AssertionError("the last attempt returns or raises")
+
+    def find_collection(self, slug: str) -> Any:
+        """Return a collection, None when there is none of this slug."""
+        try:
+            return self.call("GET", f"/v1/collections/{quote(slug, safe='')}")
+        except RequestRefused as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+
+    def ensure_collection(self, slug: str, **wishes: object) -> None:
+        """Return when the collection is there, made with `wishes` if it was not."""
+        if self.find_collection(slug) is None:
+            self.call("POST", "/v1/collections", {"slug": slug, **wishes})
+
+    def search(self, slug: str, request: dict[str, object]) -> Any:
+        """Return the answer to a search of one collection."""
+        return self.call("POST", f"/v1/collections/{quote(slug, safe='')}/search", request)
+
+
+def refusal(response: httpx.Response) -> RequestRefused:
+    """Return the error that a refusing answer (problem JSON, or anything else) stands for."""
+    try:
+        problem = response.json()
+    except ValueError:
+        problem = {}
+    if not isinstance(problem, dict):
+        problem = {}
+    message = str(problem.get("detail") or problem.get("title") or response.reason_phrase)
+    field = problem.get("field")
+    return RequestRefused(response.status_code, message, field if isinstance(field, str) else None)

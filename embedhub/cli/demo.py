@@ -1,0 +1,173 @@
+"""`embedhub demo`: the whole service on real input, from nothing to hits with scores."""
+
+import re
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from embedhub.cli.client import HubClient
+from embedhub.cli.hits import print_answer
+from embedhub.cli.options import Server, find_server, home_at, home_option
+from embedhub.cli.service import DEFAULT_PORT
+from embedhub.errors import HubError
+
+if TYPE_CHECKING:
+    from embedhub.documents.parsing.parsed import ParsedDocument, RefusedFile
+    from embedhub.local.home import Home
+
+STANDARD_LIBRARY = "python"
+MAX_QUERIES = 4
+LONGEST_QUERY_WORDS = 8
+
+
+@click.command()
+@home_option
+@click.option("--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, show_default=True)
+@click.option(
+    "--docs",
+    type=click.Path(exists=True, path_type=Path),
+    help="Your own file or folder.  [default: the documentation of Python's standard library]",
+)
+@click.option("--language", default="english", show_default=True, help="Of your own documents.")
+@click.option("--once", is_flag=True, help="Stop after printing; exit 1 if a search found nothing.")
+def demo(home: Path | None, port: int, docs: Path | None, language: str, *, once: bool) -> None:
+    """Start everything, ingest real documents, search them, and stay up until Ctrl-C."""
+    place = home_at(home)
+    started_at = time.monotonic()
+    with running_service(place, port):
+        server = find_server(place.root, None, None)
+        click.echo(f"serving at {server.url} after {time.monotonic() - started_at:.1f} s")
+        slug = STANDARD_LIBRARY if docs is None else slug_of(docs)
+        found_all = show(HubClient(server), slug, docs, language, started_at)
+        print_addresses(place, server, slug)
+        if not once:
+            click.echo("\nCtrl-C stops everything.")
+            wait_for_interrupt()
+        click.echo("stopping")
+    if once and not found_all:
+        raise click.exceptions.Exit(1)
+
+
+@contextmanager
+def running_service(home: "Home", port: int) -> Iterator[None]:
+    """Use the service of a home for a block: the one that runs already, or one of our own."""
+    from embedhub.local import service
+
+    if home.running() is not None:
+        yield
+        return
+    process = service.start_attached(home, "127.0.0.1", port)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait()
+
+
+def show(client: HubClient, slug: str, docs: Path | None, language: str, started_at: float) -> bool:
+    """Ingest and search; return whether every search found something."""
+    from embedhub.cli import progress
+    from embedhub.cli.counts import find_counts
+
+    documents = list(read(docs))
+    queries = queries_for(documents, docs)
+    click.echo(f"{len(documents):,} documents from {docs or 'the Python standard library'}")
+    client.ensure_collection(slug, language=language)
+    tally = progress.send(client, slug, documents, total=len(documents))
+    click.echo(tally.sentence())
+    for refused in tally.reasons:
+        click.echo(f"  refused {refused.path}: {refused.reason}", err=True)
+    if not queries:
+        raise HubError(f"no document was found in {docs}")
+
+    click.echo(f"\nfirst search, {time.monotonic() - started_at:.1f} s after the start:")
+    found = [search(client, slug, queries[0])]
+    before = find_counts(client, slug)
+    click.echo(f"\n{before.pending:,} of {before.chunks:,} passages are still to be encoded")
+    after = progress.wait_until_encoded(client, slug)
+    if after.dead:
+        click.echo(f"{after.dead:,} passages could not be encoded: see the admin")
+    click.echo(f"searching by words and meaning, {time.monotonic() - started_at:.1f} s:")
+    found += [search(client, slug, query) for query in queries]
+    return all(found)
+
+
+def read(docs: Path | None) -> "Iterator[ParsedDocument | RefusedFile]":
+    """Yield the demo's documents."""
+    if docs is None:
+        from embedhub.cli.standard_library import read_standard_library
+
+        return read_standard_library()
+    from embedhub.documents.parsing.folder import read_path
+
+    return read_path(docs)
+
+
+def queries_for(
+    documents: "list[ParsedDocument | RefusedFile]", docs: Path | None
+) -> tuple[str, ...]:
+    """Return what to search for: in a user's own documents, the words of some of their titles."""
+    from embedhub.cli.standard_library import QUERIES
+    from embedhub.documents.parsing.parsed import ParsedDocument
+
+    if docs is None:
+        return QUERIES
+    readable = [d for d in documents if isinstance(d, ParsedDocument)]
+    step = max(1, len(readable) // MAX_QUERIES)
+    asked = (title_query(document) for document in readable[::step])
+    return tuple(islice(dict.fromkeys(query for query in asked if query), MAX_QUERIES))
+
+
+def title_query(document: "ParsedDocument") -> str:
+    """Return the first words of a document's title, or of its text when it has none."""
+    words = re.findall(r"\w[\w'-]*", document.title) or re.findall(r"\w[\w'-]*", document.text)
+    return " ".join(words[:LONGEST_QUERY_WORDS])
+
+
+def search(client: HubClient, slug: str, query: str) -> bool:
+    """Run one search, print its hits, and return whether there were any."""
+    started_at = time.monotonic()
+    answer = client.search(slug, {"query": query, "limit": 3})
+    took_ms = 1000 * (time.monotonic() - started_at)
+    click.echo(f"\n{click.style(query, fg='cyan')}   ({took_ms:.0f} ms, plan {answer['plan']})")
+    print_answer(answer)
+    return bool(answer["hits"])
+
+
+def slug_of(docs: Path) -> str:
+    """Return a collection's name for a folder of the user's."""
+    slug = re.sub(r"[^a-z0-9]+", "-", docs.resolve().stem.lower()).strip("-")
+    return slug[:60].strip("-") or "documents"
+
+
+def print_addresses(home: "Home", server: Server, slug: str) -> None:
+    """Print where to go from here: the admin, the API's documentation, a curl line."""
+    credentials = home.credentials()
+    staff = f"{credentials.staff_name} / {credentials.staff_password}" if credentials else ""
+    click.echo(
+        f"""
+admin      {server.url}/admin/    {staff}
+API docs   {server.url}/v1/docs
+API key    {server.key}
+data       {home.root}
+
+curl -s {server.url}/v1/collections/{slug}/search \\
+  -H 'Authorization: Bearer {server.key}' -H 'Content-Type: application/json' \\
+  -d '{{"query": "your words", "limit": 3}}'"""
+    )
+
+
+def wait_for_interrupt() -> None:
+    """Return at Ctrl-C or SIGTERM."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        click.echo()

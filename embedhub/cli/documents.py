@@ -1,0 +1,121 @@
+"""`embedhub ingest` and `embedhub search`: over REST, so a server elsewhere will do."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from embedhub.cli.client import HubClient
+from embedhub.cli.options import find_server, server_options
+from embedhub.errors import HubError
+
+DEFAULT_LANGUAGE = "english"
+
+
+@click.command()
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.option("--collection", required=True, help="Slug of the collection; made if missing.")
+@click.option(
+    "--language", default=DEFAULT_LANGUAGE, show_default=True, help="Of a new collection."
+)
+@click.option("--encoder", help="Of a new collection.  [default: the server's]")
+@click.option("--wait/--no-wait", default=True, help="Wait until all is searchable by meaning.")
+@server_options
+def ingest(
+    *,
+    path: Path,
+    collection: str,
+    language: str,
+    encoder: str | None,
+    home: Path | None,
+    url: str | None,
+    key: str | None,
+    wait: bool,
+) -> None:
+    """Send a file or a folder of .txt, .md, .rst, .html, .json, .jsonl and .csv.
+
+    What has not changed since the last time costs nothing. Exit status 1 when nothing was accepted
+    or something was refused.
+    """
+    from embedhub.cli import progress
+    from embedhub.documents.parsing.folder import read_path
+
+    client = HubClient(find_server(home, url, key))
+    wishes = {"language": language} | ({"encoder": encoder} if encoder else {})
+    client.ensure_collection(collection, **wishes)
+    tally = progress.send(client, collection, read_path(path), total=None)
+    for refused in tally.reasons:
+        click.echo(f"  refused {refused.path}: {refused.reason}", err=True)
+    click.echo(tally.sentence())
+    if wait and tally.accepted:
+        progress.wait_until_encoded(client, collection)
+    if tally.refused or not tally.accepted:
+        raise click.exceptions.Exit(1)
+
+
+@click.command()
+@click.argument("query")
+@click.option("--collection", help="Slug.  [default: the only one there is]")
+@click.option(
+    "--mode",
+    type=click.Choice(["hybrid", "dense", "lexical"]),
+    default="hybrid",
+    show_default=True,
+)
+@click.option("--limit", type=click.IntRange(1, 1000), default=10, show_default=True)
+@click.option("--filter", "filter_json", help='Such as {"year": {"$gte": 2020}}.')
+@click.option("--explain", is_flag=True, help="Show each hit's legs.")
+@click.option("--json", "as_json", is_flag=True, help="Print the answer as it came.")
+@server_options
+def search(
+    *,
+    query: str,
+    collection: str | None,
+    mode: str,
+    limit: int,
+    filter_json: str | None,
+    home: Path | None,
+    url: str | None,
+    key: str | None,
+    explain: bool,
+    as_json: bool,
+) -> None:
+    """Search a collection and print the hits with their scores."""
+    from embedhub.cli.hits import print_answer
+
+    client = HubClient(find_server(home, url, key))
+    request: dict[str, object] = {
+        "query": query,
+        "mode": mode,
+        "limit": limit,
+        "explain": explain,
+    }
+    if filter_json is not None:
+        request["filter"] = parse_filter(filter_json)
+    answer = client.search(collection or only_collection(client), request)
+    if as_json:
+        click.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode())
+    else:
+        print_answer(answer, explain=explain)
+
+
+def parse_filter(text: str) -> Any:
+    """Return the decoded filter; raises a usage error when it is not a JSON object."""
+    try:
+        decoded = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise click.BadParameter(f"is not JSON: {error}", param_hint="--filter") from error
+    if not isinstance(decoded, dict):
+        raise click.BadParameter("must be a JSON object", param_hint="--filter")
+    return decoded
+
+
+def only_collection(client: HubClient) -> str:
+    """Return the slug of the workspace's one collection; raises HubError when there are others."""
+    slugs = [str(item["slug"]) for item in client.call("GET", "/v1/collections", limit=10)["items"]]
+    if len(slugs) == 1:
+        return slugs[0]
+    if not slugs:
+        raise HubError("there is no collection yet: embedhub ingest PATH --collection SLUG")
+    raise HubError(f"name one of the collections with --collection: {', '.join(slugs)}")

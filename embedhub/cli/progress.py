@@ -1,0 +1,84 @@
+"""Progress on a terminal: documents accepted, then documents searchable by meaning."""
+
+import time
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from embedhub.cli.client import HubClient
+from embedhub.cli.counts import Counts, find_counts
+from embedhub.cli.sending import Tally, send_documents
+from embedhub.documents.parsing.parsed import ParsedDocument, RefusedFile
+
+POLL_S = 0.3
+# Without any progress for this long, somebody should look at the logs.
+PATIENCE_S = 600.0
+
+
+def send(
+    client: HubClient,
+    slug: str,
+    found: Iterable[ParsedDocument | RefusedFile],
+    *,
+    total: int | None,
+) -> Tally:
+    """Send documents under a progress bar; `total` None shows a count without an end."""
+    with Progress(*columns(known=total is not None), console=Console(stderr=True)) as progress:
+        task = progress.add_task("accepted", total=total)
+        tally = send_documents(
+            client,
+            slug,
+            found,
+            lambda tally: progress.update(task, completed=tally.accepted + tally.refused),
+        )
+        progress.update(task, completed=tally.accepted + tally.refused, total=tally.accepted)
+    return tally
+
+
+def wait_until_encoded(client: HubClient, slug: str) -> Counts:
+    """Show the encoding of a collection until nothing is pending, and return the last counts.
+
+    Returns early when nothing moved for ten minutes: the counts then still say pending.
+    """
+    counts = find_counts(client, slug)
+    todo = counts.pending
+    if not todo:
+        return counts
+    with Progress(*columns(known=True), console=Console(stderr=True)) as progress:
+        task = progress.add_task("encoded", total=todo)
+        moved_at = time.monotonic()
+        while counts.pending and time.monotonic() - moved_at < PATIENCE_S:
+            time.sleep(POLL_S)
+            before, counts = counts, find_counts(client, slug)
+            if counts.pending != before.pending:
+                moved_at = time.monotonic()
+            # Somebody else's documents may join the queue meanwhile.
+            todo = max(todo, counts.pending)
+            progress.update(task, total=todo, completed=todo - counts.pending)
+    return counts
+
+
+def columns(*, known: bool) -> list[ProgressColumn]:
+    """Return what a bar shows, with an estimate of the rest where the end is known."""
+    if not known:
+        count = TextColumn("{task.completed:,.0f}")
+        return [SpinnerColumn(), TextColumn("{task.description:<9}"), count, TimeElapsedColumn()]
+    return [
+        SpinnerColumn(),
+        TextColumn("{task.description:<9}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    ]

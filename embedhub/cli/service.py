@@ -1,0 +1,43 @@
+"""`embedhub up` and `embedhub down`: the whole service on this machine."""
+
+from pathlib import Path
+
+import click
+
+from embedhub.cli.options import home_at, home_option
+
+DEFAULT_PORT = 8000
+
+
+@click.command()
+@home_option
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=DEFAULT_PORT,
+    show_default=True,
+    help="Port to listen on; 0 takes a free one.",
+)
+@click.option(
+    "--detach", is_flag=True, help="Return when the service is ready, leaving it running."
+)
+def up(home: Path | None, host: str, port: int, *, detach: bool) -> None:
+    """Run Postgres, the web server and the workers; Ctrl-C stops all of them."""
+    from embedhub.local import service, supervisor
+
+    place = home_at(home)
+    if detach:
+        click.echo(f"ready at {service.start_detached(place, host, port).url}")
+        return
+    supervisor.run(place, host, port, click.echo)
+
+
+@click.command()
+@home_option
+def down(home: Path | None) -> None:
+    """Stop the service of a home and return when all of it is gone."""
+    from embedhub.local import service
+
+    place = home_at(home)
+    click.echo("stopped" if service.stop(place) else f"nothing ran in {place.root}")
