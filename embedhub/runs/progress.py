@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from contextlib import suppress
 from threading import Lock
 
 from embedhub import db
@@ -43,6 +44,11 @@ class RunProgress:
                 return
             self._written_at = now
         self.stay_alive()
+
+    def note(self, done: int, total: int | None = None) -> None:
+        """Report without raising: for a thread that only watches. The work's next report raises."""
+        with suppress(RunCancelled, RunTakenOver):
+            self.report(done, total)
 
     def stay_alive(self) -> None:
         """Repeat the last report as a sign of life; raises like `report`."""

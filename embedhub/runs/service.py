@@ -24,6 +24,23 @@ from embedhub.runs.kinds import RunKind, RunStatus
 from embedhub.runs.progress import RunCancelled, RunProgress, RunTakenOver
 from embedhub.tables import Run
 
+__all__ = [
+    "RunCancelled",
+    "RunKind",
+    "RunProgress",
+    "RunStatus",
+    "RunTakenOver",
+    "RunView",
+    "cancel_run",
+    "carry_out",
+    "forget_old",
+    "get_run",
+    "kind_of",
+    "list_runs",
+    "ring_for_waiting",
+    "start_run",
+]
+
 logger = logging.getLogger(__name__)
 
 Work = Callable[[RunProgress, dict[str, Any]], dict[str, Any]]

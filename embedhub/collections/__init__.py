@@ -1,0 +1,1 @@
+"""Collections: named sets of documents with one language, chunking and filterable fields."""

@@ -1,0 +1,84 @@
+"""Removing everything of a deleted collection: the work of a run, in bounded batches."""
+
+from typing import Any
+
+from embedhub import db
+from embedhub.collections import queries
+from embedhub.runs.service import RunProgress
+from embedhub.spaces.indexes import drop_shelf
+from embedhub.tables.spaces import SHARED_SHELF
+
+CHUNKS_AT_ONCE = 1_000
+DOCUMENTS_AT_ONCE = 200
+COUNTS_AT_ONCE = 20_000
+
+
+def purge_collection(progress: RunProgress, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Remove a deleted collection's chunks with their vectors, its documents, spaces and row.
+
+    Owners go first and their vectors in a later statement, in id order, a batch a transaction. May
+    be repeated after any interruption; a collection that is not marked as deleted stays untouched.
+    """
+    collection_id = int(arguments["collection_id"])
+    with db.reading() as session:
+        if not queries.is_deleted(session, collection_id):
+            return {"removed": 0}
+        total = queries.count_rows(session, collection_id)
+    done = 0
+    while n_removed := _remove_chunks(collection_id) or _remove_documents(collection_id):
+        done += n_removed
+        progress.report(done, max(done, total))
+    while _remove_counts(collection_id):
+        progress.report(done, total)
+    with db.writing() as session:
+        spaces = queries.hold_spaces(session, collection_id)
+    # Before the row goes: without it, a worker killed here would leave tables nobody knows of.
+    _drop_shelves(spaces)
+    done += _remove_rest(collection_id)
+    return {"removed": done}
+
+
+def _remove_chunks(collection_id: int) -> int:
+    with db.writing() as session:
+        spaces = queries.hold_spaces(session, collection_id)
+        chunk_ids = queries.delete_chunks(session, collection_id, limit=CHUNKS_AT_ONCE)
+        if chunk_ids:
+            queries.delete_vectors(session, spaces, chunk_ids)
+    return len(chunk_ids)
+
+
+def _remove_documents(collection_id: int) -> int:
+    with db.writing() as session:
+        return queries.delete_documents(session, collection_id, limit=DOCUMENTS_AT_ONCE)
+
+
+def _remove_counts(collection_id: int) -> int:
+    with db.writing() as session:
+        spaces = queries.hold_spaces(session, collection_id)
+        ids = [space.id for space in spaces]
+        return queries.delete_counts(session, ids, limit=COUNTS_AT_ONCE)
+
+
+def _remove_rest(collection_id: int) -> int:
+    """Remove what was added by somebody who had found the collection just before it was deleted."""
+    n_removed = 0
+    with db.writing() as session:
+        queries.hold_collection(session, collection_id)
+        spaces = queries.hold_spaces(session, collection_id)
+        while chunk_ids := queries.delete_chunks(session, collection_id, limit=CHUNKS_AT_ONCE):
+            queries.delete_vectors(session, spaces, chunk_ids)
+            n_removed += len(chunk_ids)
+        while n := queries.delete_documents(session, collection_id, limit=DOCUMENTS_AT_ONCE):
+            n_removed += n
+        queries.delete_collection(session, collection_id)
+    _drop_shelves(spaces)
+    return n_removed
+
+
+def _drop_shelves(spaces: list[queries.SpaceOnShelf]) -> None:
+    """Drop what the collection alone used; nothing happens for shelves that are gone already."""
+    own = [space for space in spaces if space.shelf_id != SHARED_SHELF]
+    if own:
+        with db.autocommit() as connection:
+            for space in own:
+                drop_shelf(connection, kind=space.kind, shelf_id=space.shelf_id)

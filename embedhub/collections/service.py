@@ -1,0 +1,290 @@
+"""Collections: what a caller may rely on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from embedhub import db
+from embedhub.access.caller import Caller
+from embedhub.access.service import check_slug
+from embedhub.collections import queries
+from embedhub.collections.purge import purge_collection
+from embedhub.config import get_config
+from embedhub.documents.chunking import Chunking, ChunkingStrategy
+from embedhub.encoders import SUPPLIED, describe_encoder
+from embedhub.errors import Conflict, Forbidden, InvalidInput, NotFound
+from embedhub.runs.service import RunKind, start_run
+from embedhub.search.attributes import check_filterable
+from embedhub.search.lexical import regconfig_of
+from embedhub.spaces.service import create_spaces
+from embedhub.tables import Collection
+
+__all__ = [
+    "CollectionChanges",
+    "CollectionInput",
+    "CollectionView",
+    "collection_ids",
+    "create_collection",
+    "delete_collection",
+    "find_collection",
+    "get_collection",
+    "list_collections",
+    "purge_collection",
+    "resume_deletions",
+    "update_collection",
+]
+
+DEFAULT_LANGUAGE = "english"
+METRICS = ("cosine", "inner_product", "l2")
+MAX_NAME_CHARS = 200
+MAX_FILTERABLE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionInput:
+    """A collection as asked for; None means the default.
+
+    `dimension` and `metric` are for encoder "supplied" alone, where the dimension is required.
+    """
+
+    slug: str
+    name: str | None = None
+    language: str | None = None
+    encoder: str | None = None
+    dimension: int | None = None
+    metric: str | None = None
+    chunking: Mapping[str, Any] | None = None
+    filterable: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionChanges:
+    """What to change of a collection; None leaves it as it is."""
+
+    name: str | None = None
+    filterable: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionView:
+    """A collection; `dimension` and `metric` are those of the vectors that answer now."""
+
+    id: int
+    slug: str
+    name: str
+    language: str
+    encoder: str
+    dimension: int | None
+    metric: str | None
+    chunking: dict[str, Any]
+    filterable: dict[str, str]
+    created_at: datetime
+
+
+def create_collection(caller: Caller, wanted: CollectionInput) -> CollectionView:
+    """Create a collection with its spaces; Conflict if the slug is taken, else InvalidInput."""
+    caller.require("write")
+    if caller.collection_ids is not None:
+        raise Forbidden("a key bound to collections may not make others")
+    encoder, chunking = _check(wanted)
+    with db.writing() as session:
+        limit = get_config().max_collections
+        if queries.count_collections(session, workspace_id=caller.workspace_id) >= limit:
+            raise Conflict(f"a workspace has at most {limit} collections")
+        collection = queries.insert_collection(
+            session,
+            workspace_id=caller.workspace_id,
+            slug=wanted.slug,
+            name=wanted.name or wanted.slug,
+            language=wanted.language or DEFAULT_LANGUAGE,
+            encoder=encoder,
+            chunking=chunking.as_mapping(),
+            filterable=dict(wanted.filterable),
+        )
+        if collection is None:
+            raise Conflict(f"there is already a collection {wanted.slug!r}")
+        create_spaces(
+            session,
+            collection=collection,
+            dimension=wanted.dimension,
+            metric=wanted.metric or METRICS[0],
+        )
+        return _view(session, collection)
+
+
+def find_collection(session: Session, caller: Caller, slug: str) -> Collection:
+    """Return the row of a collection in the caller's transaction.
+
+    Raises NotFound, also for another workspace's and for one outside the key's bounds.
+    """
+    collection = queries.find_collection(session, workspace_id=caller.workspace_id, slug=slug)
+    if collection is None or not caller.may_open(collection.id):
+        raise NotFound("collection", slug)
+    return collection
+
+
+def get_collection(caller: Caller, slug: str) -> CollectionView:
+    """Return a collection; raises NotFound."""
+    with db.reading() as session:
+        return _view(session, find_collection(session, caller, slug))
+
+
+def list_collections(caller: Caller, *, after: int = 0, limit: int = 100) -> list[CollectionView]:
+    """Return the collections the caller may open, by id, from the one behind `after` on."""
+    with db.reading() as session:
+        rows = queries.list_collections(
+            session,
+            workspace_id=caller.workspace_id,
+            collection_ids=caller.collection_ids,
+            after=after,
+            limit=limit,
+        )
+        return _views(session, rows)
+
+
+def collection_ids(caller: Caller, slugs: Sequence[str]) -> list[int]:
+    """Return the ids of these collections; raises NotFound naming the first that is not there."""
+    with db.reading() as session:
+        return [find_collection(session, caller, slug).id for slug in slugs]
+
+
+def update_collection(
+    caller: Caller, slug: str, changes: CollectionChanges
+) -> tuple[CollectionView, int | None]:
+    """Change name and filterable fields; return the collection and the run that follows, if any.
+
+    Newly declared dates are stored in another form, so changed filterable fields start a run over
+    the existing documents; until it ends, filters on a changed field may miss some of them.
+    """
+    caller.require("write")
+    columns = _changed_columns(changes)
+    run_id = None
+    with db.writing() as session:
+        collection = find_collection(session, caller, slug)
+        is_new_form = "filterable" in columns and columns["filterable"] != collection.filterable
+        if columns:
+            collection = queries.update_collection(
+                session,
+                workspace_id=caller.workspace_id,
+                collection_id=collection.id,
+                **columns,
+            )
+        if is_new_form:
+            run_id = start_run(
+                session,
+                workspace_id=caller.workspace_id,
+                kind=RunKind.UPDATE_ATTRIBUTES,
+                subject=f"collection {collection.id}",
+                arguments={"collection_id": collection.id},
+            )
+        return _view(session, collection), run_id
+
+
+def delete_collection(caller: Caller, slug: str) -> int:
+    """Hide a collection at once, which frees its slug, and return the run that removes it."""
+    caller.require("write")
+    if caller.principals is not None:
+        raise Forbidden("a key bound to principals may not delete what it cannot see")
+    with db.writing() as session:
+        find_collection(session, caller, slug)
+        collection_id = queries.mark_deleted(session, workspace_id=caller.workspace_id, slug=slug)
+        if collection_id is None:
+            raise NotFound("collection", slug)
+        return _start_removal(session, caller.workspace_id, collection_id)
+
+
+def resume_deletions() -> int:
+    """Start a run for everything deleted that no run is removing; return how many there are."""
+    with db.writing() as session:
+        found = queries.deleted_collections(session)
+        for workspace_id, collection_id in found:
+            _start_removal(session, workspace_id, collection_id)
+    return len(found)
+
+
+def _start_removal(session: Session, workspace_id: int, collection_id: int) -> int:
+    return start_run(
+        session,
+        workspace_id=workspace_id,
+        kind=RunKind.DELETE_COLLECTION,
+        subject=f"collection {collection_id}",
+        arguments={"collection_id": collection_id},
+    )
+
+
+def _check(wanted: CollectionInput) -> tuple[str, Chunking]:
+    """Return encoder and chunking of what was asked for; raises InvalidInput naming the part."""
+    check_slug(wanted.slug)
+    _check_name(wanted.name)
+    regconfig_of(wanted.language or DEFAULT_LANGUAGE)
+    _check_filterable(wanted.filterable)
+    encoder = wanted.encoder or (SUPPLIED if wanted.dimension else get_config().default_encoder)
+    if encoder == SUPPLIED:
+        return encoder, _check_supplied(wanted)
+    for name in ("dimension", "metric"):
+        if getattr(wanted, name) is not None:
+            raise InvalidInput('is for encoder "supplied"; an encoder knows its own', name)
+    describe_encoder(encoder)
+    return encoder, Chunking.from_mapping(wanted.chunking or {})
+
+
+def _check_supplied(wanted: CollectionInput) -> Chunking:
+    limit = get_config().max_vector_dimension
+    if wanted.dimension is None or not 1 <= wanted.dimension <= limit:
+        raise InvalidInput(f'encoder "supplied" needs 1 to {limit}', "dimension")
+    if wanted.metric is not None and wanted.metric not in METRICS:
+        raise InvalidInput(f"must be one of {', '.join(METRICS)}", "metric")
+    # A document comes with one vector, so it is one chunk.
+    whole = {"strategy": ChunkingStrategy.DOCUMENT.value, **(wanted.chunking or {})}
+    chunking = Chunking.from_mapping(whole)
+    if chunking.strategy is not ChunkingStrategy.DOCUMENT:
+        raise InvalidInput('supplied vectors go with strategy "document"', "chunking.strategy")
+    return chunking
+
+
+def _check_name(name: str | None) -> None:
+    if name is not None and not 0 < len(name) <= MAX_NAME_CHARS:
+        raise InvalidInput(f"must have 1 to {MAX_NAME_CHARS} characters", "name")
+
+
+def _check_filterable(filterable: Mapping[str, str]) -> None:
+    if len(filterable) > MAX_FILTERABLE:
+        raise InvalidInput(f"at most {MAX_FILTERABLE} fields", "filterable")
+    check_filterable(filterable)
+
+
+def _changed_columns(changes: CollectionChanges) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    if changes.name is not None:
+        _check_name(changes.name)
+        columns["name"] = changes.name
+    if changes.filterable is not None:
+        _check_filterable(changes.filterable)
+        columns["filterable"] = dict(changes.filterable)
+    return columns
+
+
+def _view(session: Session, collection: Collection) -> CollectionView:
+    return _views(session, [collection])[0]
+
+
+def _views(session: Session, rows: Sequence[Collection]) -> list[CollectionView]:
+    geometry = queries.dense_geometry(session, [row.id for row in rows])
+    return [
+        CollectionView(
+            id=row.id,
+            slug=row.slug,
+            name=row.name,
+            language=row.language,
+            encoder=row.encoder,
+            dimension=geometry.get(row.id, (None, None))[0],
+            metric=geometry.get(row.id, (None, None))[1],
+            chunking=row.chunking,
+            filterable=row.filterable,
+            created_at=row.created_at,
+        )
+        for row in rows
+    ]
