@@ -65,6 +65,14 @@ def list_collections(
     return session.scalars(statement.order_by(Collection.id).limit(limit)).all()
 
 
+def find_by_id(session: Session, collection_id: int) -> Collection | None:
+    """Return the collection of this id unless it is being deleted: for the workers."""
+    statement = select(Collection).where(
+        Collection.id == collection_id, Collection.deleted_at.is_(None)
+    )
+    return session.scalars(statement).one_or_none()
+
+
 def dense_geometry(session: Session, collection_ids: Sequence[int]) -> dict[int, tuple[int, str]]:
     """Return dimension and metric of the live dense space of each of these collections."""
     statement = select(Space.collection_id, Space.dimension, Space.metric).where(

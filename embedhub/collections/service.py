@@ -29,6 +29,7 @@ __all__ = [
     "collection_ids",
     "create_collection",
     "delete_collection",
+    "find_by_id",
     "find_collection",
     "get_collection",
     "list_collections",
@@ -123,6 +124,14 @@ def find_collection(session: Session, caller: Caller, slug: str) -> Collection:
     collection = queries.find_collection(session, workspace_id=caller.workspace_id, slug=slug)
     if collection is None or not caller.may_open(collection.id):
         raise NotFound("collection", slug)
+    return collection
+
+
+def find_by_id(session: Session, collection_id: int) -> Collection:
+    """Return the row of a collection for a run that works on it; raises NotFound if deleted."""
+    collection = queries.find_by_id(session, collection_id)
+    if collection is None:
+        raise NotFound("collection", collection_id)
     return collection
 
 

@@ -99,6 +99,8 @@ class DocumentVersion(Base):
     workspace_id: Mapped[WorkspaceId]
     title: Mapped[str] = mapped_column(Text)
     text: Mapped[str] = mapped_column(Text)
+    # SHA-256 of title, text and supplied vector: equal hashes need no new generation
+    content_hash: Mapped[bytes] = mapped_column(LargeBinary)
     created_at: Mapped[CreatedAt]
 
 

@@ -165,6 +165,10 @@ class Pending(Base):
             "ix_pending_ready", "encoder", "priority", "workspace_id", "created_at",
             postgresql_where=text("dead_at IS NULL"),
         ),
+        Index(
+            "ix_pending_tried", "encoder", "not_before",
+            postgresql_where=text("dead_at IS NULL AND attempts > 0"),
+        ),
         Index("ix_pending_owner_id", "owner_id"),
         Index("ix_pending_dead", "workspace_id", "dead_at",
               postgresql_where=text("dead_at IS NOT NULL")),

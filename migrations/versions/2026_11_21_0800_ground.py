@@ -684,6 +684,7 @@ def create_tables() -> None:
         sa.Column("workspace_id", sa.BigInteger(), nullable=False),
         sa.Column("title", sa.Text(), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("content_hash", sa.LargeBinary(), nullable=False),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -858,6 +859,12 @@ def create_tables() -> None:
     )
     op.create_index("ix_pending_owner_id", "pending", ["owner_id"], unique=False)
     op.create_index(
+        "ix_pending_tried",
+        "pending",
+        ["encoder", "not_before"],
+        postgresql_where=sa.text("dead_at IS NULL AND attempts > 0"),
+    )
+    op.create_index(
         "ix_pending_ready",
         "pending",
         ["encoder", "priority", "workspace_id", "created_at"],
@@ -899,6 +906,7 @@ def drop_tables() -> None:
     op.drop_index(op.f("ix_size_deltas_space_id"), table_name="size_deltas")
     op.drop_table("size_deltas")
     op.drop_index(op.f("ix_pending_workspace_id"), table_name="pending")
+    op.drop_index("ix_pending_tried", table_name="pending")
     op.drop_index(
         "ix_pending_ready", table_name="pending", postgresql_where=sa.text("dead_at IS NULL")
     )

@@ -1,0 +1,234 @@
+"""What a caller sends as a document, checked: every refusal names the path of the part."""
+
+import base64
+import binascii
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from embedhub.config import Config, get_config
+from embedhub.errors import InvalidInput, TooLarge
+
+MAX_EXTERNAL_ID_CHARS = 512
+MAX_URL_CHARS = 4_000
+MAX_PRINCIPAL_CHARS = 256
+INT64_MAX = 2**63 - 1
+FIELDS = frozenset(
+    {
+        "external_id",
+        "title",
+        "text",
+        "url",
+        "metadata",
+        "access",
+        "source_version",
+        "language",
+        "expires_at",
+        "vector",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentInput:
+    """A document as sent; `vector` is float32 and finite."""
+
+    external_id: str
+    title: str
+    text: str
+    url: str | None
+    metadata: dict[str, Any]
+    access: tuple[str, ...] | None
+    source_version: int | None
+    language: str | None
+    expires_at: datetime | None
+    vector: NDArray[np.float32] | None
+
+    def content_hash(self) -> bytes:
+        """Return the SHA-256 of title, text and vector: equal hashes need no new chunks."""
+        digest = hashlib.sha256(orjson.dumps([self.title, self.text]))
+        if self.vector is not None:
+            digest.update(self.vector.tobytes())
+        return digest.digest()
+
+    def whole_hash(self) -> bytes:
+        """Return the SHA-256 of everything sent: equal hashes mean that nothing changed."""
+        rest = [self.url, self.metadata, self.access, self.language, self.expires_at]
+        digest = hashlib.sha256(self.content_hash())
+        digest.update(orjson.dumps(rest, option=orjson.OPT_SORT_KEYS))
+        return digest.digest()
+
+
+def parse_document(raw: object, field: str) -> DocumentInput:
+    """Return the document that a decoded JSON value describes.
+
+    Raises InvalidInput or TooLarge with the path, such as documents.3.metadata.year.
+    """
+    if not isinstance(raw, dict):
+        raise InvalidInput("must be an object", field)
+    if unknown := sorted(str(key) for key in raw.keys() - FIELDS):
+        raise InvalidInput(
+            f"unknown field; known are {', '.join(sorted(FIELDS))}", f"{field}.{unknown[0]}"
+        )
+    config = get_config()
+    title = _string(raw, "title", field, config.max_title_chars) or ""
+    return DocumentInput(
+        external_id=_external_id(raw.get("external_id"), f"{field}.external_id"),
+        title=title,
+        text=_string(raw, "text", field, config.max_text_chars) or "",
+        url=_string(raw, "url", field, MAX_URL_CHARS),
+        metadata=_metadata(raw.get("metadata"), f"{field}.metadata", config),
+        access=parse_principals(raw.get("access"), f"{field}.access"),
+        source_version=_source_version(raw.get("source_version"), f"{field}.source_version"),
+        language=_string(raw, "language", field, 64),
+        expires_at=_timestamp(raw.get("expires_at"), f"{field}.expires_at"),
+        vector=parse_vector(raw.get("vector"), f"{field}.vector"),
+    )
+
+
+def check_string(value: object, field: str, max_chars: int) -> str:
+    """Return the value if it is a string that PostgreSQL can store; `field` names it otherwise."""
+    if not isinstance(value, str):
+        raise InvalidInput("must be a string", field)
+    if len(value) > max_chars:
+        raise TooLarge(f"{len(value):,} characters; at most {max_chars:,} are accepted", field)
+    if "\x00" in value:
+        raise InvalidInput("must not hold a NUL character", field)
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise InvalidInput("holds a lone surrogate, which is not text", field) from None
+    return value
+
+
+def _string(raw: Mapping[str, object], name: str, field: str, max_chars: int) -> str | None:
+    value = raw.get(name)
+    return None if value is None else check_string(value, f"{field}.{name}", max_chars)
+
+
+def _external_id(value: object, field: str) -> str:
+    if value is None:
+        raise InvalidInput("is required", field)
+    external_id = check_string(value, field, MAX_EXTERNAL_ID_CHARS)
+    if not external_id.strip():
+        raise InvalidInput("must not be blank", field)
+    return external_id
+
+
+def parse_principals(value: object, field: str) -> tuple[str, ...] | None:
+    """Return the sorted distinct principals; None stays None."""
+    if value is None:
+        return None
+    if not isinstance(value, list | tuple):
+        raise InvalidInput("must be a list of strings or null", field)
+    limit = get_config().max_access_entries
+    if len(value) > limit:
+        raise TooLarge(f"{len(value):,} entries; at most {limit:,} are accepted", field)
+    return tuple(
+        sorted({check_string(v, f"{field}.{i}", MAX_PRINCIPAL_CHARS) for i, v in enumerate(value)})
+    )
+
+
+def _source_version(value: object, field: str) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= INT64_MAX:
+        raise InvalidInput("must be a whole number from 0 to 2^63-1", field)
+    return value
+
+
+def _timestamp(value: object, field: str) -> datetime | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise InvalidInput("must be an ISO 8601 time such as 2027-01-31T12:00:00Z", field)
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        raise InvalidInput("must be an ISO 8601 time such as 2027-01-31T12:00:00Z", field) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _metadata(value: object, field: str, config: Config) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise InvalidInput("must be an object", field)
+    _check_json(value, field, config.max_metadata_depth)
+    try:
+        n_bytes = len(orjson.dumps(value))
+    except orjson.JSONEncodeError:
+        # A whole number beyond 64 bits is the one thing left that cannot be written.
+        raise InvalidInput("holds a number that cannot be stored", field) from None
+    if n_bytes > config.max_metadata_bytes:
+        limit = config.max_metadata_bytes
+        raise TooLarge(f"{n_bytes:,} bytes of JSON; at most {limit:,} are accepted", field)
+    return value
+
+
+def _check_json(value: object, field: str, depth: int) -> None:
+    if depth < 0:
+        raise InvalidInput("is nested too deeply", field)
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            check_string(key, field, MAX_EXTERNAL_ID_CHARS)
+            _check_json(inner, f"{field}.{key}", depth - 1)
+    elif isinstance(value, list):
+        for place, inner in enumerate(value):
+            _check_json(inner, f"{field}.{place}", depth - 1)
+    elif isinstance(value, str):
+        check_string(value, field, get_config().max_metadata_bytes)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise InvalidInput("must be a finite number", field)
+
+
+def parse_vector(value: object, field: str) -> NDArray[np.float32] | None:
+    """Return a float32 vector from a list of numbers or base64 of little-endian float32.
+
+    Raises InvalidInput for anything else, for an empty vector, and for NaN or infinity.
+    """
+    if value is None:
+        return None
+    if isinstance(value, str):
+        vector = _decode_base64(value, field)
+    elif isinstance(value, list):
+        if not all(type(number) in (int, float) for number in value):
+            raise InvalidInput("must hold numbers only", field)
+        with np.errstate(over="ignore"):
+            vector = np.asarray(value, dtype=np.float64).astype(np.float32)
+    else:
+        raise InvalidInput("must be a list of numbers or base64 of little-endian float32", field)
+    if not vector.size:
+        raise InvalidInput("must not be empty", field)
+    if not np.isfinite(vector).all():
+        raise InvalidInput("must hold finite numbers only (no NaN, no infinity)", field)
+    return vector
+
+
+def _decode_base64(value: str, field: str) -> NDArray[np.float32]:
+    try:
+        packed = base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        raise InvalidInput("is not valid base64", field) from None
+    if len(packed) % 4:
+        raise InvalidInput("is not a whole number of float32 values", field)
+    return np.frombuffer(packed, dtype="<f4").astype(np.float32, copy=False)
+
+
+def refuse_repeats(documents: list[DocumentInput], field: str) -> None:
+    """Raise InvalidInput if a batch names an external_id twice: which should win is unsaid."""
+    seen: dict[str, int] = {}
+    for place, document in enumerate(documents):
+        if (first := seen.setdefault(document.external_id, place)) != place:
+            raise InvalidInput(
+                f"repeats {field}.{first}.external_id {document.external_id!r}",
+                f"{field}.{place}.external_id",
+            )

@@ -1,0 +1,310 @@
+"""Documents: what a caller may rely on."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from embedhub import db
+from embedhub.access.caller import Caller, Scope
+from embedhub.collections.service import find_collection
+from embedhub.config import get_config
+from embedhub.documents import queries
+from embedhub.documents.inputs import DocumentInput, refuse_repeats
+from embedhub.documents.preparation import CollectionFacts, prepare
+from embedhub.documents.upsert import Outcome, OutcomeKind, upsert
+from embedhub.errors import Forbidden, InvalidInput, NotFound, TooLarge
+from embedhub.runs.kinds import RunKind
+from embedhub.runs.service import start_run
+from embedhub.search.filters import Filter, parse_filter
+from embedhub.spaces import generations
+from embedhub.spaces.service import live_spaces
+from embedhub.tables import Collection, Document, DocumentVersion
+
+__all__ = [
+    "Deleted",
+    "DocumentPage",
+    "DocumentView",
+    "IndexedState",
+    "Outcome",
+    "OutcomeKind",
+    "delete_documents",
+    "get_documents",
+    "list_documents",
+    "open_for_writing",
+    "upsert_documents",
+    "wait_until_indexed",
+]
+
+# Priorities of the ledger: somebody waits for the answer / a load that may take its time.
+INTERACTIVE, BULK = 0, 5
+INTERACTIVE_DOCUMENTS = 32
+DELETED_AT_ONCE = 500
+# More documents than this are deleted by a run.
+DELETED_IN_REQUEST = 5_000
+FIRST_POLL_S, LONGEST_POLL_S = 0.03, 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentView:
+    """A document as its newest accepted version; `text` is None in lists.
+
+    `is_live` is false while an older text still answers searches.
+    """
+
+    id: int
+    external_id: str
+    title: str
+    text: str | None
+    url: str | None
+    metadata: dict[str, Any]
+    access: list[str] | None
+    language: str | None
+    source_version: int | None
+    expires_at: datetime | None
+    version: int
+    is_live: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentPage:
+    """Documents in the order they were first sent; `after` continues, None at the end."""
+
+    documents: list[DocumentView]
+    after: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """How many documents are gone, or the run that deletes them."""
+
+    n_deleted: int
+    run_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedState:
+    """Documents that cannot be found by meaning yet, and those that never will, with reasons."""
+
+    pending: list[str]
+    dead: list[tuple[str, str]]
+
+
+def upsert_documents(
+    caller: Caller,
+    slug: str,
+    inputs: Sequence[DocumentInput],
+    *,
+    field: str = "documents",
+    priority: int | None = None,
+) -> list[Outcome]:
+    """Store a batch, all or nothing, and return what became of each document, in order.
+
+    New documents are found by their words when this returns, by meaning when encoded. Raises
+    InvalidInput naming the document, TooLarge over `max_batch_documents`.
+    """
+    limit = get_config().max_batch_documents
+    if len(inputs) > limit:
+        raise TooLarge(f"{len(inputs):,} documents; at most {limit:,} are accepted", field)
+    facts = open_for_writing(caller, slug)
+    refuse_repeats(list(inputs), field)
+    batch = [prepare(each, facts, f"{field}.{place}") for place, each in enumerate(inputs)]
+    if priority is None:
+        priority = INTERACTIVE if len(batch) <= INTERACTIVE_DOCUMENTS else BULK
+    return upsert(facts, batch, priority=priority, field=field) if batch else []
+
+
+def open_for_writing(caller: Caller, slug: str) -> CollectionFacts:
+    """Return what decides how documents are stored, if the caller may write to the collection."""
+    with db.reading() as session:
+        collection = find_collection(session, caller, slug)
+        _check_writer(caller)
+        spaces = live_spaces(session, workspace_id=caller.workspace_id, collection_id=collection.id)
+        return CollectionFacts.of(collection, spaces.dense)
+
+
+def get_documents(
+    caller: Caller, slug: str, external_ids: Sequence[str]
+) -> list[DocumentView | None]:
+    """Return the documents in the order asked; None where there is none the caller may see."""
+    limit = get_config().max_limit
+    if len(external_ids) > limit:
+        raise TooLarge(f"{len(external_ids):,} ids; at most {limit:,} at once", "external_ids")
+    with db.reading() as session:
+        collection = find_collection(session, caller, slug)
+        rows = queries.visible_documents(
+            session,
+            workspace_id=caller.workspace_id,
+            collection_id=collection.id,
+            principals=caller.principals,
+            external_ids=external_ids,
+        )
+        found = {row.external_id: _view(row, version) for row, version in rows}
+    return [found.get(external_id) for external_id in external_ids]
+
+
+def get_document(caller: Caller, slug: str, external_id: str) -> DocumentView:
+    """Return one document; raises NotFound, also for one the caller may not see."""
+    document = get_documents(caller, slug, [external_id])[0]
+    if document is None:
+        raise NotFound("document", external_id)
+    return document
+
+
+def list_documents(
+    caller: Caller,
+    slug: str,
+    *,
+    where: Mapping[str, Any] | None = None,
+    after: int = 0,
+    limit: int = 100,
+) -> DocumentPage:
+    """Return a page of the documents that a filter matches and the caller may see."""
+    largest = get_config().max_limit
+    if not 1 <= limit <= largest:
+        raise InvalidInput(f"must be from 1 to {largest:,}", "limit")
+    with db.reading() as session:
+        collection = find_collection(session, caller, slug)
+        rows = queries.page_of_documents(
+            session,
+            workspace_id=caller.workspace_id,
+            collection_id=collection.id,
+            principals=caller.principals,
+            where=parse_filter(where, collection.filterable),
+            after=after,
+            limit=limit + 1,
+        )
+        views = [_view(row, title=title) for row, title in rows[:limit]]
+    return DocumentPage(views, after=views[-1].id if len(rows) > limit else None)
+
+
+def delete_documents(
+    caller: Caller,
+    slug: str,
+    *,
+    external_ids: Sequence[str] | None = None,
+    where: Mapping[str, Any] | None = None,
+) -> Deleted:
+    """Delete documents by id or by filter with all that was made of them.
+
+    Ids that do not exist are passed over. What would take long becomes a run. An empty filter is
+    refused: deleting everything is deleting the collection.
+    """
+    if (external_ids is None) == (where is None):
+        raise InvalidInput("give either external_ids or filter", "filter")
+    if where is not None and not where:
+        raise InvalidInput(
+            "must not be empty: delete the collection to delete everything", "filter"
+        )
+    with db.reading() as session:
+        collection = find_collection(session, caller, slug)
+        _check_writer(caller)
+        chosen = parse_filter(where, collection.filterable)
+        ids = _matching(session, collection, external_ids, chosen, DELETED_IN_REQUEST + 1)
+    if len(ids) > DELETED_IN_REQUEST:
+        return _start_deletion(collection, external_ids, where)
+    for start in range(0, len(ids), DELETED_AT_ONCE):
+        remove_documents(ids[start : start + DELETED_AT_ONCE])
+    return Deleted(len(ids))
+
+
+def remove_documents(document_ids: Sequence[int]) -> None:
+    """Delete documents with versions, chunks, vectors and pending rows in one transaction."""
+    with db.writing() as session:
+        for spaces, ids in generations.held(session, document_ids):
+            chunk_ids = queries.delete_documents(session, ids)
+            generations.remove_traces(session, spaces, chunk_ids)
+
+
+def wait_until_indexed(
+    caller: Caller, slug: str, external_ids: Sequence[str], *, timeout_s: float
+) -> IndexedState:
+    """Return when all these documents answer in every leg, or at the time limit.
+
+    No connection is held between the looks.
+    """
+    deadline = time.monotonic() + min(timeout_s, get_config().max_wait_s)
+    pause_s = FIRST_POLL_S
+    while True:
+        with db.reading() as session:
+            collection = find_collection(session, caller, slug)
+            states = queries.indexing_states(
+                session,
+                workspace_id=caller.workspace_id,
+                collection_id=collection.id,
+                external_ids=external_ids,
+            )
+        pending = [external_id for external_id, waits, _ in states if waits]
+        if not pending or time.monotonic() + pause_s > deadline:
+            dead = [(external_id, reason) for external_id, _, reason in states if reason]
+            return IndexedState(pending=pending, dead=dead)
+        time.sleep(pause_s)
+        pause_s = min(pause_s * 1.5, LONGEST_POLL_S)
+
+
+def _check_writer(caller: Caller) -> None:
+    caller.require(Scope.WRITE)
+    if caller.principals is not None:
+        # It could overwrite, and so learn of, documents that it may not see.
+        raise Forbidden("a key bound to principals may only read")
+
+
+def _matching(
+    session: Session,
+    collection: Collection,
+    external_ids: Sequence[str] | None,
+    where: Filter,
+    limit: int,
+) -> list[int]:
+    return queries.matching_ids(
+        session,
+        workspace_id=collection.workspace_id,
+        collection_id=collection.id,
+        external_ids=external_ids,
+        where=where,
+        limit=limit,
+    )
+
+
+def _start_deletion(
+    collection: Collection, external_ids: Sequence[str] | None, where: Mapping[str, Any] | None
+) -> Deleted:
+    with db.writing() as session:
+        run_id = start_run(
+            session,
+            workspace_id=collection.workspace_id,
+            kind=RunKind.DELETE_DOCUMENTS,
+            subject=f"collection {collection.id}",
+            arguments={
+                "collection_id": collection.id,
+                "external_ids": None if external_ids is None else list(external_ids),
+                "filter": where,
+            },
+        )
+    return Deleted(0, run_id=run_id)
+
+
+def _view(
+    row: Document, version: DocumentVersion | None = None, *, title: str = ""
+) -> DocumentView:
+    return DocumentView(
+        id=row.id,
+        external_id=row.external_id,
+        title=version.title if version else title,
+        text=version.text if version else None,
+        url=row.url,
+        metadata=row.metadata_,
+        access=row.access,
+        language=row.language,
+        source_version=row.source_version,
+        expires_at=row.expires_at,
+        version=row.version,
+        is_live=row.generation == row.live_generation,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )

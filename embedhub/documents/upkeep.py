@@ -1,0 +1,84 @@
+"""Work on documents that nobody waits for: deletions by run, expiry, retention."""
+
+from typing import Any
+
+from embedhub import db
+from embedhub.collections.service import find_by_id
+from embedhub.config import get_config
+from embedhub.documents import queries
+from embedhub.documents.service import DELETED_AT_ONCE, remove_documents
+from embedhub.runs.progress import RunProgress
+from embedhub.search.attributes import normalise_attributes
+from embedhub.search.filters import parse_filter
+from embedhub.spaces import generations
+
+RELABELLED_AT_ONCE = 500
+FORGOTTEN_AT_ONCE = 1_000
+
+
+def carry_out_deletion(progress: RunProgress, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Delete what a run's ids or filter name, in batches; may be repeated."""
+    n_deleted = 0
+    while True:
+        with db.reading() as session:
+            collection = find_by_id(session, arguments["collection_id"])
+            ids = queries.matching_ids(
+                session,
+                workspace_id=collection.workspace_id,
+                collection_id=collection.id,
+                external_ids=arguments["external_ids"],
+                where=parse_filter(arguments["filter"], collection.filterable),
+                limit=DELETED_AT_ONCE,
+            )
+        if not ids:
+            return {"n_deleted": n_deleted}
+        remove_documents(ids)
+        n_deleted += len(ids)
+        progress.report(n_deleted)
+
+
+def update_attributes(progress: RunProgress, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Rewrite the filter values of a collection after its filterable fields changed."""
+    after = n_done = 0
+    while True:
+        with db.writing() as session:
+            collection = find_by_id(session, arguments["collection_id"])
+            spaces = generations.hold_spaces(session, collection.id)
+            batch = queries.document_batch(
+                session, collection_id=collection.id, after=after, limit=RELABELLED_AT_ONCE
+            )
+            for document in batch:
+                document.attributes = normalise_attributes(
+                    document.metadata_, collection.filterable
+                )
+            session.flush()
+            generations.repeat_filter_columns(session, spaces, [row.id for row in batch])
+        if not batch:
+            return {"n_documents": n_done}
+        after, n_done = batch[-1].id, n_done + len(batch)
+        progress.report(n_done)
+
+
+def delete_expired() -> int:
+    """Delete documents past their `expires_at`; return how many."""
+    n_deleted = 0
+    while True:
+        with db.reading() as session:
+            ids = queries.expired_ids(session, limit=DELETED_AT_ONCE)
+        if not ids:
+            return n_deleted
+        remove_documents(ids)
+        n_deleted += len(ids)
+
+
+def forget_old_versions() -> int:
+    """Delete texts that were superseded more than `version_days` ago; return how many."""
+    n_deleted = 0
+    while True:
+        with db.writing() as session:
+            n = queries.delete_old_versions(
+                session, days=get_config().version_days, limit=FORGOTTEN_AT_ONCE
+            )
+        n_deleted += n
+        if n < FORGOTTEN_AT_ONCE:
+            return n_deleted

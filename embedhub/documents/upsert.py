@@ -1,0 +1,191 @@
+"""Accepting documents: all or nothing, each id once, in one transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from embedhub import db, jobs
+from embedhub.documents import preparation, queries
+from embedhub.documents.preparation import CollectionFacts, Prepared
+from embedhub.documents.queries import StoredDocument
+from embedhub.errors import NotFound, NotReady
+from embedhub.jobs import Job
+from embedhub.spaces import generations
+
+# A document can change between being read and being locked; then it is looked at again.
+ATTEMPTS = 5
+DEADLOCK = "40P01"
+
+
+class OutcomeKind(StrEnum):
+    """What became of one sent document."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    # a newer source_version is stored already
+    STALE = "stale"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of the document sent under this id."""
+
+    external_id: str
+    outcome: OutcomeKind
+
+
+class _ChangedMeanwhile(Exception):
+    """Another ingest gave a document a text that this one has not chunked for."""
+
+
+@dataclass(slots=True)
+class _Plan:
+    """The rows that one batch writes."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    updates: list[dict[str, Any]] = field(default_factory=list)
+    versions: list[dict[str, Any]] = field(default_factory=list)
+    chunks: list[dict[str, Any]] = field(default_factory=list)
+    new_ids: list[int] = field(default_factory=list)
+    rewritten_ids: list[int] = field(default_factory=list)
+    relabelled_ids: list[int] = field(default_factory=list)
+    vectors: dict[int, NDArray[np.float32]] = field(default_factory=dict)
+
+
+def upsert(
+    facts: CollectionFacts, batch: Sequence[Prepared], *, priority: int, field: str
+) -> list[Outcome]:
+    """Store a batch whose ids are distinct; return the outcomes in the order sent.
+
+    Texts are chunked before the transaction begins. Raises NotFound if the collection is deleted
+    meanwhile, NotReady if others change the same documents again and again.
+    """
+    for _ in range(ATTEMPTS):
+        _chunk_changed(facts, batch, field)
+        try:
+            with db.writing() as session:
+                return _write(session, facts, batch, priority)
+        except _ChangedMeanwhile:
+            continue
+        except OperationalError as error:
+            if getattr(error.orig, "sqlstate", None) != DEADLOCK:
+                raise
+    raise NotReady("these documents are being changed by others at the same time", retry_after_s=1)
+
+
+def _chunk_changed(facts: CollectionFacts, batch: Sequence[Prepared], field: str) -> None:
+    with db.reading() as session:
+        known = queries.known_hashes(
+            session,
+            collection_id=facts.id,
+            external_ids=[prepared.document.external_id for prepared in batch],
+        )
+    for place, prepared in enumerate(batch):
+        _, content_hash = known.get(prepared.document.external_id, (None, None))
+        if prepared.passages is None and content_hash != prepared.content_hash:
+            preparation.chunk(prepared, facts, f"{field}.{place}.text")
+
+
+def _write(
+    session: Session, facts: CollectionFacts, batch: Sequence[Prepared], priority: int
+) -> list[Outcome]:
+    if not queries.hold_collection(session, facts.id):
+        raise NotFound("collection", facts.id)
+    spaces = generations.hold_spaces(session, facts.id)
+    stored = queries.hold_or_insert(
+        session,
+        workspace_id=facts.workspace_id,
+        collection_id=facts.id,
+        rows=[prepared.columns() for prepared in batch],
+    )
+    plan = _Plan()
+    for prepared in batch:
+        _plan_one(plan, facts, prepared, stored[prepared.document.external_id])
+    if plan.updates:
+        queries.update_documents(session, plan.updates)
+    if plan.versions:
+        queries.insert_versions(session, workspace_id=facts.workspace_id, rows=plan.versions)
+    inserted = []
+    if plan.chunks:
+        inserted = queries.insert_chunks(
+            session, workspace_id=facts.workspace_id, collection_id=facts.id, rows=plan.chunks
+        )
+    waits = False
+    if plan.new_ids:
+        waits |= generations.answer_from_now(
+            session, spaces, plan.new_ids, priority=priority, vectors=plan.vectors
+        )
+    if plan.rewritten_ids:
+        rewritten = set(plan.rewritten_ids)
+        waits |= generations.begin_update(
+            session,
+            spaces,
+            plan.rewritten_ids,
+            chunk_ids=[chunk_id for document_id, chunk_id in inserted if document_id in rewritten],
+            priority=priority,
+            vectors=plan.vectors,
+        )
+    if plan.relabelled_ids:
+        generations.repeat_filter_columns(session, spaces, plan.relabelled_ids)
+    if waits:
+        jobs.enqueue(session, Job.EMBED)
+    return plan.outcomes
+
+
+def _plan_one(
+    plan: _Plan, facts: CollectionFacts, prepared: Prepared, stored: StoredDocument
+) -> None:
+    document = prepared.document
+    kind = _outcome_of(prepared, stored)
+    plan.outcomes.append(Outcome(document.external_id, kind))
+    if kind is OutcomeKind.STALE:
+        return
+    version, generation = stored.version, stored.generation
+    if kind is OutcomeKind.UPDATED:
+        plan.relabelled_ids.append(stored.id)
+    if stored.is_new or prepared.content_hash != stored.content_hash:
+        if prepared.passages is None:
+            raise _ChangedMeanwhile
+        if stored.is_new:
+            plan.new_ids.append(stored.id)
+        else:
+            plan.rewritten_ids.append(stored.id)
+            version, generation = version + 1, generation + 1
+        plan.versions.append(
+            {
+                "document_id": stored.id,
+                "version": version,
+                "title": document.title,
+                "text": document.text,
+                "content_hash": prepared.content_hash.hex(),
+            }
+        )
+        plan.chunks += preparation.chunk_columns(
+            prepared, facts, document_id=stored.id, version=version, generation=generation
+        )
+        if document.vector is not None:
+            plan.vectors[stored.id] = document.vector
+    # An unchanged document may still be of a newer source_version.
+    if kind is OutcomeKind.UPDATED or (
+        kind is OutcomeKind.UNCHANGED and document.source_version != stored.source_version
+    ):
+        columns = prepared.columns() | {"id": stored.id}
+        plan.updates.append(columns | {"version": version, "generation": generation})
+
+
+def _outcome_of(prepared: Prepared, stored: StoredDocument) -> OutcomeKind:
+    if stored.is_new:
+        return OutcomeKind.CREATED
+    sent = prepared.document.source_version
+    if sent is not None and stored.source_version is not None and sent < stored.source_version:
+        return OutcomeKind.STALE
+    if prepared.whole_hash == stored.whole_hash:
+        return OutcomeKind.UNCHANGED
+    return OutcomeKind.UPDATED

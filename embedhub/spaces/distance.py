@@ -1,0 +1,82 @@
+"""How vectors are compared: the one place that knows pgvector's operators and casts.
+
+The HNSW index is on an expression that carries dimension and precision; a query uses it only if
+it orders by exactly this expression. Ordering by the raw column can never use it.
+"""
+
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pgvector.sqlalchemy import BIT, HALFVEC, VECTOR
+from sqlalchemy import ColumnElement, Float, cast, func, literal
+
+
+class Metric(StrEnum):
+    """What makes two vectors near."""
+
+    COSINE = "cosine"
+    INNER_PRODUCT = "inner_product"
+    L2 = "l2"
+
+
+class Precision(StrEnum):
+    """How the index holds vectors; the table always holds them in full."""
+
+    HALFVEC = "halfvec"
+    VECTOR = "vector"
+    BIT = "bit"
+
+
+OPERATORS = {Metric.COSINE: "<=>", Metric.INNER_PRODUCT: "<#>", Metric.L2: "<->"}
+OPERATOR_CLASSES = {Metric.COSINE: "cosine", Metric.INNER_PRODUCT: "ip", Metric.L2: "l2"}
+# pgvector's HNSW takes no more dimensions than these.
+MAX_INDEXED_DIMENSION = {Precision.VECTOR: 2_000, Precision.HALFVEC: 4_000, Precision.BIT: 64_000}
+
+
+def hnsw_index(metric: str, precision: str, dimension: int) -> str:
+    """Return method, expression and operator class of a space's index, as CREATE INDEX says it."""
+    if precision == Precision.BIT:
+        return f"hnsw ((binary_quantize(vector)::bit({dimension})) bit_hamming_ops)"
+    kind = Precision(precision).value
+    operator_class = f"{kind}_{OPERATOR_CLASSES[Metric(metric)]}_ops"
+    return f"hnsw ((vector::{kind}({dimension})) {operator_class})"
+
+
+def exact_distance(vector: Any, query: NDArray[np.float32], metric: str) -> ColumnElement[float]:
+    """Return the distance of a column to a query, on the raw column: no index can be taken."""
+    return _distance(vector, OPERATORS[Metric(metric)], cast(literal(query, VECTOR), VECTOR))
+
+
+def indexed_distance(
+    vector: Any, query: NDArray[np.float32], metric: str, precision: str
+) -> ColumnElement[float]:
+    """Return the distance that the space's HNSW index orders by; for bits a rough one."""
+    dimension = len(query)
+    asked = cast(literal(query, VECTOR), VECTOR)
+    if precision == Precision.BIT:
+        bits = BIT(dimension)
+        return _distance(
+            cast(func.binary_quantize(vector), bits),
+            "<~>",
+            cast(func.binary_quantize(asked), bits),
+        )
+    kind: Any = HALFVEC(dimension) if precision == Precision.HALFVEC else VECTOR(dimension)
+    return _distance(cast(vector, kind), OPERATORS[Metric(metric)], cast(asked, kind))
+
+
+def score_of(distance: float, metric: str) -> float:
+    """Return the score of a distance, large is good: cosine, inner product or 1 / (1 + L2)."""
+    match Metric(metric):
+        case Metric.COSINE:
+            return 1 - distance
+        case Metric.INNER_PRODUCT:
+            return -distance
+        case Metric.L2:
+            return 1 / (1 + distance)
+
+
+def _distance(left: Any, operator: str, right: Any) -> ColumnElement[float]:
+    distance: ColumnElement[float] = left.op(operator, return_type=Float())(right)
+    return distance

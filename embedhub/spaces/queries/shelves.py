@@ -1,0 +1,81 @@
+"""The SQL of shelves: which spaces outgrew the shared one, and moving their rows."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from embedhub.tables import Space
+from embedhub.tables.spaces import SHARED_SHELF
+
+# Every space kind and the table whose partitions are its shelves.
+TABLES = {"dense": "embeddings", "sparse": "sparse_embeddings"}
+
+
+def outgrown_spaces(session: Session, *, rows: int) -> Sequence[Space]:
+    """Return spaces with more rows on the shared shelf, or on a shelf without its index."""
+    statement = text("""
+        SELECT space_id FROM (
+          SELECT space_id FROM embeddings WHERE shelf_id = :shared
+          GROUP BY space_id HAVING count(*) > :rows
+          UNION ALL
+          SELECT space_id FROM sparse_embeddings WHERE shelf_id = :shared
+          GROUP BY space_id HAVING count(*) > :rows
+          UNION ALL
+          SELECT id FROM spaces WHERE shelf_id <> :shared AND NOT is_indexed) AS outgrown
+    """)
+    ids = session.execute(statement, {"rows": rows, "shared": SHARED_SHELF}).scalars().all()
+    return (
+        session.execute(select(Space).where(Space.id.in_(ids)).order_by(Space.id)).scalars().all()
+    )
+
+
+def next_shelf(session: Session) -> int:
+    """Return a shelf number that nobody else will get."""
+    return int(session.execute(text("SELECT nextval('vectors.shelf_ids')")).scalar_one())
+
+
+def hold_space(session: Session, space_id: int) -> Space | None:
+    """Return the space, held so that nobody stores into it until the transaction ends."""
+    statement = select(Space).where(Space.id == space_id).with_for_update()
+    return session.execute(statement.execution_options(populate_existing=True)).scalar_one_or_none()
+
+
+def move_rows(session: Session, *, space: Space, shelf_id: int) -> int:
+    """Move a held space's rows to a shelf and point the space at it; return the rows moved."""
+    session.execute(text("SET LOCAL statement_timeout = 0"))
+    moved = session.execute(
+        text(
+            f"UPDATE {TABLES[space.kind]} SET shelf_id = :to"
+            " WHERE shelf_id = :from AND space_id = :space_id"
+        ),
+        {"to": shelf_id, "from": space.shelf_id, "space_id": space.id},
+    ).rowcount  # type: ignore[attr-defined]
+    session.execute(
+        text("UPDATE spaces SET shelf_id = :to, is_indexed = false WHERE id = :space_id"),
+        {"to": shelf_id, "space_id": space.id},
+    )
+    return int(moved)
+
+
+def mark_indexed(session: Session, *, space_id: int, shelf_id: int) -> None:
+    """Let queries use the shelf's index."""
+    session.execute(
+        text("UPDATE spaces SET is_indexed = true WHERE id = :id AND shelf_id = :shelf_id"),
+        {"id": space_id, "shelf_id": shelf_id},
+    )
+
+
+def index_progress(session: Session, pid: int) -> tuple[int, int | None]:
+    """Return the steps done and all steps of the index that a backend builds right now."""
+    statement = text("""
+        SELECT greatest(tuples_done, blocks_done), nullif(greatest(tuples_total, blocks_total), 0)
+        FROM pg_stat_progress_create_index WHERE pid = :pid
+    """)
+    row = session.execute(statement, {"pid": pid}).one_or_none()
+    return (int(row[0]), row[1]) if row else (0, None)
+
+
+def cancel_statement(session: Session, pid: int) -> None:
+    """Cancel what a backend of ours is doing."""
+    session.execute(text("SELECT pg_cancel_backend(:pid)"), {"pid": pid})

@@ -1,0 +1,151 @@
+"""The SQL of the space rows themselves, and of what is known about them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import insert, select, text
+from sqlalchemy.orm import Session
+
+from embedhub.tables import Space
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionCounts:
+    """How far the embedding of one collection is."""
+
+    n_documents: int
+    n_chunks: int
+    n_embedded: int
+    n_pending: int
+    n_dead: int
+    n_waiting_updates: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A chunk whose vector could not be made, and why."""
+
+    space_id: int
+    chunk_id: int
+    external_id: str
+    position: int
+    reason: str
+    attempts: int
+    dead_at: datetime
+
+
+def insert_space(session: Session, **columns: object) -> int:
+    """Insert a space and return its id."""
+    return session.execute(insert(Space).values(**columns).returning(Space.id)).scalar_one()
+
+
+def spaces_of_collection(session: Session, *, workspace_id: int, collection_id: int) -> list[Space]:
+    """Return the chunk spaces of a collection, whatever their status."""
+    statement = select(Space).where(
+        Space.workspace_id == workspace_id,
+        Space.collection_id == collection_id,
+        Space.subject == "chunk",
+    )
+    return list(session.execute(statement.order_by(Space.id)).scalars())
+
+
+def lock_collection_spaces(session: Session, *, collection_id: int) -> list[Space]:
+    """Return a collection's chunk spaces, held on their shelves until the transaction ends."""
+    statement = (
+        select(Space)
+        .where(Space.collection_id == collection_id, Space.subject == "chunk")
+        .order_by(Space.id)
+        .with_for_update(read=True)
+        .execution_options(populate_existing=True)
+    )
+    return list(session.execute(statement).scalars())
+
+
+def spaces_by_id(session: Session, space_ids: Sequence[int]) -> list[Space]:
+    """Return these spaces as they are now."""
+    statement = select(Space).where(Space.id.in_(space_ids)).order_by(Space.id)
+    return list(session.execute(statement.execution_options(populate_existing=True)).scalars())
+
+
+def collections_of_documents(session: Session, document_ids: Sequence[int]) -> dict[int, list[int]]:
+    """Return document ids by the collection that holds them."""
+    statement = text(
+        "SELECT collection_id, array_agg(id ORDER BY id) FROM documents"
+        " WHERE id = ANY(:ids) GROUP BY collection_id"
+    )
+    rows = session.execute(statement, {"ids": list(document_ids)})
+    return {row[0]: row[1] for row in rows}
+
+
+def collection_counts(
+    session: Session, *, workspace_id: int, collection_id: int
+) -> CollectionCounts:
+    """Count documents, chunks that answer, their vectors, and what is pending or dead."""
+    statement = text("""
+        WITH dense AS (
+          SELECT id, shelf_id FROM spaces WHERE workspace_id = :workspace_id
+            AND collection_id = :collection_id AND subject = 'chunk' AND kind = 'dense'
+            AND status = 'live')
+        SELECT
+          (SELECT count(*) FROM documents WHERE workspace_id = :workspace_id
+             AND collection_id = :collection_id),
+          (SELECT count(*) FROM documents d
+             JOIN chunks c ON c.document_id = d.id AND c.generation = d.live_generation
+             WHERE d.workspace_id = :workspace_id AND d.collection_id = :collection_id),
+          (SELECT count(*) FROM dense JOIN embeddings e
+             ON e.shelf_id = dense.shelf_id AND e.space_id = dense.id),
+          (SELECT count(*) FROM dense JOIN pending p ON p.space_id = dense.id
+             AND p.dead_at IS NULL),
+          (SELECT count(*) FROM dense JOIN pending p ON p.space_id = dense.id
+             AND p.dead_at IS NOT NULL),
+          (SELECT count(*) FROM documents WHERE workspace_id = :workspace_id
+             AND collection_id = :collection_id AND generation <> live_generation)
+    """)
+    facts = {"workspace_id": workspace_id, "collection_id": collection_id}
+    return CollectionCounts(*session.execute(statement, facts).one())
+
+
+def dead_letters(
+    session: Session, *, workspace_id: int, collection_id: int | None, after: int, limit: int
+) -> list[DeadLetter]:
+    """Return the dead rows of a workspace or of one of its collections, by chunk id."""
+    statement = text("""
+        SELECT p.space_id, c.id, d.external_id, c.position, coalesce(p.last_error, ''),
+               p.attempts, p.dead_at
+        FROM pending p JOIN chunks c ON c.id = p.owner_id JOIN documents d ON d.id = c.document_id
+        JOIN spaces s ON s.id = p.space_id AND s.subject = 'chunk'
+        WHERE p.workspace_id = :workspace_id AND p.dead_at IS NOT NULL AND c.id > :after
+          AND (CAST(:collection_id AS bigint) IS NULL OR c.collection_id = :collection_id)
+        ORDER BY c.id LIMIT :limit
+    """)
+    facts = {
+        "workspace_id": workspace_id,
+        "collection_id": collection_id,
+        "after": after,
+        "limit": limit,
+    }
+    return [DeadLetter(*row) for row in session.execute(statement, facts)]
+
+
+def revive(
+    session: Session,
+    *,
+    workspace_id: int,
+    collection_id: int | None,
+    chunk_ids: Sequence[int] | None,
+) -> int:
+    """Give dead rows of a workspace a fresh start; return how many."""
+    statement = text("""
+        UPDATE pending p SET dead_at = NULL, attempts = 0, not_before = now(), last_error = NULL
+        FROM spaces s
+        WHERE s.id = p.space_id AND p.workspace_id = :workspace_id AND p.dead_at IS NOT NULL
+          AND (CAST(:collection_id AS bigint) IS NULL OR s.collection_id = :collection_id)
+          AND (CAST(:ids AS bigint[]) IS NULL OR p.owner_id = ANY(:ids))
+    """)
+    facts = {
+        "workspace_id": workspace_id,
+        "collection_id": collection_id,
+        "ids": None if chunk_ids is None else list(chunk_ids),
+    }
+    return session.execute(statement, facts).rowcount  # type: ignore[attr-defined, no-any-return]

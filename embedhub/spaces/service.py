@@ -1,0 +1,164 @@
+"""What others may rely on about spaces: which there are, how far they are, what is dead."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from embedhub import db, jobs
+from embedhub.access.caller import Caller
+from embedhub.config import get_config
+from embedhub.encoders import SUPPLIED, describe_encoder
+from embedhub.jobs import Job
+from embedhub.runs.kinds import RunKind
+from embedhub.runs.service import start_run
+from embedhub.search.lexical import ANALYSER, REVISION
+from embedhub.spaces.generations import flip_forgotten
+from embedhub.spaces.queries import ledger, shelves
+from embedhub.spaces.queries import spaces as queries
+from embedhub.spaces.queries.spaces import CollectionCounts, DeadLetter
+from embedhub.tables import Collection, Space
+from embedhub.tables.spaces import SPARSE_DIMENSIONS
+
+CRASHED = "the worker stopped each time it encoded this text"
+FORGOTTEN_AT_ONCE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSpaces:
+    """The spaces that answer for a collection."""
+
+    dense: Space | None
+    sparse: Space | None
+
+
+def create_spaces(
+    session: Session,
+    *,
+    collection: Collection,
+    dimension: int | None = None,
+    metric: str = "cosine",
+) -> None:
+    """Open the dense and the sparse space of a new collection.
+
+    `dimension` and `metric` matter to supplied vectors only; an encoder knows its own.
+    """
+    if collection.encoder == SUPPLIED:
+        if dimension is None:
+            raise ValueError("supplied vectors need a dimension")
+        revision = "1"
+    else:
+        description = describe_encoder(collection.encoder)
+        dimension, metric = description.dimension, description.metric
+        revision = description.revision
+    owner = {"workspace_id": collection.workspace_id, "collection_id": collection.id}
+    queries.insert_space(
+        session,
+        **owner,
+        subject="chunk",
+        kind="dense",
+        encoder=collection.encoder,
+        revision=revision,
+        dimension=dimension,
+        metric=metric,
+        # A supplied value may lie beyond halfvec's range of 65,504.
+        precision="halfvec" if metric == "cosine" else "vector",
+    )
+    queries.insert_space(
+        session,
+        **owner,
+        subject="chunk",
+        kind="sparse",
+        encoder=ANALYSER,
+        revision=REVISION,
+        dimension=SPARSE_DIMENSIONS,
+        metric="inner_product",
+    )
+
+
+def live_spaces(session: Session, *, workspace_id: int, collection_id: int) -> LiveSpaces:
+    """Return the spaces that answer for a collection, as they are in this transaction."""
+    found = {
+        space.kind: space
+        for space in queries.spaces_of_collection(
+            session, workspace_id=workspace_id, collection_id=collection_id
+        )
+        if space.status == "live"
+    }
+    return LiveSpaces(dense=found.get("dense"), sparse=found.get("sparse"))
+
+
+def collection_status(
+    session: Session, *, workspace_id: int, collection_id: int
+) -> CollectionCounts:
+    """Return how many documents, chunks and vectors there are, and what is pending or dead."""
+    return queries.collection_counts(
+        session, workspace_id=workspace_id, collection_id=collection_id
+    )
+
+
+def list_dead(
+    caller: Caller, *, collection_id: int | None = None, after: int = 0, limit: int = 100
+) -> list[DeadLetter]:
+    """Return chunks whose vector could not be made, by chunk id, with the reasons."""
+    caller.require("read")
+    with db.reading() as session:
+        return queries.dead_letters(
+            session,
+            workspace_id=caller.workspace_id,
+            collection_id=collection_id,
+            after=after,
+            limit=limit,
+        )
+
+
+def retry_dead(
+    caller: Caller, *, collection_id: int | None = None, chunk_ids: Sequence[int] | None = None
+) -> int:
+    """Give dead rows a fresh start (all of them, or those of these chunks); return how many."""
+    caller.require("write")
+    with db.writing() as session:
+        revived = queries.revive(
+            session,
+            workspace_id=caller.workspace_id,
+            collection_id=collection_id,
+            chunk_ids=chunk_ids,
+        )
+        if revived:
+            jobs.enqueue(session, Job.EMBED)
+    return revived
+
+
+def forget_unused_vectors() -> int:
+    """Empty the vector cache of what nobody asked for in `vector_cache_days`; return how many.
+
+    Vectors that answer are elsewhere: they are not forgotten.
+    """
+    n_deleted = 0
+    while True:
+        with db.writing() as session:
+            n = ledger.delete_unused_vectors(
+                session, days=get_config().vector_cache_days, limit=FORGOTTEN_AT_ONCE
+            )
+        n_deleted += n
+        if n < FORGOTTEN_AT_ONCE:
+            return n_deleted
+
+
+def sweep() -> None:
+    """Pick up whatever was left over: rings for due rows, buries crashed ones, flips, grows."""
+    config = get_config()
+    with db.writing() as session:
+        ledger.bury_crashed(session, max_attempts=config.max_attempts, reason=CRASHED)
+        flip_forgotten(session, limit=1_000)
+        if ledger.has_ready(session):
+            jobs.enqueue(session, Job.EMBED)
+    with db.writing() as session:
+        for space in shelves.outgrown_spaces(session, rows=config.shelf_rows):
+            start_run(
+                session,
+                workspace_id=space.workspace_id,
+                kind=RunKind.GROW_SPACE,
+                subject=f"space {space.id}",
+                arguments={"space_id": space.id},
+            )

@@ -1,0 +1,89 @@
+"""One real Postgres a test process; every database test begins with empty tables."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.config import Config as AlembicConfig
+from sqlalchemy import text
+
+# Before anything reads the settings: tests never touch a developer's own database or home.
+os.environ["EMBEDHUB_HOME"] = tempfile.mkdtemp(prefix="embedhub-tests-")
+os.environ["EMBEDHUB_SECRET_KEY"] = "only for tests"
+os.environ["EMBEDHUB_DEFAULT_ENCODER"] = "hashing-64"
+os.environ["DJANGO_SETTINGS_MODULE"] = "embedhub.settings"
+
+from embedhub import db, jobs
+from embedhub.access.caller import Caller
+from embedhub.access.service import create_workspace
+from embedhub.config import override_config
+from embedhub.local.postgres import embedded_postgres
+from embedhub.tables import Base
+
+PROJECT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An embedded Postgres with an empty database."""
+    with embedded_postgres(tmp_path_factory.mktemp("postgres"), durable=False) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def database(server_url: str) -> Iterator[str]:
+    """A database at the head of both histories; this process is connected to it."""
+    override_config(database_url=server_url)
+    db.dispose()
+    command.upgrade(AlembicConfig(toml_file=PROJECT / "pyproject.toml"), "head")
+    _migrate_django()
+    yield server_url
+    db.dispose()
+
+
+def _migrate_django() -> None:
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    call_command("migrate", verbosity=0)
+
+
+@pytest.fixture
+def clean(database: str) -> str:
+    """The database without a row in the domain's tables and without shelves of past tests."""
+    tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
+    with db.engine().begin() as connection:
+        connection.execute(text(f"TRUNCATE {tables}"))
+        shelves = connection.execute(
+            text(
+                "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
+                " WHERE schemaname = 'vectors' AND tablename !~ '_0$'"
+            )
+        ).scalars()
+        for shelf in shelves.all():
+            connection.execute(text(f"DROP TABLE {shelf}"))
+    return database
+
+
+@pytest.fixture
+def caller(clean: str) -> Caller:
+    """Somebody with every right in a fresh workspace."""
+    return Caller.for_workspace(create_workspace("ours", "Ours"))
+
+
+@pytest.fixture
+def stranger(clean: str) -> Caller:
+    """Somebody with every right in another workspace."""
+    return Caller.for_workspace(create_workspace("theirs", "Theirs"))
+
+
+@pytest.fixture(autouse=True)
+def sent_jobs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[jobs.Job, dict[str, object]]]:
+    """The jobs asked for, in order, recorded instead of sent."""
+    sent: list[tuple[jobs.Job, dict[str, object]]] = []
+    monkeypatch.setattr(jobs, "send", lambda job, **arguments: sent.append((job, arguments)))
+    return sent

@@ -1,0 +1,63 @@
+"""Queue `upkeep`: runs, sweeps, folds and retention. Never loads an encoder."""
+
+from collections.abc import Callable
+from typing import Any
+
+from embedhub.collections.service import purge_collection, resume_deletions
+from embedhub.documents.upkeep import (
+    carry_out_deletion,
+    delete_expired,
+    forget_old_versions,
+    update_attributes,
+)
+from embedhub.jobs import Job
+from embedhub.runs import service as runs
+from embedhub.runs.kinds import RunKind
+from embedhub.runs.progress import RunProgress
+from embedhub.search import lexical_index
+from embedhub.search import service as search
+from embedhub.spaces import service as spaces
+from embedhub.spaces.indexes import grow_space
+from embedhub.web import idempotency
+from workers import app
+
+WORK: dict[RunKind, Callable[[RunProgress, dict[str, Any]], dict[str, Any]]] = {
+    RunKind.DELETE_COLLECTION: purge_collection,
+    RunKind.DELETE_DOCUMENTS: carry_out_deletion,
+    RunKind.GROW_SPACE: grow_space,
+    RunKind.REWEIGH: lexical_index.reweigh_space,
+    RunKind.UPDATE_ATTRIBUTES: update_attributes,
+}
+
+
+@app.task(name=Job.RUN)  # type: ignore[untyped-decorator]
+def carry_out_run(run_id: int) -> None:
+    """Carry out one run of any kind; a message delivered twice does nothing."""
+    kind = runs.kind_of(run_id)
+    if kind is not None:
+        runs.carry_out(run_id, WORK[kind])
+
+
+@app.task(name=Job.SWEEP)  # type: ignore[untyped-decorator]
+def sweep() -> None:
+    """Pick up whatever was left over anywhere."""
+    spaces.sweep()
+    delete_expired()
+    resume_deletions()
+    runs.ring_for_waiting()
+
+
+@app.task(name=Job.FOLD)  # type: ignore[untyped-decorator]
+def fold() -> None:
+    """Fold the counts of words, and have weights renewed where the average length moved."""
+    lexical_index.fold_all()
+
+
+@app.task(name=Job.RETENTION)  # type: ignore[untyped-decorator]
+def forget_old() -> None:
+    """Delete what is older than its retention."""
+    forget_old_versions()
+    spaces.forget_unused_vectors()
+    runs.forget_old()
+    search.forget_old()
+    idempotency.forget_old()
