@@ -7,7 +7,7 @@ ARG PIP_EXTRA_INDEX_URL=""
 ENV PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 
 WORKDIR /app
-COPY pyproject.toml constraints.txt README.md manage.py ./
+COPY pyproject.toml constraints.txt README.md ./
 COPY embedhub embedhub
 COPY workers workers
 COPY migrations migrations

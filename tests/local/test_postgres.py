@@ -156,7 +156,8 @@ def test_a_deep_folder_gets_a_short_socket(tmp_path: Path) -> None:
 def test_a_socket_folder_of_somebody_else_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    # pytest's own folder may itself be too deep for a socket.
+    monkeypatch.setattr(tempfile, "tempdir", tempfile.mkdtemp(prefix="t"))
     deep = tmp_path.joinpath(*["a-rather-long-folder-name"] * 6)
     trap = cluster.make_socket_directory(deep, None)
     trap.rmdir()
