@@ -1,0 +1,1 @@
+"""All SQL of search, one file a concern."""
