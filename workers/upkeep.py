@@ -25,7 +25,7 @@ WORK: dict[RunKind, Callable[[RunProgress, dict[str, Any]], dict[str, Any]]] = {
     RunKind.DELETE_COLLECTION: purge_collection,
     RunKind.DELETE_DOCUMENTS: carry_out_deletion,
     RunKind.GROW_SPACE: grow_space,
-    RunKind.REWEIGH: lexical_index.reweigh_space,
+    RunKind.REWEIGH: lexical_index.reweigh,
     RunKind.UPDATE_ATTRIBUTES: update_attributes,
 }
 
@@ -50,7 +50,7 @@ def sweep() -> None:
 @app.task(name=Job.FOLD)  # type: ignore[untyped-decorator]
 def fold() -> None:
     """Fold the counts of words, and have weights renewed where the average length moved."""
-    lexical_index.fold_all()
+    lexical_index.fold()
 
 
 @app.task(name=Job.RETENTION)  # type: ignore[untyped-decorator]

@@ -1,6 +1,6 @@
 """Collections: what a caller may rely on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -18,8 +18,9 @@ from embedhub.encoders import SUPPLIED, describe_encoder
 from embedhub.errors import Conflict, Forbidden, InvalidInput, NotFound
 from embedhub.runs.service import RunKind, start_run
 from embedhub.search.attributes import check_filterable
-from embedhub.search.lexical import regconfig_of
-from embedhub.spaces.service import create_spaces
+from embedhub.search.analysis import regconfig_of
+from embedhub.spaces import service as spaces
+from embedhub.spaces.queries.spaces import CollectionCounts, DeadLetter
 from embedhub.tables import Collection
 
 __all__ = [
@@ -27,19 +28,25 @@ __all__ = [
     "CollectionInput",
     "CollectionView",
     "collection_ids",
+    "collection_status",
     "create_collection",
     "delete_collection",
     "find_by_id",
     "find_collection",
     "get_collection",
     "list_collections",
+    "list_dead",
     "purge_collection",
+    "refuse_fixed",
     "resume_deletions",
+    "retry_dead",
     "update_collection",
 ]
 
 DEFAULT_LANGUAGE = "english"
 METRICS = ("cosine", "inner_product", "l2")
+# Every stored chunk, term and vector depends on these.
+FIXED = ("slug", "language", "encoder", "dimension", "metric", "chunking")
 MAX_NAME_CHARS = 200
 MAX_FILTERABLE = 100
 
@@ -107,7 +114,7 @@ def create_collection(caller: Caller, wanted: CollectionInput) -> CollectionView
         )
         if collection is None:
             raise Conflict(f"there is already a collection {wanted.slug!r}")
-        create_spaces(
+        spaces.create_spaces(
             session,
             collection=collection,
             dimension=wanted.dimension,
@@ -203,6 +210,35 @@ def delete_collection(caller: Caller, slug: str) -> int:
         if collection_id is None:
             raise NotFound("collection", slug)
         return _start_removal(session, caller.workspace_id, collection_id)
+
+
+def collection_status(caller: Caller, slug: str) -> CollectionCounts:
+    """Return how many documents, passages and vectors there are, and what is pending or dead."""
+    with db.reading() as session:
+        collection = find_collection(session, caller, slug)
+        return spaces.collection_status(
+            session, workspace_id=caller.workspace_id, collection_id=collection.id
+        )
+
+
+def list_dead(caller: Caller, slug: str, *, after: int, limit: int) -> list[DeadLetter]:
+    """Return the passages of a collection whose vector could not be made, by chunk id."""
+    [collection_id] = collection_ids(caller, [slug])
+    return spaces.list_dead(caller, collection_id=collection_id, after=after, limit=limit)
+
+
+def retry_dead(caller: Caller, slug: str, chunk_ids: Sequence[int] | None) -> int:
+    """Give dead passages of a collection a fresh start; return how many."""
+    [collection_id] = collection_ids(caller, [slug])
+    return spaces.retry_dead(caller, collection_id=collection_id, chunk_ids=chunk_ids)
+
+
+def refuse_fixed(changed: Container[str]) -> None:
+    """Raise InvalidInput if one of these fields cannot change after creation."""
+    for name in FIXED:
+        if name in changed:
+            message = "cannot be changed; create a new collection and send the documents to it"
+            raise InvalidInput(message, name)
 
 
 def resume_deletions() -> int:
