@@ -1,0 +1,23 @@
+"""Registers every page with Django's admin site, whose autodiscovery imports this module."""
+
+from django.contrib import admin
+
+from embedhub.console import (
+    admin_access,
+    admin_catalog,
+    admin_content,
+    admin_ledger,
+    admin_runs,
+    admin_staff,
+)
+
+__all__ = [
+    "admin_access",
+    "admin_catalog",
+    "admin_content",
+    "admin_ledger",
+    "admin_runs",
+    "admin_staff",
+]
+
+admin.site.index_template = "console/home.html"

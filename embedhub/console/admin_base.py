@@ -1,0 +1,125 @@
+"""What every page over a mirror has in common: nothing is changed, nothing counted in full."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db import models
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
+
+from embedhub.console import markup
+from embedhub.console.mirror import Mirror
+from embedhub.console.paging import BoundedPaginator
+from embedhub.console.row_key import RowKey
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """Lists and shows the rows of a mirror.
+
+    Every foreign key `x` gets a column `x_link`, every time `x_at` a column `x_at_ago`, and every
+    JSON or array field `x` a cell `x_table`, to be named in `list_display` and `fields`.
+    """
+
+    paginator = BoundedPaginator
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    list_per_page = 50
+    list_max_show_all = 0
+    list_disable_select_all = True
+    list_filter_submit = True
+    list_fullwidth = True
+    actions_selection_counter = True
+    change_list_template = "console/change_list.html"
+    change_form_template = "console/change_form.html"
+    empty_value_display = markup.EMPTY
+    # what an empty list says: why it is empty, and what to do next
+    empty_title = "Nothing here yet"
+    empty_words = ""
+    empty_link: tuple[str, str] | None = None  # name of a URL, and its words
+
+    def __init__(self, model: type[models.Model], admin_site: admin.AdminSite) -> None:
+        for field in model._meta.get_fields():
+            if isinstance(field, models.ForeignKey):
+                setattr(self, f"{field.name}_link", _link_column(field))
+            elif isinstance(field, models.DateTimeField):
+                setattr(self, f"{field.name}_ago", _ago_column(field))
+            elif isinstance(field, models.JSONField) or hasattr(field, "base_field"):
+                setattr(self, f"{field.name}_table", _table_cell(field))
+        super().__init__(model, admin_site)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        """Return the fields named by the class, else all of them in the table's order."""
+        if self.fields:
+            return list(self.fields)
+        return [self._cell_of(field) for field in self.model._meta.fields if _is_shown(field)]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        """Return every field: a mirror is only read."""
+        return [name for row in self.get_fields(request, obj) for name in _names(row)]
+
+    def empty_url(self) -> str | None:
+        """Return where the empty state's button leads, None without a button."""
+        return reverse(self.empty_link[0]) if self.empty_link else None
+
+    def _cell_of(self, field: models.Field) -> str:
+        table = f"{field.name}_table"
+        return table if hasattr(self, table) else field.name
+
+
+class ByRelated(AutocompleteSelectFilter):
+    """A filter by a related row that is looked up by typing, however many there are."""
+
+
+def detail_url(row: Mirror) -> str:
+    """Return the address of a row's own page."""
+    meta = row._meta
+    return reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk])
+
+
+def _is_shown(field: models.Field) -> bool:
+    return not isinstance(field, RowKey)
+
+
+def _names(row: str | list[str] | tuple[str, ...]) -> list[str]:
+    return [row] if isinstance(row, str) else list(row)
+
+
+def _link_column(field: models.ForeignKey) -> Any:
+    @admin.display(description=field.verbose_name, ordering=field.attname)
+    def column(row: Mirror) -> object:
+        related = getattr(row, field.name)
+        if related is None:
+            return markup.EMPTY
+        try:
+            return markup.link(detail_url(related), related)
+        except NoReverseMatch:
+            return related
+
+    return column
+
+
+def _ago_column(field: models.Field) -> Any:
+    @admin.display(description=field.verbose_name, ordering=field.name)
+    def column(row: Mirror) -> object:
+        return markup.moment(getattr(row, field.name))
+
+    return column
+
+
+def _table_cell(field: models.Field) -> Any:
+    @admin.display(description=field.verbose_name)
+    def cell(row: Mirror) -> object:
+        return markup.json_table(getattr(row, field.name))
+
+    return cell

@@ -1,0 +1,267 @@
+"""Pages of collections, documents with their versions, and chunks."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Exists, F, OuterRef, Q, Subquery
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
+from unfold.contrib.filters.admin import DropdownFilter, RangeDateTimeFilter
+
+from embedhub.console import markup, models, queries, words
+from embedhub.console.admin_base import ByRelated, ReadOnlyAdmin, detail_url
+from embedhub.console.pages import documents, search
+
+Rows = Any
+
+
+class DeletedCollections(DropdownFilter):
+    """Collections that answer, or those whose rows are still being deleted."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("live", "In use"), ("deleted", "Being deleted")]
+
+    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
+        if self.value() in {"live", "deleted"}:
+            return queryset.filter(deleted_at__isnull=self.value() == "live")
+        return queryset
+
+
+@admin.register(models.Collection)
+class CollectionAdmin(ReadOnlyAdmin):
+    list_display = (
+        "shown_slug",
+        "workspace_link",
+        "language",
+        "encoder",
+        "shown_documents",
+        "shown_chunks",
+        "shown_progress",
+        "created_at_ago",
+    )
+    list_display_links = None
+    list_select_related = ("workspace",)
+    list_filter = (("workspace", ByRelated), DeletedCollections)
+    search_fields = ("slug", "name")
+    search_help_text = "Slug or name"
+    ordering = ("workspace", "slug")
+    fields = (
+        "slug",
+        "name",
+        "workspace",
+        "language",
+        "encoder",
+        "chunking_table",
+        "filterable_table",
+        "created_at",
+        "deleted_at",
+    )
+    change_form_outer_before_template = "console/collection_state.html"
+    empty_title = "No collection yet"
+    empty_words = (
+        "Create one with POST /v1/collections, or let `embedhub ingest PATH` make it while it "
+        "reads a folder."
+    )
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self._search)
+        return [path("search/", view, name="console_search"), *super().get_urls()]
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Return the page of rows, each with its progress: one query for all of them."""
+        changelist = super().get_changelist_instance(request)
+        rows = list(changelist.result_list)
+        figures = queries.collection_progress([row.pk for row in rows])
+        for row in rows:
+            row.progress = figures[row.pk]
+        changelist.result_list = rows
+        return changelist
+
+    def _search(self, request: HttpRequest) -> HttpResponse:
+        return search.search_page(request, self)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        figures = queries.Progress()
+        if object_id.isdigit():
+            figures = queries.collection_progress([int(object_id)])[int(object_id)]
+        context = {
+            **(extra_context or {}),
+            "progress": markup.progress(figures, "progress"),
+            "n_documents": words.bounded(figures.n_documents, queries.COUNT_BOUND),
+            "n_chunks": f"{figures.n_chunks:,}",
+            "n_dead": figures.n_dead,
+        }
+        return super().change_view(request, object_id, form_url, context)
+
+    @admin.display(description="collection", ordering="slug")
+    def shown_slug(self, row: Any) -> object:
+        link = markup.link(detail_url(row), row.slug)
+        return markup.join(link, markup.label("being deleted", "warn")) if row.deleted_at else link
+
+    @admin.display(description="documents")
+    def shown_documents(self, row: Any) -> object:
+        url = reverse("admin:console_document_changelist")
+        count = words.bounded(row.progress.n_documents, queries.COUNT_BOUND)
+        return markup.link(f"{url}?collection__id__exact={row.pk}", count)
+
+    @admin.display(description="chunks")
+    def shown_chunks(self, row: Any) -> str:
+        return f"{row.progress.n_chunks:,}"
+
+    @admin.display(description="embedded")
+    def shown_progress(self, row: Any) -> object:
+        return markup.progress(row.progress, f"progress-{row.pk}")
+
+
+class DocumentState(DropdownFilter):
+    """Documents by whether their newest text answers."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("updating", "Newer text not answering yet"), ("restricted", "Access restricted")]
+
+    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
+        if self.value() == "updating":
+            return queryset.exclude(live_generation=F("generation"))
+        if self.value() == "restricted":
+            return queryset.filter(access__isnull=False)
+        return queryset
+
+
+@admin.register(models.Document)
+class DocumentAdmin(ReadOnlyAdmin):
+    list_display = (
+        "external_id",
+        "shown_title",
+        "collection_link",
+        "workspace_link",
+        "shown_access",
+        "updated_at_ago",
+    )
+    list_select_related = ("workspace", "collection")
+    list_filter = (
+        ("workspace", ByRelated),
+        ("collection", ByRelated),
+        DocumentState,
+        ("updated_at", RangeDateTimeFilter),
+    )
+    search_fields = ("external_id",)
+    search_help_text = "External id or words of the title"
+    ordering = ("-id",)
+    fields = (
+        "external_id",
+        "shown_title",
+        "collection",
+        "workspace",
+        "url",
+        "shown_access",
+        "language",
+        "metadata_table",
+        "source_version",
+        "expires_at",
+        "created_at",
+        "updated_at",
+    )
+    change_form_template = "console/document.html"
+    empty_title = "No document yet"
+    empty_words = (
+        "Send some with POST /v1/collections/{slug}/documents, or read a folder with "
+        "`embedhub ingest PATH`."
+    )
+
+    def get_queryset(self, request: HttpRequest) -> Rows:
+        version = models.DocumentVersion.objects.filter(
+            document=OuterRef("pk"), version=OuterRef("version")
+        )
+        return super().get_queryset(request).annotate(title=Subquery(version.values("title")))
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: Rows, search_term: str
+    ) -> tuple[Rows, bool]:
+        """Return the documents of this external id, or whose newest title holds the words."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        titled = models.DocumentVersion.objects.filter(
+            document=OuterRef("pk"), version=OuterRef("version"), title__icontains=term
+        )
+        is_named = Q(external_id=term) | Q(external_id__startswith=term)
+        return queryset.filter(is_named | Q(Exists(titled))), False
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        context = {**(extra_context or {}), **documents.detail(request, object_id)}
+        return super().change_view(request, object_id, form_url, context)
+
+    @admin.display(description="title")
+    def shown_title(self, row: Any) -> str:
+        return words.first_line(row.title or "") or markup.EMPTY
+
+    @admin.display(description="seen by")
+    def shown_access(self, row: Any) -> object:
+        return markup.chips(row.access, everything="everybody", nothing="unbound keys only")
+
+
+@admin.register(models.DocumentVersion)
+class DocumentVersionAdmin(ReadOnlyAdmin):
+    list_display = ("document_link", "version", "shown_title", "created_at_ago")
+    list_select_related = ("document",)
+    list_display_links = ("version",)
+    ordering = ("-document", "-version")
+    fields = ("document", "version", "title", "shown_text", "created_at")
+    empty_title = "No document version yet"
+
+    def get_queryset(self, request: HttpRequest) -> Rows:
+        rows = super().get_queryset(request)
+        # A list never drags whole texts along.
+        return rows if request.resolver_match.url_name.endswith("_change") else rows.defer("text")
+
+    @admin.display(description="title")
+    def shown_title(self, row: Any) -> str:
+        return words.first_line(row.title) or markup.EMPTY
+
+    @admin.display(description="text")
+    def shown_text(self, row: Any) -> object:
+        return documents.cut_text(row.text)
+
+
+@admin.register(models.Chunk)
+class ChunkAdmin(ReadOnlyAdmin):
+    list_display = ("id", "document_link", "position", "shown_text", "n_tokens", "shown_range")
+    list_select_related = ("document",)
+    list_filter = (("workspace", ByRelated), ("collection", ByRelated))
+    search_fields = ("document__external_id__exact",)
+    search_help_text = "External id of the document, in full"
+    ordering = ("-id",)
+    fields = (
+        "document",
+        "collection",
+        "workspace",
+        ("version", "generation"),
+        ("position", "n_tokens"),
+        "shown_range",
+        "heading_path",
+        "shown_whole_text",
+    )
+    empty_title = "No chunk yet"
+    empty_words = "Documents are split into chunks as they arrive."
+
+    @admin.display(description="text")
+    def shown_text(self, row: Any) -> str:
+        return words.first_line(row.text, 90)
+
+    @admin.display(description="text")
+    def shown_whole_text(self, row: Any) -> object:
+        return documents.cut_text(row.text)
+
+    @admin.display(description="characters")
+    def shown_range(self, row: Any) -> str:
+        return f"{row.start_offset:,} to {row.end_offset:,}"

@@ -1,0 +1,206 @@
+"""Pages of the ledger: what waits for its vector, what was set aside as dead, and the spaces."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import F, OuterRef, Subquery
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
+from unfold.decorators import action
+
+from embedhub.console import markup, models, words
+from embedhub.console.admin_base import ByRelated, ReadOnlyAdmin
+from embedhub.console.pages import dead_letters
+
+Rows = Any
+
+
+class LedgerAdmin(ReadOnlyAdmin):
+    """Rows of the ledger with the document they belong to."""
+
+    list_select_related = ("workspace", "space__collection")
+    list_filter = (("workspace", ByRelated), ("space__collection", ByRelated))
+
+    def get_queryset(self, request: HttpRequest) -> Rows:
+        chunk = models.Chunk.objects.filter(pk=OuterRef("owner_id"))
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(
+                document_id=Subquery(chunk.values("document_id")),
+                document_name=Subquery(chunk.values("document__external_id")),
+                chunk_position=Subquery(chunk.values("position")),
+            )
+        )
+
+    @admin.display(description="document")
+    def shown_document(self, row: Any) -> object:
+        if row.document_id is None:
+            return f"{row.space.subject} {row.owner_id}"
+        url = reverse("admin:console_document_change", args=[row.document_id])
+        return markup.join(markup.link(url, row.document_name), f"chunk {row.chunk_position + 1}")
+
+    @admin.display(description="collection", ordering="space")
+    def shown_collection(self, row: Any) -> object:
+        collection = row.space.collection
+        if collection is None:
+            return markup.EMPTY
+        url = reverse("admin:console_collection_change", args=[collection.pk])
+        return markup.link(url, collection.slug)
+
+
+@admin.register(models.DeadLetter)
+class DeadLetterAdmin(LedgerAdmin):
+    list_display = (
+        "shown_document",
+        "shown_reason",
+        "shown_collection",
+        "workspace_link",
+        "attempts",
+        "dead_at_ago",
+        "shown_retry",
+    )
+    list_display_links = ("shown_reason",)
+    ordering = ("-dead_at", "space", "owner_id")
+    fields = (
+        "shown_document",
+        "shown_text",
+        "shown_collection",
+        "workspace",
+        "encoder",
+        "last_error",
+        "attempts",
+        "created_at",
+        "dead_at",
+    )
+    actions = ("retry_selected",)
+    actions_list = ("retry_all",)
+    change_form_template = "console/dead_letter.html"
+    empty_title = "No dead letters"
+    empty_words = (
+        "A text that an encoder refuses again and again is set aside here with the reason, so "
+        "that it cannot hold up others."
+    )
+
+    def get_queryset(self, request: HttpRequest) -> Rows:
+        return super().get_queryset(request).filter(dead_at__isnull=False)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self._retry)
+        return [path("<str:key>/retry/", view, name="console_retry"), *super().get_urls()]
+
+    def has_retry_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("console.retry_pending")
+
+    def get_list_display(self, request: HttpRequest) -> list[str]:
+        """Return the columns, without the button for those who may not press it."""
+        may = self.has_retry_permission(request)
+        return [name for name in super().get_list_display(request) if may or name != "shown_retry"]
+
+    @admin.action(description="Retry selected dead letters", permissions=["retry"])
+    def retry_selected(self, request: HttpRequest, queryset: Rows) -> None:
+        dead_letters.retry_rows(request, queryset)
+
+    @action(
+        description="Retry all…",
+        url_path="retry-all",
+        icon="replay",
+        permissions=["retry"],
+    )
+    def retry_all(self, request: HttpRequest) -> HttpResponse:
+        return dead_letters.retry_all(request, self)
+
+    def _retry(self, request: HttpRequest, key: str) -> HttpResponse:
+        return dead_letters.retry_one(request, self, key)
+
+    @admin.display(description="reason")
+    def shown_reason(self, row: Any) -> str:
+        return words.first_line(row.last_error or "no reason given")
+
+    @admin.display(description="text")
+    def shown_text(self, row: Any) -> object:
+        chunk: Any = models.Chunk.objects.filter(pk=row.owner_id).first()
+        return markup.passage(chunk.text) if chunk else markup.EMPTY
+
+    @admin.display(description="")
+    def shown_retry(self, row: Any) -> object:
+        return markup.post_button(reverse("admin:console_retry", args=[row.pk]), "Retry")
+
+
+@admin.register(models.Pending)
+class PendingAdmin(LedgerAdmin):
+    list_display = (
+        "shown_document",
+        "shown_state",
+        "shown_collection",
+        "workspace_link",
+        "encoder",
+        "attempts",
+        "created_at_ago",
+    )
+    list_display_links = ("shown_state",)
+    # the order of the index, so that a long ledger is not sorted for one page of it
+    ordering = ("encoder", "priority", "workspace", "created_at")
+    fields = (
+        "shown_document",
+        "shown_state",
+        "shown_collection",
+        "workspace",
+        "encoder",
+        "priority",
+        "attempts",
+        "last_error",
+        "not_before",
+        "leased_until",
+        "created_at",
+    )
+    empty_title = "Nothing waits for a vector"
+    empty_words = "Every chunk accepted so far has its vector, or is a dead letter."
+
+    def get_queryset(self, request: HttpRequest) -> Rows:
+        return super().get_queryset(request).filter(dead_at__isnull=True)
+
+    @admin.display(description="state")
+    def shown_state(self, row: Any) -> object:
+        now = datetime.now(UTC)
+        if row.leased_until is not None and row.leased_until > now:
+            return markup.label("being encoded", "info")
+        if row.attempts and row.not_before > now:
+            return markup.label(f"next attempt {words.ago(row.not_before)}", "warn")
+        return markup.label("waits for a worker", "quiet")
+
+
+@admin.register(models.Space)
+class SpaceAdmin(ReadOnlyAdmin):
+    list_display = (
+        "id",
+        "shown_owner",
+        "workspace_link",
+        "kind",
+        "encoder",
+        "dimension",
+        "metric",
+        "shown_index",
+        "shown_status",
+    )
+    list_select_related = ("workspace", "collection", "catalog")
+    list_filter = (("workspace", ByRelated), ("collection", ByRelated))
+    ordering = ("-id",)
+    empty_title = "No space yet"
+    empty_words = "A space holds all vectors of one encoder over one collection."
+
+    @admin.display(description="of", ordering=F("collection"))
+    def shown_owner(self, row: Any) -> object:
+        return row.collection or row.catalog or markup.EMPTY
+
+    @admin.display(description="searched by", ordering="is_indexed")
+    def shown_index(self, row: Any) -> str:
+        if row.kind == "sparse":
+            return "words (BM25)"
+        return f"HNSW index, {row.precision}" if row.is_indexed else "exact scan"
+
+    @admin.display(description="status", ordering="status")
+    def shown_status(self, row: Any) -> object:
+        tones = {"live": "good", "building": "info", "retired": "quiet"}
+        return markup.label(row.status, tones[row.status])

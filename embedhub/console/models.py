@@ -1,0 +1,51 @@
+"""What staff see of the domain's tables, called by the product's words."""
+
+from embedhub import tables
+from embedhub.console.mirror import mirror, proxy
+
+Workspace = mirror(
+    tables.Workspace,
+    "workspace",
+    title="slug",
+    permissions={"create_workspace": "Can create workspaces"},
+)
+ApiKey = mirror(
+    tables.ApiKey,
+    "API key",
+    title="name",
+    permissions={
+        "issue_apikey": "Can create API keys",
+        "revoke_apikey": "Can revoke API keys",
+    },
+)
+StaffAction = mirror(tables.StaffAction, "staff action", title="action")
+Collection = mirror(tables.Collection, "collection", title="slug")
+Document = mirror(tables.Document, "document", title="external_id")
+DocumentVersion = mirror(tables.DocumentVersion, "document version", title="title")
+Chunk = mirror(tables.Chunk, "chunk")
+Space = mirror(tables.Space, "space")
+Pending = mirror(
+    tables.Pending,
+    "pending embedding",
+    permissions={"retry_pending": "Can retry dead letters"},
+)
+DeadLetter = proxy(Pending, "DeadLetter", "dead letter")
+Run = mirror(tables.Run, "run", permissions={"cancel_run": "Can cancel runs"})
+SearchLogEntry = mirror(
+    tables.SearchLogEntry, "logged search", plural="logged searches", title="query"
+)
+Catalog = mirror(tables.Catalog, "catalog", title="slug")
+Item = mirror(tables.Item, "item", title="external_id")
+User = mirror(tables.User, "user of a catalog", plural="users of catalogs", title="external_id")
+Interaction = mirror(tables.Interaction, "interaction")
+Impression = mirror(tables.Impression, "impression")
+
+# Tables without a page, and why; a test compares this list with the metadata.
+NOT_MIRRORED = {
+    tables.IdempotencyRecord: "answers to programs, removed after a day",
+    tables.Embedding: "numbers nobody reads; a chunk's page says whether its vector is there",
+    tables.SparseEmbedding: "numbers nobody reads; a search explains the words that counted",
+    tables.TermDelta: "bookkeeping of word counts, folded every minute",
+    tables.SizeDelta: "bookkeeping of row counts; collections show the sums",
+    tables.VectorCacheEntry: "numbers nobody reads",
+}

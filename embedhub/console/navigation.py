@@ -1,0 +1,90 @@
+"""The sidebar: what is where, who may see it, and how many dead letters wait."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from embedhub.console import queries
+from embedhub.console.words import bounded
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the sidebar's groups for the staff member who asks."""
+    dead = _page("Dead letters", "deadletter", "heart_broken")
+    if request.user.has_perm("console.view_deadletter"):
+        n_dead = queries.count_dead()
+        if n_dead:
+            dead |= {"badge": bounded(n_dead, queries.BADGE_BOUND), "badge_variant": "danger"}
+    return [
+        {
+            "items": [
+                {"title": "Home", "icon": "home", "link": reverse("admin:index")},
+                {
+                    "title": "Search",
+                    "icon": "search",
+                    "link": reverse("admin:console_search"),
+                    "permission": _may("view_document"),
+                },
+            ]
+        },
+        {
+            "title": "Content",
+            "separator": True,
+            "items": [
+                _page("Workspaces", "workspace", "domain"),
+                _page("API keys", "apikey", "key"),
+                _page("Collections", "collection", "folder_copy"),
+                _page("Documents", "document", "description"),
+                _page("Chunks", "chunk", "segment"),
+            ],
+        },
+        {
+            "title": "Work",
+            "separator": True,
+            "items": [
+                _page("Runs", "run", "directions_run"),
+                dead,
+                _page("Pending", "pending", "pending"),
+                _page("Spaces", "space", "scatter_plot"),
+            ],
+        },
+        {
+            "title": "Catalogs",
+            "separator": True,
+            "collapsible": True,
+            "items": [
+                _page("Catalogs", "catalog", "storefront"),
+                _page("Items", "item", "inventory_2"),
+                _page("Users", "user", "group"),
+                _page("Interactions", "interaction", "touch_app"),
+                _page("Impressions", "impression", "visibility"),
+            ],
+        },
+        {
+            "title": "House",
+            "separator": True,
+            "collapsible": True,
+            "items": [
+                _page("Logged searches", "searchlogentry", "manage_search"),
+                _page("Document versions", "documentversion", "history"),
+                _page("Staff actions", "staffaction", "fact_check"),
+                _page("Staff", "user", "badge", app="auth"),
+                _page("Groups", "group", "groups", app="auth"),
+            ],
+        },
+    ]
+
+
+def _page(title: str, name: str, icon: str, *, app: str = "console") -> dict[str, Any]:
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse(f"admin:{app}_{name}_changelist"),
+        "permission": _may(f"view_{name}", app),
+    }
+
+
+def _may(codename: str, app: str = "console") -> Callable[[HttpRequest], bool]:
+    return lambda request: request.user.has_perm(f"{app}.{codename}")

@@ -1,0 +1,85 @@
+"""Figures and times as people read them; pure."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+STATUS_WORDS = {
+    "queued": "waiting",
+    "running": "running",
+    "succeeded": "done",
+    "failed": "failed",
+    "cancelled": "cancelled",
+}
+# colours of the labels, named as the style sheet names them
+STATUS_TONES = {
+    "queued": "info",
+    "running": "info",
+    "succeeded": "good",
+    "failed": "bad",
+    "cancelled": "quiet",
+}
+
+
+def bounded(count: int, bound: int) -> str:
+    """Return a count that was stopped at `bound` rows: "12", "1,204", "more than 10,000"."""
+    return f"more than {bound:,}" if count > bound else f"{count:,}"
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """Return "1 chunk", "3 chunks", "1,204 chunks"."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time in its two largest units: "45 s", "2 min 10 s", "3 h 5 min"."""
+    total = max(0, round(seconds))
+    parts = []
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
+        amount, total = divmod(total, size)
+        if amount:
+            parts.append(f"{amount} {unit}")
+        elif parts:
+            break
+    return " ".join(parts[:2]) or "0 s"
+
+
+def ago(moment: datetime, now: datetime | None = None) -> str:
+    """Return how long ago, or in how long: "just now", "5 min ago", "in 3 h 10 min"."""
+    seconds = ((now or datetime.now(UTC)) - moment).total_seconds()
+    if abs(seconds) < 5:
+        return "just now"
+    # Two units up to a day; beyond that the second one is noise.
+    words = duration(abs(seconds))
+    if abs(seconds) >= 86_400:
+        words = plural(round(abs(seconds) / 86_400), "day")
+    return f"{words} ago" if seconds > 0 else f"in {words}"
+
+
+def percent(part: int, whole: int) -> int:
+    """Return whole percents, rounded down: 100 means all. Nothing of nothing is 100."""
+    return 100 if whole <= 0 else min(100, part * 100 // whole)
+
+
+def first_line(text: str, limit: int = 120) -> str:
+    """Return the first line that says something, cut to `limit` characters."""
+    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def remaining_s(
+    done: int, total: int | None, started_at: datetime | None, now: datetime
+) -> float | None:
+    """Return the seconds a run still needs at its pace so far, None when nobody can tell."""
+    if not total or started_at is None or done <= 0:
+        return None
+    elapsed = (now - started_at).total_seconds()
+    return elapsed * (total - done) / done if done < total else 0.0
+
+
+def rows_of(value: object) -> list[tuple[str, object]]:
+    """Return the labelled rows of a JSON value; a list's rows are numbered from 1."""
+    if isinstance(value, Mapping):
+        return [(str(name), inner) for name, inner in value.items()]
+    if isinstance(value, list | tuple):
+        return [(str(number), inner) for number, inner in enumerate(value, start=1)]
+    return []
