@@ -41,7 +41,7 @@ class Guard:
         self._process.wait()
 
     def _tell(self, line: str) -> None:
-        if self._process.stdin is not None:
+        if self._process.stdin is not None and not self._process.stdin.closed:
             # A watchdog that is gone is started again, with the whole list, by keep_alive.
             with suppress(OSError):
                 self._process.stdin.write(f"{line}\n".encode())
