@@ -16,8 +16,13 @@ class RowKey(models.TextField):
     """The values of a composite primary key, joined: "3.17". Lookups compare the columns."""
 
     def __init__(self, *args: Any, parts: Sequence[str] = (), **kwargs: Any) -> None:
-        super().__init__(*args, primary_key=True, editable=False, **kwargs)
+        super().__init__(*args, **{**kwargs, "primary_key": True, "editable": False})
         self.parts = tuple(parts)
+
+    def deconstruct(self) -> Any:
+        # Django's migration machinery clones every field, of unmanaged models too.
+        name, path, args, kwargs = super().deconstruct()
+        return name, path, args, {**kwargs, "parts": self.parts}
 
     @property
     def part_fields(self) -> list[models.Field]:

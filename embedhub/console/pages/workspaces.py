@@ -30,20 +30,21 @@ def new_workspace(request: HttpRequest, model_admin: Any) -> HttpResponse:
     form = WorkspaceForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            made = service.create_workspace(**form.cleaned_data)
+            workspace_id = service.create_workspace(**form.cleaned_data)
         except HubError as error:
             add_reason(form, error)
         else:
+            slug = form.cleaned_data["slug"]
             audit.record(
                 request,
                 "create workspace",
                 subject="workspace",
-                subject_id=made.id,
-                workspace_id=made.id,
-                details={"slug": made.slug},
+                subject_id=workspace_id,
+                workspace_id=workspace_id,
+                details={"slug": slug},
             )
-            messages.success(request, f"Workspace {made.slug} is there. Next, give it an API key.")
-            return redirect("admin:console_workspace_change", made.id)
+            messages.success(request, f"Workspace {slug} is there. Next, give it an API key.")
+            return redirect("admin:console_workspace_change", workspace_id)
     return page(
         request,
         model_admin,

@@ -1,0 +1,181 @@
+"""A small house with rows on every page of the console."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from embedhub import db
+from embedhub.access import service as access
+from embedhub.access.caller import Caller
+from embedhub.tables import (
+    Catalog,
+    Impression,
+    Interaction,
+    Item,
+    Run,
+    SearchLogEntry,
+    User,
+)
+from tests.factories import encode_everything, make_collection, send
+
+SCRIPT = "<script>alert('title')</script>"
+TEXTS = {
+    "whales": "Whales are mammals. They breathe air and feed their young with milk. "
+    "The blue whale is the largest animal that ever lived.",
+    "volcano": "A volcano is a rupture in the crust of a planet. Hot lava and ash escape from it.",
+    "script": "Never run <script>alert('text')</script> from a document about whales & co.",
+    "postgres": "Postgres keeps rows in heaps and finds them through indexes such as B-trees.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What the tests ask the pages for."""
+
+    caller: Caller
+    collection_id: int
+    key_id: int
+    run_id: int
+    n_dead: int
+
+
+def seed_house() -> House:
+    """Fill every mirrored table and return what was made."""
+    workspace_id = access.create_workspace("acme", "Acme Books")
+    caller = Caller.for_workspace(workspace_id)
+    key, _secret = access.create_key(workspace_id, name="shop search", scopes=["read", "write"])
+    collection = make_collection(caller, "papers", filterable={"year": "number"})
+    send(caller, *(document(name, words) for name, words in TEXTS.items()))
+    encode_everything()
+    send(caller, document("broken", "This text cannot be encoded."), document("new", "Fresh."))
+    with db.writing() as session:
+        n_dead = bury(session, "broken")
+        run_id = add_runs(session, workspace_id, collection.id)
+        add_catalog(session, workspace_id)
+        add_search(session, workspace_id, collection.id, key.id)
+        access.record_staff_action(
+            session,
+            staff="sam",
+            action="create API key",
+            subject="API key",
+            subject_id=key.id,
+            workspace_id=workspace_id,
+            details={"name": "shop search"},
+        )
+    return House(caller, collection.id, key.id, run_id, n_dead)
+
+
+def document(name: str, words: str) -> dict[str, object]:
+    """Return a document as a client sends it."""
+    return {
+        "external_id": name,
+        "title": SCRIPT if name == "script" else f"About {name}",
+        "text": words,
+        "url": f"/docs/{name}",
+        "metadata": {
+            "year": 2020 + len(name),
+            "is_draft": False,
+            "author": {"name": "Ada", "roles": ["editor", "<b>boss</b>"]},
+        },
+        "access": ["group:sales"] if name == "volcano" else None,
+    }
+
+
+def bury(session: Session, external_id: str) -> int:
+    """Make the pending chunks of a document dead letters; return how many there are."""
+    buried = session.execute(
+        text(
+            "UPDATE pending SET dead_at = now(), attempts = 5,"
+            " last_error = E'ValueError: the tokenizer refused this text\\nat line 3'"
+            " WHERE owner_id IN (SELECT c.id FROM chunks c JOIN documents d"
+            " ON d.id = c.document_id WHERE d.external_id = :name) RETURNING owner_id"
+        ),
+        {"name": external_id},
+    )
+    return len(buried.all())
+
+
+def add_runs(session: Session, workspace_id: int, collection_id: int) -> int:
+    """Add a running, a failed and a finished run; return the id of the running one."""
+    now = datetime.now(UTC)
+    running = Run(
+        workspace_id=workspace_id,
+        kind="grow_space",
+        subject="space 1",
+        status="running",
+        arguments={"space_id": 1},
+        done=2_500,
+        total=10_000,
+        claim_token=uuid.uuid4(),
+        heartbeat_at=now,
+        started_at=now - timedelta(seconds=30),
+    )
+    failed = Run(
+        workspace_id=workspace_id,
+        kind="update_attributes",
+        subject=f"collection {collection_id}",
+        status="failed",
+        error="unexpected DiskFull; the worker's log has the details",
+        done=10,
+        total=400,
+        started_at=now - timedelta(minutes=9),
+        finished_at=now - timedelta(minutes=8),
+    )
+    done = Run(
+        workspace_id=workspace_id,
+        kind="delete_documents",
+        subject=f"collection {collection_id}",
+        status="succeeded",
+        done=12,
+        total=12,
+        result={"deleted": 12},
+        started_at=now - timedelta(hours=2),
+        finished_at=now - timedelta(hours=2) + timedelta(seconds=3),
+    )
+    session.add_all([running, failed, done])
+    session.flush()
+    return running.id
+
+
+def add_catalog(session: Session, workspace_id: int) -> None:
+    """Add a catalog with an item, a user, an interaction and an impression."""
+    catalog = Catalog(
+        workspace_id=workspace_id,
+        slug="films",
+        name="Films",
+        language="english",
+        encoder="hashing-64",
+    )
+    session.add(catalog)
+    session.flush()
+    place = {"workspace_id": workspace_id, "catalog_id": catalog.id}
+    item = Item(**place, external_id="m1", fields={"title": "Alien"}, categories=["horror"])
+    user = User(**place, external_id="u1", attributes={"country": "DE"})
+    session.add_all([item, user])
+    session.flush()
+    pair = {"user_id": user.id, "item_id": item.id}
+    session.add(Interaction(**place, **pair, type="view", happened_at=datetime.now(UTC)))
+    session.add(
+        Impression(**place, **pair, request_id=uuid.uuid4(), position=1, score=0.7, variant="a")
+    )
+
+
+def add_search(session: Session, workspace_id: int, collection_id: int, key_id: int) -> None:
+    """Add one logged search."""
+    session.add(
+        SearchLogEntry(
+            request_id=uuid.uuid4(),
+            workspace_id=workspace_id,
+            collection_ids=[collection_id],
+            api_key_id=key_id,
+            query="largest animal",
+            mode="hybrid",
+            plan="exact",
+            is_complete=True,
+            n_hits=3,
+            took_ms=12.5,
+        )
+    )
