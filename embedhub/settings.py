@@ -8,6 +8,7 @@ from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import make_url
 
 from embedhub.config import get_config
+from embedhub.console.theme import UNFOLD as UNFOLD  # noqa: PLC0414 - a setting of the admin
 
 config = get_config()
 
@@ -130,6 +131,7 @@ LOGGING = {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
         # A caller's mistakes are not the server's warnings.
         "django.request": {"level": "ERROR"},
+        "alembic": {"level": "WARNING"},
         "waitress.queue": {"level": "ERROR"},
     },
 }

@@ -178,7 +178,7 @@ def delete_vectors(
         table = "embeddings" if space.kind == "dense" else "sparse_embeddings"
         session.execute(
             text(
-                f"DELETE FROM {table} WHERE shelf_id = :shelf_id AND space_id = :space_id"  # noqa: S608 - one of two names above
+                f"DELETE FROM {table} WHERE shelf_id = :shelf_id AND space_id = :space_id"
                 " AND owner_id = ANY(:owner_ids)"
             ),
             {"shelf_id": space.shelf_id, "space_id": space.id, "owner_ids": list(owner_ids)},
@@ -204,7 +204,7 @@ def delete_counts(session: Session, space_ids: Sequence[int], *, limit: int) -> 
     n_deleted = 0
     for table in ("term_deltas", "size_deltas"):
         statement = text(
-            f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table}"  # noqa: S608 - one of two names above
+            f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table}"
             " WHERE space_id = ANY(:spaces) LIMIT :limit) RETURNING id"
         )
         found = session.scalars(statement, {"spaces": list(space_ids), "limit": limit})

@@ -17,8 +17,8 @@ from embedhub.documents.chunking import Chunking, ChunkingStrategy
 from embedhub.encoders import SUPPLIED, describe_encoder
 from embedhub.errors import Conflict, Forbidden, InvalidInput, NotFound
 from embedhub.runs.service import RunKind, start_run
-from embedhub.search.attributes import check_filterable
 from embedhub.search.analysis import regconfig_of
+from embedhub.search.attributes import check_filterable
 from embedhub.spaces import service as spaces
 from embedhub.spaces.queries.spaces import CollectionCounts, DeadLetter
 from embedhub.tables import Collection

@@ -1,17 +1,46 @@
-"""The REST API as one object: its routers, its documentation, its errors."""
+"""The REST API as one object: its routers, its errors, its documentation."""
 
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
+from ninja.openapi.schema import OpenAPISchema
 
 from embedhub import __version__
+from embedhub.access.views import router as keys
+from embedhub.collections.views import router as collections
+from embedhub.documents.import_view import router as imports
+from embedhub.documents.views import router as documents
+from embedhub.runs.views import router as runs
+from embedhub.web import problems
 from embedhub.web.authentication import ApiKey
+from embedhub.web.body import JsonParser
+from embedhub.web.documentation import DESCRIPTION, complete
 from embedhub.web.health import router as health
-from embedhub.web.problems import register
 
-api = NinjaAPI(
+
+class Api(NinjaAPI):
+    """The API; every error it answers is a problem, in the document too."""
+
+    def on_exception(self, request: HttpRequest, exc: Any) -> HttpResponse:
+        """Return the answer for an exception."""
+        return problems.answer(request, exc)
+
+    def get_openapi_schema(
+        self, *, path_prefix: str | None = None, path_params: dict[str, Any] | None = None
+    ) -> OpenAPISchema:
+        """Return the OpenAPI document."""
+        document = super().get_openapi_schema(path_prefix=path_prefix, path_params=path_params)
+        return complete(document)
+
+
+api = Api(
     title="EmbedHub",
     version=__version__,
+    description=DESCRIPTION,
     urls_namespace="v1",
     auth=ApiKey(),
+    parser=JsonParser(),
 )
-register(api)
-api.add_router("", health)
+for router in (health, collections, imports, documents, runs, keys):
+    api.add_router("", router)

@@ -1,5 +1,6 @@
 """Who asks: the API key in the Authorization header, and the caller it makes."""
 
+from collections.abc import Sequence
 from typing import cast
 
 from django.http import HttpRequest
@@ -23,3 +24,10 @@ def caller_of(request: HttpRequest, scope: str) -> Caller:
     caller = cast("Caller", request.auth)  # type: ignore[attr-defined]
     caller.require(scope)
     return caller
+
+
+def narrowed_caller(request: HttpRequest, scope: str, principals: Sequence[str] | None) -> Caller:
+    """Return the caller, seeing only what these principals may see too."""
+    if principals is not None:
+        access.check_principals(principals)
+    return caller_of(request, scope).narrowed(principals)

@@ -8,7 +8,6 @@ from typing import Any
 import orjson
 from django.core.exceptions import SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
-from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from psycopg import errors as postgres
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -137,13 +136,7 @@ def of_http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
     return problem(request, error.status_code, code_of(error.status_code), error.message)
 
 
-def of_404(request: HttpRequest, error: Exception) -> HttpResponse:
-    """Return the answer for a path that leads nowhere."""
-    del error
-    return unknown_path(request)
-
-
-def of_database_error(request: HttpRequest, error: Exception) -> HttpResponse:
+def of_database_error(request: HttpRequest, error: DBAPIError | PoolTimeout) -> HttpResponse:
     """Return 503 for what passes, 409 for a row that vanished meanwhile, else 500."""
     origin = getattr(error, "orig", None)
     if isinstance(origin, postgres.ForeignKeyViolation | postgres.UniqueViolation):
@@ -157,13 +150,7 @@ def of_database_error(request: HttpRequest, error: Exception) -> HttpResponse:
     return of_unexpected(request, error)
 
 
-def of_unreadable(request: HttpRequest, error: Exception) -> HttpResponse:
-    """Return the answer for a body that broke off or that Django refused to read."""
-    del error
-    return problem(request, 400, "unreadable", "the request could not be read to its end")
-
-
-def of_unexpected(request: HttpRequest, error: Exception) -> HttpResponse:
+def of_unexpected(request: HttpRequest, error: BaseException) -> HttpResponse:
     """Return 500 with nothing about the inside; the log has it under the request's id."""
     logger.error("request failed", extra=facts(request), exc_info=error)
     return problem(request, 500, "internal", "something went wrong here; the log has the reason")
@@ -184,20 +171,28 @@ def facts(request: HttpRequest) -> dict[str, object]:
     return {"request_id": getattr(request, "request_id", None), "path": request.path}
 
 
-def register(api: NinjaAPI) -> None:
-    """Make the API answer every error with a problem."""
-    api.add_exception_handler(Exception, of_unexpected)
-    api.add_exception_handler(HubError, of_hub_error)
-    api.add_exception_handler(ValidationError, of_validation)
-    api.add_exception_handler(HttpError, of_http_error)
-    api.add_exception_handler(Http404, of_404)
-    api.add_exception_handler(DBAPIError, of_database_error)
-    api.add_exception_handler(PoolTimeout, of_database_error)
-    api.add_exception_handler(UnreadablePostError, of_unreadable)
-    api.add_exception_handler(SuspiciousOperation, of_unreadable)
+def answer(request: HttpRequest, error: BaseException) -> HttpResponse:
+    """Return the answer for whatever a request ended with."""
+    response: HttpResponse
+    match error:
+        case HubError():
+            response = of_hub_error(request, error)
+        case ValidationError():
+            response = of_validation(request, error)
+        case HttpError():
+            response = of_http_error(request, error)
+        case Http404():
+            response = unknown_path(request)
+        case DBAPIError() | PoolTimeout():
+            response = of_database_error(request, error)
+        case UnreadablePostError() | SuspiciousOperation():
+            response = problem(request, 400, "unreadable", "the request could not be read whole")
+        case _:
+            response = of_unexpected(request, error)
+    return response
 
 
-def _unavailable(request: HttpRequest, error: Exception) -> HttpResponse:
+def _unavailable(request: HttpRequest, error: BaseException) -> HttpResponse:
     logger.warning("database not available", extra=facts(request), exc_info=error)
     return problem(
         request, 503, NotReady.code, "the database is not available; try again", retry_after_s=2

@@ -1,0 +1,139 @@
+"""The JSON of collections."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from embedhub.collections.service import MAX_FILTERABLE, MAX_NAME_CHARS
+from embedhub.web.body import AnswerBody, RequestBody
+
+FieldType = Literal["number", "string", "boolean", "date", "array"]
+EXAMPLE: dict[str, Any] = {
+    "slug": "papers",
+    "language": "english",
+    "chunking": {"strategy": "passages"},
+    "filterable": {"year": "number"},
+}
+
+
+class ChunkingIn(RequestBody):
+    """How documents become passages; the numbers are for strategy "passages"."""
+
+    strategy: Literal["passages", "document"] | None = None
+    max_tokens: int | None = None
+    overlap_tokens: int | None = None
+
+
+class CollectionIn(RequestBody):
+    """A collection to create; only the slug is required."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, json_schema_extra={"examples": [EXAMPLE]}
+    )
+
+    slug: str = Field(description="Its name in addresses, unique in the workspace.")
+    name: str | None = Field(default=None, max_length=MAX_NAME_CHARS)
+    language: str | None = Field(
+        default=None, description="A text search configuration of PostgreSQL, such as english."
+    )
+    encoder: str | None = Field(
+        default=None, description='An encoder of this server, or "supplied": you send the vectors.'
+    )
+    dimension: int | None = Field(default=None, description='For encoder "supplied" only.')
+    metric: Literal["cosine", "inner_product", "l2"] | None = Field(
+        default=None, description='For encoder "supplied" only.'
+    )
+    chunking: ChunkingIn | None = None
+    filterable: dict[str, FieldType] = Field(default={}, max_length=MAX_FILTERABLE)
+
+
+class CollectionPatch(RequestBody):
+    """What to change; language, encoder and chunking stay what they were at creation."""
+
+    name: str | None = Field(default=None, max_length=MAX_NAME_CHARS)
+    filterable: dict[str, FieldType] | None = Field(default=None, max_length=MAX_FILTERABLE)
+    # Accepted here so that the refusal can say why.
+    slug: Any = None
+    language: Any = None
+    encoder: Any = None
+    dimension: Any = None
+    metric: Any = None
+    chunking: Any = None
+
+
+class CollectionOut(AnswerBody):
+    """A collection."""
+
+    id: int
+    slug: str
+    name: str
+    language: str
+    encoder: str
+    dimension: int | None
+    metric: str | None
+    chunking: dict[str, Any]
+    filterable: dict[str, FieldType]
+    created_at: datetime
+
+
+class ChangedCollectionOut(CollectionOut):
+    """A changed collection, with the run that brings its documents up to date, if one is needed."""
+
+    run_id: int | None
+
+
+class CollectionPage(AnswerBody):
+    """A page of collections."""
+
+    items: list[CollectionOut]
+    cursor: str | None
+
+
+class RemovalOut(AnswerBody):
+    """The run that removes what was deleted; the slug is free already."""
+
+    run_id: int
+
+
+class StatusOut(AnswerBody):
+    """How far the embedding of a collection is."""
+
+    n_documents: int
+    n_chunks: int
+    n_embedded: int
+    n_pending: int
+    n_dead: int
+    n_waiting_updates: int
+    is_indexed: bool = Field(description="Nothing is pending and nothing is dead.")
+
+
+class DeadOut(AnswerBody):
+    """A passage whose vector could not be made, and why."""
+
+    space_id: int
+    chunk_id: int
+    external_id: str
+    position: int
+    reason: str
+    attempts: int
+    dead_at: datetime
+
+
+class DeadPage(AnswerBody):
+    """A page of dead passages."""
+
+    items: list[DeadOut]
+    cursor: str | None
+
+
+class RetryIn(RequestBody):
+    """Which dead passages to try again; none named means all of the collection."""
+
+    chunk_ids: list[int] | None = Field(default=None, max_length=10_000)
+
+
+class RetryOut(AnswerBody):
+    """How many dead passages were given a fresh start."""
+
+    retried: int

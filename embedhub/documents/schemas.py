@@ -1,0 +1,162 @@
+"""The JSON of documents."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field, SkipValidation
+
+from embedhub.web.body import AnswerBody, RequestBody
+
+OutcomeKind = Literal["created", "updated", "unchanged", "stale"]
+EXAMPLE: dict[str, Any] = {
+    "external_id": "1",
+    "title": "Attention is all you need",
+    "text": "The dominant sequence transduction models ...",
+    "url": "https://example.org/1",
+    "metadata": {"year": 2017, "tags": ["nlp"]},
+}
+Principals = Field(
+    default=None,
+    max_length=1_000,
+    description="See only what these may see too; null leaves it at what the key may see.",
+)
+
+
+class DocumentIn(RequestBody):
+    """A document to store under the caller's id."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [EXAMPLE]})
+
+    external_id: str = Field(min_length=1, max_length=512)
+    title: str | None = None
+    text: str | None = None
+    url: str | None = None
+    metadata: dict[str, Any] | None = None
+    access: list[str] | None = Field(
+        default=None, description="Who may see it; null: everybody in the workspace."
+    )
+    source_version: int | None = Field(
+        default=None, ge=0, description="A smaller one than is stored changes nothing."
+    )
+    language: str | None = Field(default=None, description="Null: the collection's.")
+    expires_at: datetime | None = None
+    vector: list[float] | str | None = Field(
+        default=None, description="Numbers, or base64 of little-endian float32."
+    )
+
+
+class BatchIn(RequestBody):
+    """Documents to store, all of them or none."""
+
+    # Checked once, by documents.inputs, which knows the limits and names the path of what is wrong.
+    documents: list[SkipValidation[DocumentIn]]
+
+
+class OutcomeOut(AnswerBody):
+    """What became of one document."""
+
+    external_id: str
+    outcome: OutcomeKind
+
+
+class DeadDocument(AnswerBody):
+    """A document whose vector could not be made, and why."""
+
+    external_id: str
+    reason: str
+
+
+class IndexingOut(AnswerBody):
+    """What `wait=indexed` waited for."""
+
+    is_indexed: bool
+    pending: list[str]
+    dead: list[DeadDocument]
+    hint: str | None
+
+
+class BatchOut(AnswerBody):
+    """What became of each document, in the order sent."""
+
+    items: list[OutcomeOut]
+    counts: dict[OutcomeKind, int]
+    indexing: IndexingOut | None
+
+
+class LineErrorOut(AnswerBody):
+    """Why one line of an import was not stored; lines count from 1."""
+
+    line: int
+    message: str
+
+
+class ImportOut(AnswerBody):
+    """What an import stored; of the refused lines the first thousand are listed."""
+
+    is_done: bool
+    n_lines: int
+    counts: dict[OutcomeKind, int]
+    n_errors: int
+    errors: list[LineErrorOut]
+
+
+class DocumentOut(AnswerBody):
+    """A document in its newest accepted version; `text` is null in lists."""
+
+    id: int
+    external_id: str
+    title: str
+    text: str | None
+    url: str | None
+    metadata: dict[str, Any]
+    access: list[str] | None
+    language: str | None
+    source_version: int | None
+    expires_at: datetime | None
+    version: int
+    is_live: bool = Field(description="False while an older text still answers searches.")
+    created_at: datetime
+    updated_at: datetime
+
+
+class ListIn(RequestBody):
+    """Which documents to list."""
+
+    filter: dict[str, Any] | None = Field(default=None, examples=[{"year": {"$gte": 2020}}])
+    cursor: str | None = None
+    limit: int | None = None
+    principals: list[str] | None = Principals
+
+
+class DocumentListPage(AnswerBody):
+    """A page of documents, in the order they were first sent."""
+
+    items: list[DocumentOut]
+    cursor: str | None
+
+
+class GetIn(RequestBody):
+    """Which documents to get."""
+
+    external_ids: list[str]
+    principals: list[str] | None = Principals
+
+
+class GotOut(AnswerBody):
+    """The documents in the order asked; null where there is none to be seen."""
+
+    items: list[DocumentOut | None]
+
+
+class DeleteIn(RequestBody):
+    """Which documents to delete: by ids or by a filter."""
+
+    external_ids: list[str] | None = None
+    filter: dict[str, Any] | None = None
+
+
+class DeletedOut(AnswerBody):
+    """How many documents are gone, or the run that deletes them."""
+
+    n_deleted: int
+    run_id: int | None

@@ -1,0 +1,71 @@
+"""`wait=indexed`: how many requests may wait at once, and what they hear."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from threading import BoundedSemaphore
+
+from embedhub.access.caller import Caller
+from embedhub.config import get_config
+from embedhub.documents.service import wait_until_indexed
+from embedhub.errors import InvalidInput
+
+DEFAULT_WAIT_S = 30.0
+TOO_MANY = "too many requests wait already; ask for the collection's status instead"
+TIME_OVER = "the time limit is over; the rest is indexed as soon as it is encoded"
+
+
+@dataclass(frozen=True, slots=True)
+class DeadDocument:
+    """A document whose vector could not be made, and why."""
+
+    external_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Indexing:
+    """How far these documents are; a hint says why the answer came before they were indexed."""
+
+    is_indexed: bool
+    pending: Sequence[str]
+    dead: Sequence[DeadDocument]
+    hint: str | None = None
+
+
+@lru_cache(maxsize=1)
+def seats() -> BoundedSemaphore:
+    """Return what bounds the waiting requests: half of the web threads stay free to answer."""
+    return BoundedSemaphore(max(1, get_config().web_threads // 2))
+
+
+def check_wait(timeout_s: float | None) -> float:
+    """Return how long to wait; raises InvalidInput beyond `max_wait_s`."""
+    longest = get_config().max_wait_s
+    if timeout_s is None:
+        return min(DEFAULT_WAIT_S, longest)
+    if not 0 <= timeout_s <= longest:
+        raise InvalidInput(f"must be from 0 to {longest:g} seconds", "timeout")
+    return timeout_s
+
+
+def wait(caller: Caller, slug: str, external_ids: Sequence[str], timeout_s: float) -> Indexing:
+    """Return when these documents are indexed or dead, at the time limit, or at once if too many
+    requests wait already."""
+    has_seat = seats().acquire(blocking=False)
+    try:
+        state = wait_until_indexed(
+            caller, slug, external_ids, timeout_s=timeout_s if has_seat else 0
+        )
+    finally:
+        if has_seat:
+            seats().release()
+    hint = None
+    if state.pending:
+        hint = TIME_OVER if has_seat else TOO_MANY
+    return Indexing(
+        is_indexed=not state.pending and not state.dead,
+        pending=state.pending,
+        dead=[DeadDocument(external_id, reason) for external_id, reason in state.dead],
+        hint=hint,
+    )
