@@ -17,7 +17,7 @@ ONCE ?=
 WORKERS ?= 2
 TESTS ?= tests
 
-.PHONY: help install demo up down test lint format bench clean
+.PHONY: help install demo up down test lint format docs bench clean
 
 help: ## Show this list
 	@echo "Usage: make TARGET [OPTION=value ...]"
@@ -47,6 +47,9 @@ lint: $(VENV)/.installed-dev ## Check style and types
 format: $(VENV)/.installed-dev ## Put the code into the house's format
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
+
+docs: $(VENV)/.installed ## Write the tables of the documentation that follow from the code
+	$(PY) -m embedhub.cli settings --markdown > docs/settings.md
 
 bench: $(VENV)/.installed-dev ## List the benchmarks; each is one command
 	@for file in benchmarks/*.py; do \

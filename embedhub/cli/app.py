@@ -5,7 +5,7 @@ import sys
 import click
 
 from embedhub import __version__
-from embedhub.cli import demo, documents, keys, operation, service
+from embedhub.cli import demo, documents, keys, operation, service, settings
 from embedhub.errors import HubError
 
 INTERRUPTED = 130
@@ -26,6 +26,7 @@ for command in (
     keys.key,
     operation.doctor,
     operation.status,
+    settings.settings,
 ):
     embedhub.add_command(command)
 

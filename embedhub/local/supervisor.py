@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
-from embedhub.config import override_config
+from embedhub.config import get_config, override_config
 from embedhub.local import logs, prepare
 from embedhub.local.children import WEB, local_children
 from embedhub.local.errors import LocalError
@@ -24,6 +24,7 @@ from embedhub.local.supervised import Supervised
 
 LIVE_TIMEOUT_S = 120.0
 BEAT_S = 0.3
+LEASE_S = 60.0
 
 Say = Callable[[str], None]
 
@@ -49,11 +50,7 @@ class Supervisor:
         self.port = free_port(self.host, self.port)
         self.postgres.start()
         self._watch_postgres()
-        override_config(
-            home=self.home.root,
-            database_url=self.postgres.url,
-            secret_key=self.home.secret_key(),
-        )
+        configure_children(self.home, self.postgres.url)
         prepare.ensure_prepared(self.home, self.postgres.url)
         for spec in local_children(self.host, self.port, self.home.timetable):
             child = Supervised(spec, self.home.log(spec.name), self.guard)
@@ -135,6 +132,15 @@ class Supervisor:
         if state != self._written:
             self.home.write_state(state)
             self._written = state
+
+
+def configure_children(home: Home, database_url: str) -> None:
+    """Set what the processes started from now on find in their environment."""
+    override_config(home=home.root, database_url=database_url, secret_key=home.secret_key())
+    if "lease_s" not in get_config().model_fields_set:
+        # There is one embed worker: nobody else would take its rows while it works on them, so
+        # what a killed one had leased need not wait for as long as a slow machine far away may.
+        override_config(lease_s=LEASE_S)
 
 
 class StopRequested(BaseException):

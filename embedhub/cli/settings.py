@@ -1,0 +1,57 @@
+"""`embedhub settings`: every setting with its default, its value here and its meaning."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from pydantic import SecretStr
+
+from embedhub.config import Config, get_config
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
+
+@click.command()
+@click.option("--markdown", is_flag=True, help="As the table that the documentation holds.")
+def settings(*, markdown: bool) -> None:
+    """Show the settings; each is the environment variable of its name."""
+    if markdown:
+        click.echo(markdown_table(), nl=False)
+        return
+    config = get_config()
+    for name, field in Config.model_fields.items():
+        mark = "*" if name in config.model_fields_set else " "
+        click.echo(f"{mark} {variable(name)}={shown(getattr(config, name))}")
+        click.echo(f"      {field.description}")
+    click.echo("\n* set in this environment")
+
+
+def markdown_table() -> str:
+    """Return the settings as a Markdown table, with their defaults."""
+    lines = ["| variable | default | meaning |", "|---|---|---|"]
+    lines += [row(name, field) for name, field in Config.model_fields.items()]
+    return "\n".join(lines) + "\n"
+
+
+def row(name: str, field: "FieldInfo") -> str:
+    """Return the table's row for one setting."""
+    default = shown(field.default)
+    cell = f"`{default}`" if default else ""
+    meaning = (field.description or "").replace("|", r"\|")
+    return f"| `{variable(name)}` | {cell} | {meaning} |"
+
+
+def variable(name: str) -> str:
+    """Return the environment variable of a setting."""
+    return f"EMBEDHUB_{name.upper()}"
+
+
+def shown(value: Any) -> str:
+    """Return a value as it would be written in the environment; a secret is not shown."""
+    if isinstance(value, SecretStr):
+        return "***" if value.get_secret_value() else ""
+    if isinstance(value, Path):
+        return str(value)
+    return value if isinstance(value, str) else json.dumps(value)
