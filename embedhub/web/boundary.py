@@ -35,6 +35,8 @@ class ApiBoundary:
         response = refuse(request) or self.get_response(request)
         if response.status_code >= HTTPStatus.BAD_REQUEST:
             response = as_problem(request, response)
+            # Django would log every refusal and every probe; what is worth a line has one already.
+            response._has_been_logged = True  # type: ignore[attr-defined]
         response["X-Request-Id"] = request_id
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         if response.headers.get("Content-Type", "").startswith("text/html"):

@@ -1,0 +1,78 @@
+"""Clients of the API, with keys, and a real server where sockets matter."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from embedhub.access import recent
+from embedhub.access.caller import Caller
+from embedhub.access.service import create_key
+
+
+class ApiClient:
+    """A client with a key: JSON in, status and JSON out."""
+
+    def __init__(self, token: str | None) -> None:
+        self.client = Client(raise_request_exception=False, SERVER_NAME="localhost")
+        self.headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+
+    def send(self, method: str, path: str, body: object = None, **headers: str) -> Any:
+        """Send a request below /v1 and return Django's response; bytes go as they are."""
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return self.client.generic(
+            method,
+            f"/v1{path}",
+            b"" if body is None else content,
+            content_type="application/json",
+            headers={**self.headers, **{k.replace("_", "-"): v for k, v in headers.items()}},
+        )
+
+    def get(self, path: str, **headers: str) -> Any:
+        return self.send("GET", path, **headers)
+
+    def post(self, path: str, body: object, **headers: str) -> Any:
+        return self.send("POST", path, body, **headers)
+
+    def patch(self, path: str, body: object, **headers: str) -> Any:
+        return self.send("PATCH", path, body, **headers)
+
+    def delete(self, path: str, **headers: str) -> Any:
+        return self.send("DELETE", path, **headers)
+
+
+ClientFor = Callable[..., ApiClient]
+
+
+@pytest.fixture(autouse=True)
+def fresh_keys() -> Iterator[None]:
+    """Truncated tables hand out the same key ids again."""
+    recent.forget_all()
+    yield
+    recent.forget_all()
+
+
+@pytest.fixture
+def client_for(clean: str) -> ClientFor:
+    """Makes a client with a new key of a workspace."""
+
+    def make(workspace_id: int, *scopes: str, **bounds: Any) -> ApiClient:
+        wanted = scopes or ("read", "write", "admin")
+        _, token = create_key(workspace_id, name="a test", scopes=wanted, **bounds)
+        return ApiClient(token)
+
+    return make
+
+
+@pytest.fixture
+def api(caller: Caller, client_for: ClientFor) -> ApiClient:
+    """A client that may do everything in our workspace."""
+    return client_for(caller.workspace_id)
+
+
+@pytest.fixture
+def stranger_api(stranger: Caller, client_for: ClientFor) -> ApiClient:
+    """A client that may do everything in another workspace."""
+    return client_for(stranger.workspace_id)
