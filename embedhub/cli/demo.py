@@ -89,10 +89,10 @@ def show(client: HubClient, slug: str, docs: Path | None, language: str, started
     click.echo(f"\nfirst search, {time.monotonic() - started_at:.1f} s after the start:")
     found = [search(client, slug, queries[0])]
     before = find_counts(client, slug)
-    click.echo(f"\n{before.pending:,} of {before.chunks:,} passages are still to be encoded")
+    click.echo(f"\n{before.n_pending:,} of {before.n_chunks:,} passages are still to be encoded")
     after = progress.wait_until_encoded(client, slug)
-    if after.dead:
-        click.echo(f"{after.dead:,} passages could not be encoded: see the admin")
+    if after.n_dead:
+        click.echo(f"{after.n_dead:,} passages could not be encoded: see the admin")
     click.echo(f"searching by words and meaning, {time.monotonic() - started_at:.1f} s:")
     found += [search(client, slug, query) for query in queries]
     return all(found)

@@ -1,68 +1,63 @@
-"""Search answers on a terminal: score, title, the words that matched."""
+"""Search answers on a terminal: score, title, the best sentence with the matched words."""
 
-import shutil
-import textwrap
 from typing import Any
 
 import click
 
 INDENT = " " * 9
+MAX_SENTENCE_CHARS = 220
+
+Span = dict[str, int]
 
 
 def print_answer(answer: dict[str, Any], *, explain: bool = False) -> None:
-    """Print the hits of a search, best first, and say so when there may be more."""
+    """Print the hits of a search, best first, and what to know about the list."""
     for hit in answer["hits"]:
         document = hit["document"]
-        title = document.get("title") or document["external_id"]
+        title = document["title"] or document["external_id"]
         click.echo(f"  {hit['score']:.3f}  {click.style(title, bold=True)}{aside(document)}")
-        if snippet := snippet_of(hit):
-            click.echo(shorten(snippet))
-        if explain:
-            for line in explanation(hit.get("explain") or {}):
-                click.echo(f"{INDENT}{line}")
+        click.echo(INDENT + sentence_of(hit))
+        if explain and hit["explain"]:
+            for leg in hit["explain"]["legs"]:
+                click.echo(INDENT + leg_line(leg))
     if not answer["hits"]:
         click.echo("  no hits")
-    if not answer.get("complete", True):
-        click.echo("  (this list may be incomplete)")
+    for note in answer.get("notes") or []:
+        click.echo(f"  ({note['message']})")
+    if not answer["complete"]:
+        click.echo("  (this list may lack rows that belong on it)")
 
 
 def aside(document: dict[str, Any]) -> str:
     """Return the id of a document in brackets where the title does not already say it."""
     external_id = document["external_id"]
-    return "" if document.get("title") in (None, "", external_id) else f"  [{external_id}]"
+    return "" if document["title"] in ("", external_id) else f"  [{external_id}]"
 
 
-def snippet_of(hit: dict[str, Any]) -> str:
-    """Return the best sentence of a hit without its marks, else the start of its passage."""
-    highlights = hit.get("highlights") or []
-    first = highlights[0] if highlights else {}
-    text = first.get("text") if isinstance(first, dict) else first
-    return str(text or (hit.get("chunk") or {}).get("text") or "")
+def sentence_of(hit: dict[str, Any]) -> str:
+    """Return the best sentence of a hit on one line, the matched words underlined."""
+    text = hit["chunk"]["text"]
+    best = hit["sentence"] or {"start": 0, "end": len(text)}
+    end = min(best["end"], best["start"] + MAX_SENTENCE_CHARS)
+    marked = underline(text, best["start"], end, hit["highlights"])
+    return " ".join(marked.split()) + (" …" if end < best["end"] else "")
 
 
-def shorten(text: str) -> str:
-    """Return a text on two indented lines at most."""
-    width = max(40, shutil.get_terminal_size((100, 24)).columns - 2)
-    return textwrap.fill(
-        " ".join(text.split()),
-        width=width,
-        initial_indent=INDENT,
-        subsequent_indent=INDENT,
-        max_lines=2,
-        placeholder=" …",
-    )
+def underline(text: str, start: int, end: int, spans: list[Span]) -> str:
+    """Return `text[start:end]` with the spans that lie in it underlined."""
+    parts = []
+    for span in sorted(spans, key=lambda span: span["start"]):
+        if start <= span["start"] and span["end"] <= end:
+            parts += [
+                text[start : span["start"]],
+                click.style(text[span["start"] : span["end"]], underline=True),
+            ]
+            start = span["end"]
+    return "".join([*parts, text[start:end]])
 
 
-def explanation(explain: dict[str, Any]) -> list[str]:
-    """Return a line for each part of an explanation, such as "dense: rank 2, score 0.61"."""
-    return [
-        f"{name}: {', '.join(f'{k} {shown(v)}' for k, v in part.items())}"
-        if isinstance(part, dict)
-        else f"{name}: {shown(part)}"
-        for name, part in explain.items()
-    ]
-
-
-def shown(value: object) -> str:
-    """Return a value with no more digits than anybody reads."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def leg_line(leg: dict[str, Any]) -> str:
+    """Return one leg's part of a score, such as "dense    rank 2, score 0.61, share 0.44"."""
+    if leg["rank"] is None:
+        return f"{leg['leg']:<8} not among its candidates, share {leg['share']:.3f}"
+    return f"{leg['leg']:<8} rank {leg['rank']}, score {leg['score']:.3g}, share {leg['share']:.3f}"

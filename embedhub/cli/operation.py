@@ -66,16 +66,11 @@ def status(home: Path | None) -> None:
 
 def show_workspace(caller: "Caller") -> None:
     """Print a workspace's collections with how far each is, and its latest runs."""
-    from embedhub import db
-    from embedhub.collections.service import list_collections
+    from embedhub.collections.service import collection_status, list_collections
     from embedhub.runs.service import list_runs
-    from embedhub.spaces.service import collection_status
 
     for collection in list_collections(caller, limit=COLLECTIONS_SHOWN):
-        with db.reading() as session:
-            counts = collection_status(
-                session, workspace_id=caller.workspace_id, collection_id=collection.id
-            )
+        counts = collection_status(caller, collection.slug)
         click.echo(
             f"  {collection.slug}: {counts.n_documents:,} documents, {counts.n_chunks:,} passages,"
             f" {counts.n_pending:,} pending, {counts.n_dead:,} dead  ({collection.encoder})"

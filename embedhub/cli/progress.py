@@ -51,20 +51,20 @@ def wait_until_encoded(client: HubClient, slug: str) -> Counts:
     Returns early when nothing moved for ten minutes: the counts then still say pending.
     """
     counts = find_counts(client, slug)
-    todo = counts.pending
+    todo = counts.n_pending
     if not todo:
         return counts
     with Progress(*columns(known=True), console=Console(stderr=True)) as progress:
         task = progress.add_task("encoded", total=todo)
         moved_at = time.monotonic()
-        while counts.pending and time.monotonic() - moved_at < PATIENCE_S:
+        while counts.n_pending and time.monotonic() - moved_at < PATIENCE_S:
             time.sleep(POLL_S)
             before, counts = counts, find_counts(client, slug)
-            if counts.pending != before.pending:
+            if counts.n_pending != before.n_pending:
                 moved_at = time.monotonic()
             # Somebody else's documents may join the queue meanwhile.
-            todo = max(todo, counts.pending)
-            progress.update(task, total=todo, completed=todo - counts.pending)
+            todo = max(todo, counts.n_pending)
+            progress.update(task, total=todo, completed=todo - counts.n_pending)
     return counts
 
 
