@@ -18,6 +18,7 @@ Rows = Any
 
 @admin.register(models.Workspace)
 class WorkspaceAdmin(ReadOnlyAdmin):
+    sortable_by = None
     list_display = ("slug", "name", "created_at_ago")
     search_fields = ("slug", "name")
     search_help_text = "Slug or name"
@@ -63,6 +64,7 @@ class KeyState(DropdownFilter):
 
 @admin.register(models.ApiKey)
 class ApiKeyAdmin(ReadOnlyAdmin):
+    sortable_by = None
     list_display = (
         "name",
         "workspace_link",
@@ -165,7 +167,7 @@ class StaffActionAdmin(ReadOnlyAdmin):
         "subject",
         "subject_id",
         "workspace",
-        "details_table",
+        "details",
     )
     empty_title = "Nobody has changed anything yet"
     empty_words = "Every change made in this console is written down here."

@@ -18,8 +18,8 @@ from embedhub.console.row_key import RowKey
 class ReadOnlyAdmin(ModelAdmin):
     """Lists and shows the rows of a mirror.
 
-    Every foreign key `x` gets a column `x_link`, every time `x_at` a column `x_at_ago`, and every
-    JSON or array field `x` a cell `x_table`, to be named in `list_display` and `fields`.
+    Every foreign key `x` gets a column `x_link` and every time `x_at` a column `x_at_ago`, to be
+    named in `list_display`. On a row's page, times are shown to the second and JSON as tables.
     """
 
     paginator = BoundedPaginator
@@ -30,6 +30,8 @@ class ReadOnlyAdmin(ModelAdmin):
     list_disable_select_all = True
     list_filter_submit = True
     list_fullwidth = True
+    # Sorting a large table by a column without an index would take minutes.
+    sortable_by: tuple[str, ...] | None = ()
     actions_selection_counter = True
     change_list_template = "console/change_list.html"
     change_form_template = "console/change_form.html"
@@ -45,6 +47,7 @@ class ReadOnlyAdmin(ModelAdmin):
                 setattr(self, f"{field.name}_link", _link_column(field))
             elif isinstance(field, models.DateTimeField):
                 setattr(self, f"{field.name}_ago", _ago_column(field))
+                setattr(self, f"{field.name}_exact", _exact_cell(field))
             elif isinstance(field, models.JSONField) or hasattr(field, "base_field"):
                 setattr(self, f"{field.name}_table", _table_cell(field))
         super().__init__(model, admin_site)
@@ -60,21 +63,36 @@ class ReadOnlyAdmin(ModelAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         """Return the fields named by the class, else all of them in the table's order."""
-        if self.fields:
-            return list(self.fields)
-        return [self._cell_of(field) for field in self.model._meta.fields if _is_shown(field)]
+        names = self.fields or [f.name for f in self.model._meta.fields if not _is_key(f)]
+        return [
+            self._cell_of(name) if isinstance(name, str) else tuple(map(self._cell_of, name))
+            for name in names
+        ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         """Return every field: a mirror is only read."""
         return [name for row in self.get_fields(request, obj) for name in _names(row)]
 
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Return the page of rows, without the remark that there may be others."""
+        changelist = super().get_changelist_instance(request)
+        changelist.full_result_count = changelist.result_count
+        return changelist
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """Return the list under its plain name."""
+        title = self.opts.verbose_name_plural
+        return super().changelist_view(
+            request, {"title": title[:1].upper() + title[1:]} | (extra_context or {})
+        )
+
     def empty_url(self) -> str | None:
         """Return where the empty state's button leads, None without a button."""
         return reverse(self.empty_link[0]) if self.empty_link else None
 
-    def _cell_of(self, field: models.Field) -> str:
-        table = f"{field.name}_table"
-        return table if hasattr(self, table) else field.name
+    def _cell_of(self, name: str) -> str:
+        ways = (f"{name}_table", f"{name}_exact")
+        return next((way for way in ways if hasattr(self, way)), name)
 
 
 class ByRelated(AutocompleteSelectFilter):
@@ -87,8 +105,8 @@ def detail_url(row: Mirror) -> str:
     return reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk])
 
 
-def _is_shown(field: models.Field) -> bool:
-    return not isinstance(field, RowKey)
+def _is_key(field: models.Field) -> bool:
+    return isinstance(field, RowKey)
 
 
 def _names(row: str | list[str] | tuple[str, ...]) -> list[str]:
@@ -115,6 +133,14 @@ def _ago_column(field: models.Field) -> Any:
         return markup.moment(getattr(row, field.name))
 
     return column
+
+
+def _exact_cell(field: models.Field) -> Any:
+    @admin.display(description=field.verbose_name)
+    def cell(row: Mirror) -> object:
+        return markup.exact_moment(getattr(row, field.name))
+
+    return cell
 
 
 def _table_cell(field: models.Field) -> Any:

@@ -32,6 +32,7 @@ class DeletedCollections(DropdownFilter):
 
 @admin.register(models.Collection)
 class CollectionAdmin(ReadOnlyAdmin):
+    sortable_by = None
     list_display = (
         "shown_slug",
         "workspace_link",
@@ -54,8 +55,8 @@ class CollectionAdmin(ReadOnlyAdmin):
         "workspace",
         "language",
         "encoder",
-        "chunking_table",
-        "filterable_table",
+        "chunking",
+        "filterable",
         "created_at",
         "deleted_at",
     )
@@ -163,7 +164,7 @@ class DocumentAdmin(ReadOnlyAdmin):
         "url",
         "shown_access",
         "language",
-        "metadata_table",
+        "metadata",
         "source_version",
         "expires_at",
         "created_at",

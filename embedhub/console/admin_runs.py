@@ -29,6 +29,7 @@ class RunStatusFilter(DropdownFilter):
 
 @admin.register(models.Run)
 class RunAdmin(ReadOnlyAdmin):
+    sortable_by = None
     list_display = (
         "shown_kind",
         "subject",
@@ -47,9 +48,8 @@ class RunAdmin(ReadOnlyAdmin):
         "shown_kind",
         "subject",
         "workspace",
-        "error",
-        "arguments_table",
-        "result_table",
+        "arguments",
+        "result",
         "created_at",
         "started_at",
         "heartbeat_at",
@@ -70,6 +70,7 @@ class RunAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         row = self.get_object(request, object_id)
         context = {**(extra_context or {}), "state": runs.progress_of(row) if row else ""}
+        context["status"] = runs.status_of(row) if row else ""
         context["can_cancel"] = bool(row) and runs.may_be_cancelled(row)
         return super().change_view(request, object_id, form_url, context)
 

@@ -28,6 +28,19 @@ def moment(value: datetime | None, empty: str = EMPTY) -> SafeString | str:
     )
 
 
+def exact_moment(value: datetime | None) -> SafeString | str:
+    """Return a time to the second, and how long ago that was."""
+    if value is None:
+        return EMPTY
+    exact = value.astimezone(UTC)
+    return format_html(
+        '<time datetime="{}">{}</time> <span class="eh-quiet-text">({})</span>',
+        exact.isoformat(),
+        f"{exact:%Y-%m-%d %H:%M:%S} UTC",
+        words.ago(exact),
+    )
+
+
 def label(text: str, tone: str) -> SafeString:
     """Return a coloured word; tones are good, bad, warn, info, quiet."""
     return format_html('<span class="eh-label eh-{}">{}</span>', tone, text)
@@ -47,15 +60,20 @@ def chips(values: Sequence[object] | None, *, everything: str, nothing: str) -> 
     return format_html_join(" ", '<span class="eh-chip">{}</span>', ((value,) for value in values))
 
 
-def bar(percent: int, *, tone: str = "", label_text: str = "") -> SafeString:
-    """Return a progress bar that says its percentage to those who cannot see it."""
+def bar(percent: int, *, tone: str = "info", bad: int = 0, label_text: str) -> SafeString:
+    """Return a progress bar that says its percentage to those who cannot see it.
+
+    `bad` percents in red follow those done.
+    """
     return format_html(
         '<span class="eh-bar" role="progressbar" aria-valuemin="0" aria-valuemax="100"'
-        ' aria-valuenow="{}" aria-label="{}"><span class="{}" style="width: {}%"></span></span>',
+        ' aria-valuenow="{}" aria-label="{}"><span class="eh-fill eh-fill-{}" style="width: {}%">'
+        '</span><span class="eh-fill eh-fill-bad" style="width: {}%"></span></span>',
         percent,
-        label_text or "progress",
-        f"eh-fill eh-fill-{tone}" if tone else "eh-fill",
+        label_text,
+        tone,
         percent,
+        bad,
     )
 
 
@@ -89,7 +107,8 @@ def progress(figures: Progress, ident: str) -> SafeString:
                 "percent": done,
                 "bar": bar(
                     done,
-                    tone="bad" if figures.n_dead else "",
+                    # a single dead one among thousands must still be seen
+                    bad=max(1, 100 * figures.n_dead // figures.n_to_embed) if figures.n_dead else 0,
                     label_text="embedding progress",
                 ),
                 "pending": words.bounded(figures.n_pending, COUNT_BOUND),

@@ -84,24 +84,25 @@ class Mirror(models.Model):
         base_manager_name = "objects"
 
     def __str__(self) -> str:
-        title = getattr(self, self.title_field, None)
-        return str(title) if title not in {None, ""} else f"{self._meta.verbose_name} {self.pk}"
+        title = getattr(self, self.title_field) if self.title_field else None
+        return str(title) if title else f"{self._meta.verbose_name} {self.pk}"
 
-    title_field = "pk"
+    title_field = ""
 
 
 def mirror(
     table: type[Base],
     name: str,
     *,
-    title: str = "pk",
+    title: str = "",
     plural: str = "",
     permissions: Mapping[str, str] | None = None,
 ) -> type[Mirror]:
     """Return the read-only Django model over a mapped table, called as staff call its rows.
 
-    `title` is the column that names a row; `permissions` are those of the actions on it, beside
-    the permission to view. Raises TypeError for a column type that nothing is decided about.
+    `title` is the column that names a row, if there is one; `permissions` are those of the actions
+    on it, beside the permission to view. Raises TypeError for a column type that nothing is
+    decided about.
     """
     columns = list(table.__table__.columns)
     keys = [column for column in columns if column.primary_key]

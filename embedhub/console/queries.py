@@ -12,6 +12,8 @@ from django.db import connection
 
 BADGE_BOUND = 99
 COUNT_BOUND = 10_000
+# rows of the shared shelf that are counted: far more than a space has before it moves away
+EXACT_BOUND = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,9 @@ class Progress:
     @property
     def n_to_embed(self) -> int:
         """Return the rows that have or should have a vector."""
-        return self.n_embedded + self.n_pending + self.n_dead
+        known = self.n_embedded + self.n_pending + self.n_dead
+        # The pending ones were not counted to the end: the chunks tell how many there are.
+        return max(known, self.n_chunks) if self.n_pending > COUNT_BOUND else known
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,6 @@ class Figures:
     n_keys: int
     n_collections: int
     n_documents: int
-    n_embedded: int
     n_pending: int
     n_dead: int
     n_unfinished_runs: int
@@ -84,7 +87,7 @@ def dead_by_collection() -> list[DeadGroup]:
 def count_dead(bound: int = BADGE_BOUND) -> int:
     """Return the number of dead letters, or `bound` + 1 when there are more."""
     return _scalar(
-        "SELECT count(*) FROM (SELECT FROM pending WHERE dead_at IS NOT NULL LIMIT %s) AS some",
+        "SELECT count(*) FROM (SELECT FROM pending WHERE dead_at IS NOT NULL LIMIT %s) AS part",
         [bound + 1],
     )
 
@@ -92,11 +95,14 @@ def count_dead(bound: int = BADGE_BOUND) -> int:
 def collection_progress(collection_ids: Sequence[int]) -> dict[int, Progress]:
     """Return the progress of each collection by id; counts above COUNT_BOUND read COUNT_BOUND + 1.
 
-    Chunks and embedded rows are sums of `size_deltas` and exact whatever their number.
+    Chunks are exact whatever their number. Embedded rows are exact in a space on the shared
+    shelf; of a space with a shelf of its own they are the server's running estimate.
     """
     if not collection_ids:
         return {}
-    rows = _rows(_PROGRESS, {"ids": list(collection_ids), "bound": COUNT_BOUND + 1})
+    rows = _rows(
+        _PROGRESS, {"ids": list(collection_ids), "bound": COUNT_BOUND + 1, "exact": EXACT_BOUND}
+    )
     return {row.pop("id"): Progress(**row) for row in rows}
 
 
@@ -139,16 +145,20 @@ LEFT JOIN spaces AS words ON words.collection_id = asked.id AND words.subject = 
      AND words.kind = 'sparse' AND words.status = 'live'
 LEFT JOIN LATERAL (SELECT sum(rows) AS n FROM size_deltas WHERE space_id = words.id) AS sparse
      ON true
-LEFT JOIN LATERAL (SELECT sum(rows) AS n FROM size_deltas WHERE space_id = dense.id) AS stored
-     ON true
+CROSS JOIN LATERAL (SELECT CASE WHEN dense.shelf_id = 0 THEN (
+     SELECT count(*) FROM (SELECT FROM embeddings WHERE shelf_id = 0 AND space_id = dense.id
+     LIMIT %(exact)s) AS part)
+     ELSE (SELECT coalesce(nullif(pg_stat_get_live_tuples(oid), 0), greatest(reltuples, 0))
+     FROM pg_class WHERE oid = to_regclass('vectors.embeddings_' || dense.shelf_id))
+     END::bigint AS n) AS stored
 CROSS JOIN LATERAL (SELECT count(*) AS n FROM (
-     SELECT FROM documents WHERE collection_id = asked.id LIMIT %(bound)s) AS some) AS documents
+     SELECT FROM documents WHERE collection_id = asked.id LIMIT %(bound)s) AS part) AS documents
 CROSS JOIN LATERAL (SELECT count(*) AS n FROM (
      SELECT FROM pending WHERE space_id = dense.id AND dead_at IS NULL
-     LIMIT %(bound)s) AS some) AS pending
+     LIMIT %(bound)s) AS part) AS pending
 CROSS JOIN LATERAL (SELECT count(*) AS n FROM (
      SELECT FROM pending WHERE space_id = dense.id AND dead_at IS NOT NULL
-     LIMIT %(bound)s) AS some) AS dead
+     LIMIT %(bound)s) AS part) AS dead
 """
 
 _DEAD = """
@@ -169,9 +179,6 @@ SELECT (SELECT count(*) FROM (SELECT FROM workspaces LIMIT %(bound)s) AS s) AS n
        (SELECT count(*) FROM (SELECT FROM collections WHERE deleted_at IS NULL
         LIMIT %(bound)s) AS s) AS n_collections,
        (SELECT count(*) FROM (SELECT FROM documents LIMIT %(bound)s) AS s) AS n_documents,
-       (SELECT coalesce(sum(d.rows), 0)::bigint FROM size_deltas AS d
-        JOIN spaces AS s ON s.id = d.space_id
-        WHERE s.kind = 'dense' AND s.status = 'live') AS n_embedded,
        (SELECT count(*) FROM (SELECT FROM pending WHERE dead_at IS NULL
         LIMIT %(bound)s) AS s) AS n_pending,
        (SELECT count(*) FROM (SELECT FROM pending WHERE dead_at IS NOT NULL

@@ -9,7 +9,14 @@ UNFOLD: dict[str, Any] = {
     "SITE_HEADER": "EmbedHub",
     "SITE_SUBHEADER": "Staff console",
     "SITE_SYMBOL": "hub",
-    "SITE_URL": "/admin/",
+    "SITE_URL": None,
+    "SITE_FAVICONS": [
+        {
+            "rel": "icon",
+            "type": "image/svg+xml",
+            "href": lambda _request: static("console/icon.svg"),
+        }
+    ],
     # The staff audit (page "Staff actions") tells what was done; Django's own history would be
     # empty for every mirrored row.
     "SHOW_HISTORY": False,

@@ -43,6 +43,14 @@ def duration(seconds: float) -> str:
     return " ".join(parts[:2]) or "0 s"
 
 
+def roughly(seconds: float) -> str:
+    """Return a length of time in its largest unit: "40 s", "12 min", "3 h"."""
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= size:
+            return f"{round(seconds / size)} {unit}"
+    return f"{max(1, round(seconds))} s"
+
+
 def ago(moment: datetime, now: datetime | None = None) -> str:
     """Return how long ago, or in how long: "just now", "5 min ago", "in 3 h 10 min"."""
     seconds = ((now or datetime.now(UTC)) - moment).total_seconds()

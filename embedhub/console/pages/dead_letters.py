@@ -52,6 +52,7 @@ def retry_all(request: HttpRequest, model_admin: Any) -> HttpResponse:
             sum(revive(request, group.workspace_id, group.collection_id, None) for group in asked),
         )
         return redirect(LIST)
+    total = sum(group.n_dead for group in groups)
     return page(
         request,
         model_admin,
@@ -59,7 +60,10 @@ def retry_all(request: HttpRequest, model_admin: Any) -> HttpResponse:
         {
             "title": "Retry dead letters",
             "groups": groups,
-            "total": words.bounded(sum(group.n_dead for group in groups), queries.COUNT_BOUND),
+            "total": words.bounded(total, queries.COUNT_BOUND),
+            "lead": "One text was"
+            if total == 1
+            else f"{words.bounded(total, queries.COUNT_BOUND)} texts were",
         },
     )
 

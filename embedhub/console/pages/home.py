@@ -70,7 +70,7 @@ def tiles(figures: queries.Figures) -> list[tuple[str, Tile]]:
         ("view_run", _tile("unfinished runs", figures.n_unfinished_runs, "run")),
         (
             "view_searchlogentry",
-            _tile("searches in 24 hours", figures.n_searches_today, "searchlogentry"),
+            _tile("searches today", figures.n_searches_today, "searchlogentry"),
         ),
     ]
 

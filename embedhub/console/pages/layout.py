@@ -7,6 +7,7 @@ from django import forms
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminSelectWidget,
@@ -49,13 +50,13 @@ def page(
     request: HttpRequest, model_admin: Any, template: str, context: Mapping[str, Any]
 ) -> HttpResponse:
     """Return a page in the admin's frame."""
+    meta = model_admin.model._meta
     return TemplateResponse(
         request,
         template,
         {
             **model_admin.admin_site.each_context(request),
-            "opts": model_admin.model._meta,
-            "model_admin": model_admin,
+            "back_url": reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist"),
             **context,
         },
     )

@@ -38,7 +38,6 @@ def progress_of(row: Any) -> SafeString:
             "console/run_progress.html",
             {
                 "row": row,
-                "status": status_of(row),
                 "is_unfinished": row.status in UNFINISHED,
                 "bar": markup.bar(
                     done,
@@ -50,7 +49,7 @@ def progress_of(row: Any) -> SafeString:
                 "percent": done,
                 "done": f"{row.done:,}",
                 "total": f"{row.total:,}" if row.total else "",
-                "left": words.duration(left_s) if left_s is not None else "",
+                "left": words.roughly(left_s) if left_s is not None else "",
                 "took": words.duration(took.total_seconds()) if took else "",
             },
         )
