@@ -99,24 +99,21 @@ def is_part(word: str) -> bool:
 
 def ngrams(run: str) -> Iterator[str]:
     """Yield each character (with its marks) and each pair of neighbours of a run."""
-    cells = list(_cells(run))
+    cells = cells_of(run)
     yield from cells
     for left, right in itertools.pairwise(cells):
         yield left + right
 
 
-def _cells(run: str) -> Iterator[str]:
-    cell = ""
+def cells_of(run: str) -> list[str]:
+    """Return the characters of a run; vowel signs and tone marks stay with their consonant."""
+    cells: list[str] = []
     for character in run:
-        # Vowel signs and tone marks belong to the consonant before them.
-        if cell and unicodedata.category(character).startswith("M"):
-            cell += character
-            continue
-        if cell:
-            yield cell
-        cell = character
-    if cell:
-        yield cell
+        if cells and unicodedata.category(character).startswith("M"):
+            cells[-1] += character
+        else:
+            cells.append(character)
+    return cells
 
 
 def _cut(text: str) -> str:

@@ -16,8 +16,11 @@ K1 = 1.2
 B = 0.75
 # What a term adds to a score at most, as a multiple of its idf.
 MAX_WEIGHT = K1 + 1
-# More different lexemes than this in one query are cut, the most common first.
-MAX_QUERY_TERMS = 256
+# With a filter, terms beyond the first group are tried one by one, so many at most.
+MAX_SINGLE_TIERS = 4
+# More different lexemes than this in one query are cut, the most common first: a sparse vector
+# has its limit.
+MAX_QUERY_TERMS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,21 @@ def candidate_tiers(terms: Sequence[Term], cap: int, *, is_filtered: bool) -> li
     return [first, *([term] for term in singles), *([common] if common else [])]
 
 
-MAX_SINGLE_TIERS = 4
+def omitted_terms(
+    terms: Sequence[Term],
+    tiers: Sequence[Sequence[Term]],
+    *,
+    n_scored: int,
+    cap: int,
+    last_tier: int,
+) -> list[Term]:
+    """Return the terms of which not every row that passes was scored.
+
+    The cap is reached inside the last tier that gave rows; the tiers before it were taken whole.
+    """
+    whole = tiers[:last_tier] if n_scored >= cap else tiers
+    taken = {term.lexeme for tier in whole for term in tier}
+    return [term for term in terms if term.lexeme not in taken]
 
 
 def is_list_complete(scores: Sequence[float], wanted: int, omitted: Sequence[Term]) -> bool:

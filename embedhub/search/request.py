@@ -46,8 +46,20 @@ class NoteCode(StrEnum):
     DENSE_SHORT = "dense_short"
     # the page reached the end of the deepest pool of candidates; more documents may match
     POOL_EXHAUSTED = "pool_exhausted"
-    # the query holds no word the language's analysis keeps
+    # no document holds a word of the query, or the analysis keeps none
     NO_TERMS = "no_terms"
+
+
+# With one of these a hit that belongs on the page may be missing; the others only explain.
+INCOMPLETE = frozenset(
+    {
+        NoteCode.ENCODER_NOT_READY,
+        NoteCode.VECTORS_PENDING,
+        NoteCode.LEXICAL_CUT,
+        NoteCode.DENSE_SHORT,
+        NoteCode.POOL_EXHAUSTED,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +68,8 @@ class SearchRequest:
 
     At least one of `query` and `vector` is given; `vector` alone allows mode dense only (mode
     hybrid then runs as dense). `filter` is the raw filter object. `weights` may hold "dense", the
-    dense leg's part of the fused score (0 to 1, default 0.5). `cursor` continues the same request.
+    dense leg's part of the fused score (0 to 1, default 0.5). `language` is the query's, where it
+    is not the collection's. `cursor` continues the same request.
     """
 
     query: str | None = None
@@ -68,6 +81,7 @@ class SearchRequest:
     explain: bool = False
     highlight: bool = True
     principals: tuple[str, ...] | None = None
+    language: str | None = None
     weights: Mapping[str, float] | None = None
     cursor: str | None = None
 

@@ -1,0 +1,156 @@
+"""Running the two legs over one snapshot, each with its own account of how complete it is."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy.orm import Session
+
+from embedhub.config import get_config
+from embedhub.search import dense, lexical
+from embedhub.search.dense import DensePlan
+from embedhub.search.fusion import Candidate
+from embedhub.search.lexical import Term
+from embedhub.search.queries import legs as queries
+from embedhub.search.queries.legs import Restriction
+from embedhub.search.request import Leg, LegReport, Note, NoteCode
+from embedhub.tables import Space
+from embedhub.tables.spaces import SHARED_SHELF
+
+BM25 = "bm25"
+
+
+@dataclass(frozen=True, slots=True)
+class LegResult:
+    """One leg's list, best first, and how it came about."""
+
+    candidates: list[Candidate]
+    report: LegReport
+    notes: list[Note] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class QueryTerms:
+    """The terms of a query that a space knows, rarest first, and the number of its rows."""
+
+    terms: list[Term]
+    n_rows: int
+
+
+def analyse_query(session: Session, *, space: Space, configuration: str, query: str) -> QueryTerms:
+    """Return the terms of a prepared query that the space knows."""
+    counts, n_rows = queries.count_terms(
+        session, space_id=space.id, configuration=configuration, query=query
+    )
+    return QueryTerms(lexical.query_terms(counts, n_rows), n_rows)
+
+
+def lexical_leg(
+    session: Session,
+    *,
+    space: Space,
+    asked: QueryTerms,
+    restriction: Restriction,
+    limit: int,
+) -> LegResult:
+    """Return the rows that hold words of the query, by BM25."""
+    terms = asked.terms
+    if not terms:
+        note = Note(NoteCode.NO_TERMS, "no document holds a word of the query")
+        return LegResult([], _lexical_report([], terms, complete=True), [note])
+    query = lexical.query_vector(terms)
+    cap = get_config().lexical_cap
+    if space.shelf_id == SHARED_SHELF or asked.n_rows <= cap:
+        found = queries.lexical_scan(
+            session, space=space, query=query, restriction=restriction, limit=limit
+        )
+        return LegResult(found, _lexical_report(found, terms, complete=True))
+    tiers = lexical.candidate_tiers(terms, cap, is_filtered=not restriction.is_empty)
+    taken = queries.lexical_candidates(
+        session,
+        space=space,
+        query=query,
+        tiers=tiers,
+        restriction=restriction,
+        cap=cap,
+        limit=limit,
+    )
+    omitted = lexical.omitted_terms(
+        terms, tiers, n_scored=taken.n_scored, cap=cap, last_tier=taken.last_tier
+    )
+    scores = [candidate.score for candidate in taken.candidates]
+    complete = lexical.is_list_complete(scores, limit, omitted)
+    notes = []
+    if not complete:
+        words = ", ".join(term.lexeme for term in omitted[:5])
+        message = f"rows that hold only common words ({words}) may be missing"
+        notes.append(Note(NoteCode.LEXICAL_CUT, message))
+    return LegResult(
+        taken.candidates, _lexical_report(taken.candidates, terms, complete=complete), notes
+    )
+
+
+def dense_leg(
+    session: Session,
+    *,
+    space: Space,
+    vector: NDArray[np.float32],
+    restriction: Restriction,
+    limit: int,
+) -> LegResult:
+    """Return the rows whose vectors are nearest, by the plan that suits filter and size."""
+    plan = _choose_plan(session, space, restriction)
+    if plan is DensePlan.EXACT:
+        return _exact(session, space, vector, restriction, limit)
+    config = get_config()
+    found = queries.dense_hnsw(
+        session,
+        space=space,
+        query=vector,
+        restriction=restriction,
+        limit=limit,
+        ef_search=dense.ef_search_for(limit, config.ef_search),
+    )
+    if len(found) >= limit:
+        return LegResult(found, LegReport(Leg.DENSE, DensePlan.HNSW, len(found), complete=True))
+    # The scan gave up. Few enough rows pass to compare them all, or the caller has to know.
+    at_most = max(config.exact_rows, limit) + 1
+    n_passing = queries.count_passing(
+        session, space=space, restriction=restriction, at_most=at_most
+    )
+    if n_passing < at_most:
+        return _exact(session, space, vector, restriction, limit)
+    note = Note(NoteCode.DENSE_SHORT, "the index scan ended before enough rows passed the filter")
+    report = LegReport(Leg.DENSE, DensePlan.HNSW, len(found), complete=False)
+    return LegResult(found, report, [note])
+
+
+def _exact(
+    session: Session,
+    space: Space,
+    vector: NDArray[np.float32],
+    restriction: Restriction,
+    limit: int,
+) -> LegResult:
+    found = queries.dense_exact(
+        session, space=space, query=vector, restriction=restriction, limit=limit
+    )
+    return LegResult(found, LegReport(Leg.DENSE, DensePlan.EXACT, len(found), complete=True))
+
+
+def _choose_plan(session: Session, space: Space, restriction: Restriction) -> DensePlan:
+    if not dense.has_index(space.shelf_id, is_indexed=space.is_indexed):
+        return DensePlan.EXACT
+    n_total = queries.rows_by_statistics(session, space.shelf_id)
+    exact_rows = get_config().exact_rows
+    if restriction.is_empty or n_total <= exact_rows:
+        return dense.choose_plan(n_total, exact_rows)
+    # Counting all that pass would cost as much as the exact search it is to avoid.
+    percent = min(100.0, 100 * dense.SAMPLE_ROWS / n_total)
+    sample = queries.sample_passing(session, space=space, restriction=restriction, percent=percent)
+    return dense.choose_plan(sample.estimate(n_total), exact_rows)
+
+
+def _lexical_report(found: list[Candidate], terms: list[Term], *, complete: bool) -> LegReport:
+    counts = {term.lexeme: term.n_rows for term in terms}
+    return LegReport(Leg.LEXICAL, BM25, len(found), complete, counts)

@@ -1,0 +1,113 @@
+"""One page of a ranking in two tiers, without offsets.
+
+Tier 1 fuses the first pool of each leg. Tier 2 fuses the deep pool of each leg and leaves out what
+tier 1 ranked; it is appended after tier 1, so going deeper never reorders what was shown.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from embedhub.config import get_config
+from embedhub.search.checks import leg_weights
+from embedhub.search.cursor import Position, after
+from embedhub.search.fusion import Ranked, best_of_documents, fuse, single
+from embedhub.search.legs import LegResult, QueryTerms, dense_leg, lexical_leg
+from embedhub.search.queries.legs import Restriction
+from embedhub.search.question import Question
+from embedhub.search.request import Group, Leg, Mode, Note, NoteCode
+from embedhub.search.stopwatch import Stopwatch
+from embedhub.spaces.service import LiveSpaces
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Ranked chunks with their tier, how the legs did, and where the next page begins."""
+
+    ranked: list[tuple[int, Ranked]]
+    legs: Mapping[Leg, LegResult]
+    notes: list[Note]
+    next_position: Position | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ranker:
+    """Ranks the candidates of one question within one snapshot."""
+
+    session: Session
+    question: Question
+    spaces: LiveSpaces
+    terms: QueryTerms | None
+    restriction: Restriction
+    watch: Stopwatch
+
+    def page(self, position: Position) -> Page:
+        """Return the hits after a position, best first."""
+        config = get_config()
+        limit = self.question.request.limit
+        legs = self.run_legs(config.candidate_pool)
+        first = self.rank(legs)
+        found = [(1, ranked) for ranked in after(first, position, 1)]
+        is_deep = len(found) < limit and has_more(legs, config.candidate_pool)
+        if is_deep:
+            legs = self.run_legs(config.deep_pool)
+            second = self.without(self.rank(legs), first)
+            found += [(2, ranked) for ranked in after(second, position, 2)]
+        page, rest = found[:limit], found[limit:]
+        notes = [note for leg in legs.values() for note in leg.notes]
+        may_go_on = has_more(legs, config.deep_pool if is_deep else config.candidate_pool)
+        if page and (rest or (may_go_on and not is_deep)):
+            tier, last = page[-1]
+            return Page(page, legs, notes, Position(tier, last.score, last.chunk_id))
+        if is_deep and may_go_on:
+            message = f"only the best {config.deep_pool} of each leg are ranked; more may match"
+            notes.append(Note(NoteCode.POOL_EXHAUSTED, message))
+        return Page(page, legs, notes, None)
+
+    def run_legs(self, limit: int) -> dict[Leg, LegResult]:
+        """Return the lists of the legs that run, so many candidates each."""
+        legs: dict[Leg, LegResult] = {}
+        if self.question.vector is not None and self.spaces.dense is not None:
+            with self.watch.part("dense"):
+                legs[Leg.DENSE] = dense_leg(
+                    self.session,
+                    space=self.spaces.dense,
+                    vector=self.question.vector,
+                    restriction=self.restriction,
+                    limit=limit,
+                )
+        is_lexical_asked = self.question.request.mode is not Mode.DENSE
+        if is_lexical_asked and self.terms is not None and self.spaces.sparse is not None:
+            with self.watch.part("lexical"):
+                legs[Leg.LEXICAL] = lexical_leg(
+                    self.session,
+                    space=self.spaces.sparse,
+                    asked=self.terms,
+                    restriction=self.restriction,
+                    limit=limit,
+                )
+        return legs
+
+    def rank(self, legs: Mapping[Leg, LegResult]) -> list[Ranked]:
+        """Return the candidates of all legs, best first; grouped if the request says so."""
+        request = self.question.request
+        lists = {leg: result.candidates for leg, result in legs.items()}
+        if request.mode is Mode.HYBRID:
+            ranked = fuse(lists, leg_weights(request.weights)) if lists else []
+        else:
+            ranked = [one for leg, found in lists.items() for one in single(leg, found)]
+        return best_of_documents(ranked) if request.group is Group.DOCUMENT else ranked
+
+    def without(self, ranked: Sequence[Ranked], shown: Sequence[Ranked]) -> list[Ranked]:
+        """Return what of a ranking another one does not hold: documents if grouped, or chunks."""
+        if self.question.request.group is Group.DOCUMENT:
+            documents = {one.document_id for one in shown}
+            return [one for one in ranked if one.document_id not in documents]
+        chunks = {one.chunk_id for one in shown}
+        return [one for one in ranked if one.chunk_id not in chunks]
+
+
+def has_more(legs: Mapping[Leg, LegResult], pool: int) -> bool:
+    """Return whether a leg's list was filled, so that a deeper one may hold more."""
+    return any(len(leg.candidates) >= pool for leg in legs.values())

@@ -1,0 +1,144 @@
+"""The JSON of searches."""
+
+import uuid
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field, SkipValidation
+
+from embedhub.web.body import AnswerBody, RequestBody
+
+EXAMPLE: dict[str, Any] = {
+    "query": "how does attention scale",
+    "limit": 10,
+    "filter": {"year": {"$gte": 2020}},
+}
+
+
+class WeightsIn(RequestBody):
+    """How much each leg counts in the fused score."""
+
+    dense: float = Field(ge=0, le=1, description="The dense leg's part; words count the rest.")
+
+
+class SearchIn(RequestBody):
+    """What to search for: a text, a vector, or both."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, json_schema_extra={"examples": [EXAMPLE]}
+    )
+
+    query: str | None = None
+    # Checked once, by documents.inputs, as the vectors of documents are.
+    vector: SkipValidation[list[float] | str | None] = Field(
+        default=None, description="Numbers, or base64 of little-endian float32."
+    )
+    mode: Literal["hybrid", "dense", "lexical"] = "hybrid"
+    limit: int = Field(default=10, ge=1)
+    # Checked once, by search.filters, which names the path of what is wrong.
+    filter: SkipValidation[dict[str, Any] | None] = None
+    group: Literal["document", "chunk"] = "document"
+    explain: bool = Field(default=False, description="Show ranks, scores and shares of the legs.")
+    highlight: bool = True
+    principals: list[str] | None = Field(
+        default=None,
+        max_length=1_000,
+        description="See only what these may see too; null leaves it at what the key may see.",
+    )
+    weights: WeightsIn | None = None
+    cursor: str | None = Field(default=None, description="Of the page before, same request.")
+
+
+class SpanOut(AnswerBody):
+    """A range of characters of the passage's text, `end` not included."""
+
+    start: int
+    end: int
+    text: str
+
+
+class HitDocumentOut(AnswerBody):
+    """The document a hit belongs to."""
+
+    external_id: str
+    title: str
+    url: str | None
+    metadata: dict[str, Any]
+
+
+class HitChunkOut(AnswerBody):
+    """The passage that was found; `start` and `end` count characters of the document's text."""
+
+    text: str
+    start: int
+    end: int
+    position: int
+
+
+class LegExplanationOut(AnswerBody):
+    """One leg's part in a hit; the shares add up to its score."""
+
+    leg: Literal["dense", "lexical"]
+    rank: int | None
+    score: float | None
+    normalized: float
+    weight: float
+    share: float
+
+
+class HitExplanationOut(AnswerBody):
+    """Where a hit's score comes from; scores of different tiers are not comparable."""
+
+    tier: int
+    legs: list[LegExplanationOut]
+
+
+class HitOut(AnswerBody):
+    """One answer, best first."""
+
+    score: float
+    document: HitDocumentOut
+    chunk: HitChunkOut
+    highlights: list[SpanOut] = Field(description="The matched words.")
+    sentence: SpanOut | None = Field(description="The sentence that answers best.")
+    explain: HitExplanationOut | None
+
+
+class NoteOut(AnswerBody):
+    """Something to know about this list."""
+
+    code: str = Field(examples=["vectors_pending"])
+    message: str
+
+
+class LegOut(AnswerBody):
+    """How one leg found its candidates."""
+
+    leg: Literal["dense", "lexical"]
+    plan: str
+    n_candidates: int
+    complete: bool
+    terms: dict[str, int]
+
+
+class TookOut(AnswerBody):
+    """Milliseconds spent in each part."""
+
+    encode: float
+    dense: float
+    lexical: float
+    hydrate: float
+    highlight: float
+    total: float
+
+
+class SearchOut(AnswerBody):
+    """A page of hits; `complete` is false when some that belong on it may be missing."""
+
+    request_id: uuid.UUID
+    hits: list[HitOut]
+    plan: str
+    complete: bool
+    cursor: str | None
+    notes: list[NoteOut]
+    legs: list[LegOut] | None = Field(description="Only with `explain`.")
+    took: TookOut | None = Field(description="Milliseconds; only with `explain`.")

@@ -1,0 +1,83 @@
+"""What was searched, written behind the answer's back: no search waits for its log entry."""
+
+import atexit
+import logging
+import queue
+import threading
+import time
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from embedhub import db
+from embedhub.search.queries import search_log as queries
+from embedhub.search.queries.search_log import LogEntry
+
+logger = logging.getLogger(__name__)
+
+# Entries that wait to be written; more are counted and dropped.
+MAX_WAITING = 2_000
+BATCH = 200
+# How long the end of the process may be held up by entries not yet written.
+FLUSH_S = 2.0
+
+
+class SearchLogWriter:
+    """Writes entries in a thread of its own; `n_dropped` tells how many were lost."""
+
+    def __init__(self, max_waiting: int = MAX_WAITING) -> None:
+        self.n_dropped = 0
+        self._waiting: queue.Queue[LogEntry] = queue.Queue(max_waiting)
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def add(self, entry: LogEntry) -> None:
+        """Take an entry without waiting; if too many wait already, it is counted as dropped."""
+        try:
+            self._waiting.put_nowait(entry)
+        except queue.Full:
+            self._drop(1, "the queue is full")
+            return
+        self._start()
+
+    def flush(self, timeout_s: float = FLUSH_S) -> bool:
+        """Return whether everything taken so far was written (or dropped) within the time."""
+        deadline = time.monotonic() + timeout_s
+        while self._waiting.unfinished_tasks:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
+        return True
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="search-log", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            entries = [self._waiting.get()]
+            while len(entries) < BATCH:
+                try:
+                    entries.append(self._waiting.get_nowait())
+                except queue.Empty:
+                    break
+            try:
+                with db.writing() as session:
+                    queries.insert_entries(session, entries)
+            except SQLAlchemyError:
+                logger.warning("search log entries not written", exc_info=True)
+                self._drop(len(entries), "the database refused")
+            finally:
+                for _ in entries:
+                    self._waiting.task_done()
+
+    def _drop(self, n: int, reason: str) -> None:
+        with self._lock:
+            self.n_dropped += n
+        facts = {"n": n, "total": self.n_dropped, "reason": reason}
+        logger.warning("search log entries dropped: %s", reason, extra=facts)
+
+
+writer = SearchLogWriter()
+atexit.register(writer.flush)

@@ -1,0 +1,171 @@
+"""Search: what a caller may rely on.
+
+The query is encoded before any transaction is open; both legs, the grouping and the hits then see
+one snapshot.
+"""
+
+import uuid
+from datetime import UTC, datetime
+
+from sqlalchemy.orm import Session
+
+from embedhub import db
+from embedhub.access.caller import Caller
+from embedhub.config import get_config
+from embedhub.errors import NotReady
+from embedhub.search.cursor import fingerprint, read_cursor, write_cursor
+from embedhub.search.hits import UNMARKED, make_hit, mark_texts
+from embedhub.search.legs import BM25, QueryTerms, analyse_query
+from embedhub.search.pages import Page, Ranker
+from embedhub.search.queries import hydration
+from embedhub.search.queries.legs import Restriction
+from embedhub.search.queries.search_log import LogEntry
+from embedhub.search.question import Question, make_question
+from embedhub.search.request import (
+    INCOMPLETE,
+    Hit,
+    Leg,
+    Note,
+    NoteCode,
+    SearchRequest,
+    SearchResult,
+)
+from embedhub.search.search_log import writer
+from embedhub.search.stopwatch import Stopwatch
+from embedhub.spaces.service import LiveSpaces, live_spaces
+
+__all__ = ["search"]
+
+# How often a search begins again because the collection's encoder was switched under it.
+ATTEMPTS = 3
+
+
+def search(caller: Caller, slug: str, request: SearchRequest) -> SearchResult:
+    """Return one page of the best chunks or documents of a collection that the caller may see.
+
+    Nothing is left out silently: `complete` and `notes` say what may be missing. Raises NotFound
+    for a collection the caller may not know of, InvalidInput and TooLarge naming the part of the
+    request, NotReady if mode dense has no encoder or no vectors yet.
+    """
+    caller.require("read")
+    caller = caller.narrowed(request.principals)
+    watch = Stopwatch()
+    for _ in range(ATTEMPTS):
+        question = make_question(caller, slug, request, watch)
+        mark = fingerprint(question.collection_id, request, question.principals)
+        position = read_cursor(request.cursor, mark)
+        with db.reading() as session:
+            ranker = _ranker(session, question, watch)
+            if ranker is None:
+                continue
+            page = ranker.page(position)
+            notes = [*question.notes, *page.notes, *_pending_note(session, ranker)]
+            hits = _hits(session, ranker, page)
+        cursor = None if page.next_position is None else write_cursor(mark, page.next_position)
+        result = _result(page, hits=hits, notes=notes, cursor=cursor, watch=watch)
+        _log(caller, question, result)
+        return result
+    raise NotReady("the collection's encoder is being switched", retry_after_s=1)
+
+
+def _ranker(session: Session, question: Question, watch: Stopwatch) -> Ranker | None:
+    """Return what ranks in this snapshot; None if its dense space wants another encoder."""
+    spaces = live_spaces(
+        session, workspace_id=question.workspace_id, collection_id=question.collection_id
+    )
+    if question.vector is not None and question.encoder != _encoder_of(spaces):
+        return None
+    expired = hydration.expired_documents(session, collection_id=question.collection_id)
+    restriction = Restriction(question.filter, question.principals, expired)
+    with watch.part("lexical"):
+        terms = _terms(session, question, spaces)
+    return Ranker(session, question, spaces, terms, restriction, watch)
+
+
+def _encoder_of(spaces: LiveSpaces) -> tuple[str, str] | None:
+    return None if spaces.dense is None else (spaces.dense.encoder, spaces.dense.revision)
+
+
+def _terms(session: Session, question: Question, spaces: LiveSpaces) -> QueryTerms | None:
+    # Mode dense needs them too, to mark the words.
+    if question.prepared is None or spaces.sparse is None:
+        return None
+    return analyse_query(
+        session,
+        space=spaces.sparse,
+        configuration=question.configuration,
+        query=question.prepared,
+    )
+
+
+def _pending_note(session: Session, ranker: Ranker) -> list[Note]:
+    space = ranker.spaces.dense
+    if ranker.question.vector is None or space is None:
+        return []
+    if not hydration.has_pending(session, space_id=space.id):
+        return []
+    return [Note(NoteCode.VECTORS_PENDING, "some passages are not encoded yet: words find them")]
+
+
+def _hits(session: Session, ranker: Ranker, page: Page) -> tuple[Hit, ...]:
+    question = ranker.question
+    with ranker.watch.part("hydrate"):
+        shown = hydration.shown_chunks(
+            session,
+            workspace_id=question.workspace_id,
+            collection_id=question.collection_id,
+            chunk_ids=[ranked.chunk_id for _, ranked in page.ranked],
+            principals=question.principals,
+        )
+    ranked = [(tier, one) for tier, one in page.ranked if one.chunk_id in shown]
+    texts = [shown[one.chunk_id].text for _, one in ranked]
+    marked = [UNMARKED for _ in texts]
+    if question.request.highlight and ranker.terms is not None:
+        with ranker.watch.part("highlight"):
+            marked = mark_texts(
+                session,
+                texts=texts,
+                query=question.request.query or "",
+                terms=ranker.terms.terms,
+                configuration=question.configuration,
+            )
+    return tuple(
+        make_hit(one, tier, shown[one.chunk_id], marks)
+        for (tier, one), marks in zip(ranked, marked, strict=True)
+    )
+
+
+def _result(
+    page: Page, *, hits: tuple[Hit, ...], notes: list[Note], cursor: str | None, watch: Stopwatch
+) -> SearchResult:
+    dense = page.legs.get(Leg.DENSE)
+    return SearchResult(
+        request_id=uuid.uuid4(),
+        hits=hits,
+        plan=BM25 if dense is None else dense.report.plan,
+        complete=INCOMPLETE.isdisjoint(note.code for note in notes),
+        cursor=cursor,
+        notes=tuple(notes),
+        legs=tuple(leg.report for leg in page.legs.values()),
+        took=watch.took(),
+    )
+
+
+def _log(caller: Caller, question: Question, result: SearchResult) -> None:
+    if not get_config().search_log_days:
+        return
+    writer.add(
+        LogEntry(
+            request_id=result.request_id,
+            workspace_id=question.workspace_id,
+            collection_id=question.collection_id,
+            api_key_id=caller.key_id,
+            query=question.request.query,
+            mode=question.request.mode.value,
+            plan=result.plan,
+            is_complete=result.complete,
+            n_hits=len(result.hits),
+            took_ms=result.took.total,
+            created_at=datetime.now(UTC),
+        )
+    )

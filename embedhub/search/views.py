@@ -1,0 +1,77 @@
+"""The REST of searches."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Router
+
+from embedhub.access.caller import Scope
+from embedhub.documents.inputs import parse_vector
+from embedhub.search.request import Group, Hit, Mode, SearchRequest, SearchResult, Span
+from embedhub.search.schemas import SearchIn, SearchOut
+from embedhub.search.service import search
+from embedhub.web.authentication import narrowed_caller
+from embedhub.web.responses import respond
+
+router = Router(tags=["search"])
+
+
+@router.post("/collections/{slug}/search", response=SearchOut, summary="Search a collection")
+def search_collection(request: HttpRequest, slug: str, body: SearchIn) -> HttpResponse:
+    """Find passages by words and by meaning, best first, one for each document or all of them."""
+    caller = narrowed_caller(request, Scope.READ, body.principals)
+    asked = SearchRequest(
+        query=body.query,
+        vector=parse_vector(body.vector, "vector"),
+        mode=Mode(body.mode),
+        limit=body.limit,
+        filter=body.filter,
+        group=Group(body.group),
+        explain=body.explain,
+        highlight=body.highlight,
+        weights=None if body.weights is None else {"dense": body.weights.dense},
+        cursor=body.cursor,
+    )
+    return respond(page_of(search(caller, slug, asked), is_explained=body.explain))
+
+
+def page_of(result: SearchResult, *, is_explained: bool) -> dict[str, Any]:
+    """Return a result as its JSON."""
+    return {
+        "request_id": result.request_id,
+        "hits": [hit_of(hit) for hit in result.hits],
+        "plan": result.plan,
+        "complete": result.complete,
+        "cursor": result.cursor,
+        "notes": result.notes,
+        "legs": result.legs if is_explained else None,
+        "took": result.took if is_explained else None,
+    }
+
+
+def hit_of(hit: Hit) -> dict[str, Any]:
+    """Return a hit as its JSON: the caller's ids, not ours."""
+    document, chunk = hit.document, hit.chunk
+    return {
+        "score": hit.score,
+        "document": {
+            "external_id": document.external_id,
+            "title": document.title,
+            "url": document.url,
+            "metadata": document.metadata,
+        },
+        "chunk": {
+            "text": chunk.text,
+            "start": chunk.start,
+            "end": chunk.end,
+            "position": chunk.position,
+        },
+        "highlights": [span_of(span, chunk.text) for span in hit.highlights],
+        "sentence": None if hit.sentence is None else span_of(hit.sentence, chunk.text),
+        "explain": hit.explain,
+    }
+
+
+def span_of(span: Span, text: str) -> dict[str, Any]:
+    """Return a span with the characters it covers."""
+    return {"start": span.start, "end": span.end, "text": text[span.start : span.end]}
