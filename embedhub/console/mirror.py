@@ -71,6 +71,7 @@ class ReadOnlyQuerySet(models.QuerySet):
 
     _insert = _update = _raw_delete = refuse
     create = bulk_create = bulk_update = update = delete = refuse
+    get_or_create = update_or_create = refuse
 
 
 class Mirror(models.Model):
