@@ -5,10 +5,12 @@ import logging
 import queue
 import threading
 import time
+from datetime import timedelta
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from embedhub import db
+from embedhub.config import get_config
 from embedhub.search.queries import search_log as queries
 from embedhub.search.queries.search_log import LogEntry
 
@@ -19,6 +21,7 @@ MAX_WAITING = 2_000
 BATCH = 200
 # How long the end of the process may be held up by entries not yet written.
 FLUSH_S = 2.0
+FORGOTTEN_AT_ONCE = 5_000
 
 
 class SearchLogWriter:
@@ -77,6 +80,18 @@ class SearchLogWriter:
             self.n_dropped += n
         facts = {"n": n, "total": self.n_dropped, "reason": reason}
         logger.warning("search log entries dropped: %s", reason, extra=facts)
+
+
+def forget_old() -> int:
+    """Delete entries older than `search_log_days`, in batches; return how many."""
+    older_than = timedelta(days=get_config().search_log_days)
+    n_deleted = 0
+    while True:
+        with db.writing() as session:
+            n = queries.delete_entries(session, older_than=older_than, limit=FORGOTTEN_AT_ONCE)
+        n_deleted += n
+        if n < FORGOTTEN_AT_ONCE:
+            return n_deleted
 
 
 writer = SearchLogWriter()

@@ -30,11 +30,11 @@ from embedhub.search.request import (
     SearchRequest,
     SearchResult,
 )
-from embedhub.search.search_log import writer
+from embedhub.search.search_log import forget_old, writer
 from embedhub.search.stopwatch import Stopwatch
 from embedhub.spaces.service import LiveSpaces, live_spaces
 
-__all__ = ["search"]
+__all__ = ["forget_old", "search"]
 
 # How often a search begins again because the collection's encoder was switched under it.
 ATTEMPTS = 3

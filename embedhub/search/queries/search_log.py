@@ -3,10 +3,12 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import text
+from sqlalchemy import CursorResult, delete, func, select, text
 from sqlalchemy.orm import Session
+
+from embedhub.tables import SearchLogEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +39,14 @@ def insert_entries(session: Session, entries: Sequence[LogEntry]) -> None:
         FROM workspaces w WHERE w.id = :workspace_id
     """)
     session.execute(statement, [asdict(entry) for entry in entries])
+
+
+def delete_entries(session: Session, *, older_than: timedelta, limit: int) -> int:
+    """Delete up to `limit` entries older than this; return how many."""
+    old = (
+        select(SearchLogEntry.request_id)
+        .where(SearchLogEntry.created_at < func.now() - older_than)
+        .limit(limit)
+    )
+    result = session.execute(delete(SearchLogEntry).where(SearchLogEntry.request_id.in_(old)))
+    return result.rowcount if isinstance(result, CursorResult) else 0
