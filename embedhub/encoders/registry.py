@@ -80,12 +80,14 @@ def _load(name: str) -> Encoder:
         return HashingEncoder(description)
     checkpoint = _checkpoint(name)
     # Importing torch and sentence-transformers takes seconds: only whoever encodes pays.
-    from embedhub.encoders.sentence import load_sentence_encoder, use_threads
+    from embedhub.encoders.sentence import load_sentence_encoder
 
     config = get_config()
-    use_threads(config.encoder_threads)
     return load_sentence_encoder(
-        checkpoint, device=config.device, precision=config.encoder_precision
+        checkpoint,
+        device=config.device,
+        precision=config.encoder_precision,
+        n_threads=config.encoder_threads,
     )
 
 

@@ -1,8 +1,9 @@
 """Encoders whose weights are a sentence-transformers folder, computed with torch."""
 
 import logging
+import os
 from collections.abc import Sequence
-from threading import Lock
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ MIN_PARITY = 0.9995
 # 4,096 126, 16,384 50: beyond the cache of a core every layer goes through memory.
 CPU_BATCH_TOKENS = 2_048
 GPU_BATCH_TOKENS = 65_536
+MIN_BATCH_TOKENS = 256
 LOAD_ERRORS = (OSError, RuntimeError, ValueError, LookupError, TypeError, SafetensorError)
 PARITY_PROBES = (
     "pgvector",
@@ -38,21 +40,32 @@ PARITY_PROBES = (
 
 
 class SentenceEncoder:
-    """One sentence-transformers network on one device; threads take turns batch by batch."""
+    """One sentence-transformers network on one device.
 
-    def __init__(self, checkpoint: Checkpoint, network: SentenceTransformer) -> None:
+    On the CPU every core computes batches of its own. One batch spread over all cores makes them
+    wait for each other many times a layer: with other programs busy on the machine it was measured
+    two to ten times slower. On another device one thread feeds it.
+    """
+
+    def __init__(
+        self, checkpoint: Checkpoint, network: SentenceTransformer, n_threads: int
+    ) -> None:
         self.checkpoint = checkpoint
         self.description: EncoderDescription = checkpoint.description
         self.device: torch.device = network.device
         self.precision: torch.dtype = torch.float32
         self._transformer, *self._layers = list(network)
-        self._turn = Lock()
         self._tokenizer: Tokenizer = network.tokenizer.backend_tokenizer
         self._tokenizer.enable_truncation(self.description.max_tokens)
         self._tokenizer.no_padding()
         self._pad_id: int = network.tokenizer.pad_token_id or 0
         self._pad_left: bool = network.tokenizer.padding_side == "left"
-        self._batch_tokens = CPU_BATCH_TOKENS if self.device.type == "cpu" else GPU_BATCH_TOKENS
+        is_cpu = self.device.type == "cpu"
+        self._batch_tokens = CPU_BATCH_TOKENS if is_cpu else GPU_BATCH_TOKENS
+        self._n_threads = n_threads if is_cpu else 1
+        self._threads = ThreadPoolExecutor(
+            self._n_threads, thread_name_prefix="encoder", initializer=_compute_alone
+        )
 
     def encode_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return one unit vector a text, in the order given: shape (n, dimension)."""
@@ -76,13 +89,20 @@ class SentenceEncoder:
         vectors = np.empty((len(texts), self.description.dimension), dtype=np.float32)
         encodings = self._tokenizer.encode_batch_fast([prefix + text for text in texts])
         rows: list[list[int]] = [encoding.ids for encoding in encodings]
-        for batch in token_budget_batches([len(row) for row in rows], self._batch_tokens):
+        lengths = [len(row) for row in rows]
+        share = max(sum(lengths) // self._n_threads, MIN_BATCH_TOKENS)
+        batches = token_budget_batches(lengths, min(self._batch_tokens, share))
+
+        def forward(batch: list[int]) -> None:
             vectors[batch] = self._forward([rows[position] for position in batch], prefix)
+
+        # list() raises what a batch raised.
+        list(self._threads.map(forward, batches))
         return vectors
 
     def _forward(self, rows: Sequence[Sequence[int]], prefix: str) -> NDArray[np.float32]:
         ids, mask = padded(rows, pad_id=self._pad_id, pad_left=self._pad_left)
-        with self._turn, torch.inference_mode():
+        with torch.inference_mode():
             features: dict[str, Any] = {
                 "input_ids": torch.from_numpy(ids).to(self.device),
                 "attention_mask": torch.from_numpy(mask).to(self.device),
@@ -106,23 +126,24 @@ class SentenceEncoder:
         return len(encoding.ids) - int(bool(encoding.special_tokens_mask[-1]))
 
 
-def use_threads(count: int) -> None:
-    """Let encoders on the CPU use this many threads, process-wide; 0 leaves one a core."""
-    if count:
-        torch.set_num_threads(count)
+def _compute_alone() -> None:
+    # OpenMP keeps this number for each thread: the rest of the process is not concerned.
+    torch.set_num_threads(1)
 
 
 def load_sentence_encoder(
-    checkpoint: Checkpoint, *, device: str = "auto", precision: str = "auto"
+    checkpoint: Checkpoint, *, device: str = "auto", precision: str = "auto", n_threads: int = 0
 ) -> SentenceEncoder:
     """Load weights onto the device, in 16 bits where that is fast and changes nothing.
 
-    Never asks the hub: the checkpoint is a folder. NotReady if it cannot be loaded.
+    `n_threads` is for the CPU, 0 means one a core this process may use. Never asks the hub: the
+    checkpoint is a folder. NotReady if it cannot be loaded.
     """
     transformers_logging.disable_progress_bar()
     place = choose_device(device)
+    n_threads = n_threads or usable_cores()
     number_format = choose_precision(precision, place)
-    encoder = _load(checkpoint, place)
+    encoder = _load(checkpoint, place, n_threads)
     if number_format is torch.float32:
         return encoder
     exact = encoder.encode_documents(PARITY_PROBES)
@@ -133,10 +154,17 @@ def load_sentence_encoder(
         logger.info("encoder loaded in %s", number_format, extra=facts)
         return encoder
     logger.warning("%s turns vectors too far, staying with float32", number_format, extra=facts)
-    return _load(checkpoint, place)
+    return _load(checkpoint, place, n_threads)
 
 
-def _load(checkpoint: Checkpoint, device: torch.device) -> SentenceEncoder:
+def usable_cores() -> int:
+    """Return how many cores this process may run on, often fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _load(checkpoint: Checkpoint, device: torch.device, n_threads: int) -> SentenceEncoder:
     try:
         network = SentenceTransformer(
             str(checkpoint.folder),
@@ -147,4 +175,4 @@ def _load(checkpoint: Checkpoint, device: torch.device) -> SentenceEncoder:
         name = checkpoint.description.name
         raise NotReady(f"the weights of encoder {name!r} cannot be loaded: {error}") from error
     network.eval().float()  # some folders hold 16-bit weights
-    return SentenceEncoder(checkpoint, network)
+    return SentenceEncoder(checkpoint, network, n_threads)
