@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from celery import Celery
 from kombu.exceptions import OperationalError
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sqlalchemy.orm import Session
 
 from embedhub import db
@@ -50,13 +51,31 @@ def broker_options(broker_url: str) -> dict[str, object]:
     if not broker_url.startswith("pgmq:"):
         return {}
     return {
-        "conn_string": get_config().database_url,
+        "conn_string": pgmq_conninfo(get_config().database_url),
         # The SQL of pgmq is installed by a migration: no extension has to be there.
         "init_extension": False,
         "use_notify": True,
         "notify_throttle_interval_ms": 0,
         "pool_size": 4,
+        # A request that rings while the database restarts must not hang: the timer rings too.
+        "pool_timeout": 5,
     }
+
+
+def pgmq_conninfo(database_url: str) -> str:
+    """Return the connection string that pgmq's client turns into the connection of a libpq URL.
+
+    The client reads five fields, from a URL not even a socket's folder, and joins them unquoted.
+    So the fields are quoted beforehand, and other options (sslmode) ride on the last of them.
+    """
+    fields = {name: str(value) for name, value in conninfo_to_dict(database_url).items() if value}
+    quoted = {name: make_conninfo("", **{name: v}).partition("=")[2] for name, v in fields.items()}
+    known = ("host", "port", "dbname", "user", "password")
+    rest = [f"{name}={value}" for name, value in quoted.items() if name not in known]
+    kept = {name: value for name, value in quoted.items() if name in known}
+    if rest:
+        kept["password"] = " ".join([kept.get("password", "''"), *rest])
+    return make_conninfo("", **kept)
 
 
 @lru_cache(maxsize=1)
