@@ -17,6 +17,11 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         n_dead = queries.count_dead()
         if n_dead:
             dead |= {"badge": bounded(n_dead, queries.BADGE_BOUND), "badge_variant": "danger"}
+    search = reverse("admin:console_search")
+    # The search page lies below the collections' address, but is not one of them.
+    in_collections = not request.path.startswith(search) and request.path.startswith(
+        reverse("admin:console_collection_changelist")
+    )
     return [
         {
             "items": [
@@ -24,7 +29,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 {
                     "title": "Search",
                     "icon": "search",
-                    "link": reverse("admin:console_search"),
+                    "link": search,
                     "permission": _may("view_document"),
                 },
             ]
@@ -35,7 +40,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             "items": [
                 _page("Workspaces", "workspace", "domain"),
                 _page("API keys", "apikey", "key"),
-                _page("Collections", "collection", "folder_copy"),
+                _page("Collections", "collection", "folder_copy") | {"active": in_collections},
                 _page("Documents", "document", "description"),
                 _page("Chunks", "chunk", "segment"),
             ],
