@@ -39,7 +39,7 @@ def page_of(result: SearchResult, *, is_explained: bool) -> dict[str, Any]:
     """Return a result as its JSON."""
     return {
         "request_id": result.request_id,
-        "hits": [hit_of(hit) for hit in result.hits],
+        "hits": [hit_of(hit, is_explained=is_explained) for hit in result.hits],
         "plan": result.plan,
         "complete": result.complete,
         "cursor": result.cursor,
@@ -49,7 +49,7 @@ def page_of(result: SearchResult, *, is_explained: bool) -> dict[str, Any]:
     }
 
 
-def hit_of(hit: Hit) -> dict[str, Any]:
+def hit_of(hit: Hit, *, is_explained: bool) -> dict[str, Any]:
     """Return a hit as its JSON: the caller's ids, not ours."""
     document, chunk = hit.document, hit.chunk
     return {
@@ -68,7 +68,7 @@ def hit_of(hit: Hit) -> dict[str, Any]:
         },
         "highlights": [span_of(span, chunk.text) for span in hit.highlights],
         "sentence": None if hit.sentence is None else span_of(hit.sentence, chunk.text),
-        "explain": hit.explain,
+        "explain": hit.explain if is_explained else None,
     }
 
 

@@ -12,6 +12,7 @@ from embedhub.collections.views import router as collections
 from embedhub.documents.import_view import router as imports
 from embedhub.documents.views import router as documents
 from embedhub.runs.views import router as runs
+from embedhub.search.views import router as search
 from embedhub.web import problems
 from embedhub.web.authentication import ApiKey
 from embedhub.web.body import JsonParser
@@ -42,5 +43,5 @@ api = Api(
     auth=ApiKey(),
     parser=JsonParser(),
 )
-for router in (health, collections, imports, documents, runs, keys):
+for router in (health, collections, imports, documents, search, runs, keys):
     api.add_router("", router)

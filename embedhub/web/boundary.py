@@ -10,8 +10,8 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from embedhub.config import get_config
-from embedhub.errors import TooLarge
-from embedhub.web.problems import CONTENT_TYPE, code_of, problem
+from embedhub.errors import InvalidInput, TooLarge
+from embedhub.web.problems import CONTENT_TYPE, code_of, of_hub_error, problem
 from embedhub.web.staff import API_PREFIX, PAGE_HEADERS
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -54,6 +54,10 @@ def refuse(request: HttpRequest) -> HttpResponseBase | None:
             request.get_host()
         except DisallowedHost:
             return problem(request, 400, "unknown_host", "the Host header names no host of ours")
+    for name, value in (("path", request.path_info), ("query", request.META["QUERY_STRING"])):
+        if "\x00" in value or "%00" in value:
+            # PostgreSQL stores no NUL, so no address of ours can hold one.
+            return of_hub_error(request, InvalidInput("must not hold a NUL character", name))
     length = request.META.get("CONTENT_LENGTH")
     if not length and "HTTP_TRANSFER_ENCODING" in request.META:
         # Django would read such a body as empty.

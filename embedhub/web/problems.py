@@ -137,11 +137,13 @@ def of_http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
 
 
 def of_database_error(request: HttpRequest, error: DBAPIError | PoolTimeout) -> HttpResponse:
-    """Return 503 for what passes, 409 for a row that vanished meanwhile, else 500."""
+    """Return 503 for what passes, 409 for what changed meanwhile, 422 for a number, else 500."""
     origin = getattr(error, "orig", None)
     if isinstance(origin, postgres.ForeignKeyViolation | postgres.UniqueViolation):
         logger.warning("a constraint refused a request", extra=facts(request), exc_info=error)
         return problem(request, 409, Conflict.code, "the rows changed meanwhile; try again")
+    if isinstance(origin, postgres.NumericValueOutOfRange):
+        return problem(request, 422, InvalidInput.code, "a number is beyond what can be stored")
     lost = isinstance(error, DBAPIError) and error.connection_invalidated
     if lost or isinstance(origin, BUSY) or isinstance(error, PoolTimeout | InterfaceError):
         return _unavailable(request, error)

@@ -1,0 +1,77 @@
+"""One good request for every endpoint, so that a test can walk them all."""
+
+from dataclasses import dataclass
+from typing import Any
+
+# Answer without a key, and tell nothing of any workspace.
+OPEN = {"/v1/health/live", "/v1/health/ready", "/v1/version"}
+# Have no id of a workspace's row in their path: a stranger gets its own rows, or its own mistakes.
+WITHOUT_ROW = {"/v1/collections", "/v1/keys", "/v1/runs"}
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A method and path as in the OpenAPI document, and a request that succeeds."""
+
+    method: str
+    path: str
+    body: Any = None
+    query: str = ""
+    status: int = 200
+    # Undoes what other endpoints need, so a walk comes to it at the end.
+    is_last: bool = False
+
+    def url(self, **names: object) -> str:
+        """Return the path below /v1 with these names filled in."""
+        return self.path.removeprefix("/v1").format(**names) + self.query
+
+    @property
+    def name(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+COLLECTION = "/v1/collections/{slug}"
+DOCUMENTS = COLLECTION + "/documents"
+DOCUMENT = {"external_id": "new", "text": "a new text"}
+
+ENDPOINTS = [
+    Endpoint("GET", "/v1/health/live"),
+    Endpoint("GET", "/v1/health/ready"),
+    Endpoint("GET", "/v1/version"),
+    Endpoint("POST", "/v1/collections", {"slug": "fresh"}, status=201),
+    Endpoint("GET", "/v1/collections"),
+    Endpoint("GET", COLLECTION),
+    Endpoint("PATCH", COLLECTION, {"name": "Papers", "filterable": {"year": "number"}}),
+    Endpoint("GET", COLLECTION + "/status"),
+    Endpoint("GET", COLLECTION + "/dead"),
+    Endpoint("POST", COLLECTION + "/dead/retry", {}),
+    Endpoint("POST", DOCUMENTS, {"documents": [DOCUMENT]}, query="?wait=indexed&timeout=0",
+             status=202),
+    Endpoint("POST", DOCUMENTS + "/import", b'{"external_id": "line", "text": "a line"}\n{}\n'),
+    Endpoint("POST", DOCUMENTS + "/query", {"filter": {"year": {"$gte": 2000}}}),
+    Endpoint("POST", DOCUMENTS + "/get", {"external_ids": ["open", "closed", "none"]}),
+    Endpoint("GET", DOCUMENTS, query="?external_id=open"),
+    Endpoint("GET", DOCUMENTS + "/{external_id}"),
+    Endpoint("POST", COLLECTION + "/search", {"query": "open text", "explain": True}),
+    Endpoint("GET", "/v1/runs"),
+    Endpoint("GET", "/v1/runs/{run_id}"),
+    Endpoint("POST", "/v1/keys", {"name": "another"}, status=201),
+    Endpoint("GET", "/v1/keys"),
+    Endpoint("POST", DOCUMENTS + "/delete", {"external_ids": ["new"]}, is_last=True),
+    Endpoint("DELETE", DOCUMENTS, query="?external_id=line", is_last=True),
+    Endpoint("DELETE", DOCUMENTS + "/{external_id}", is_last=True),
+    Endpoint("POST", "/v1/runs/{run_id}/cancel", is_last=True),
+    Endpoint("DELETE", COLLECTION, status=202, is_last=True),
+    Endpoint("DELETE", "/v1/keys/{key_id}", is_last=True),
+]  # fmt: skip
+
+BY_NAME = {endpoint.name: endpoint for endpoint in ENDPOINTS}
+
+
+def operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the operations of an OpenAPI document by method and path."""
+    return {
+        f"{method.upper()} {path}": operation
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
