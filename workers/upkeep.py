@@ -18,7 +18,7 @@ from embedhub.search import lexical_index
 from embedhub.search import service as search
 from embedhub.spaces import service as spaces
 from embedhub.spaces.indexes import grow_space
-from embedhub.web import idempotency
+from embedhub.web.retention import forget_old_answers
 from workers import app
 
 WORK: dict[RunKind, Callable[[RunProgress, dict[str, Any]], dict[str, Any]]] = {
@@ -60,4 +60,4 @@ def forget_old() -> None:
     spaces.forget_unused_vectors()
     runs.forget_old()
     search.forget_old()
-    idempotency.forget_old()
+    forget_old_answers()

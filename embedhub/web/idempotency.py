@@ -21,7 +21,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from embedhub import db
 from embedhub.access.caller import Caller
-from embedhub.config import get_config
 from embedhub.errors import Conflict, InvalidInput
 from embedhub.web import queries
 
@@ -30,7 +29,6 @@ logger = logging.getLogger(__name__)
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
 MAX_KEY_CHARS = 255
-FORGOTTEN_AT_ONCE = 5_000
 # A request unanswered for this long died with its process: its key may be used again.
 DEAD_AFTER = timedelta(minutes=5)
 
@@ -209,18 +207,6 @@ def replay(request: HttpRequest, kept: Kept) -> HttpResponse:
     response = HttpResponse(kept.body, status=kept.status, content_type=content_type)
     response[REPLAYED] = "true"
     return response
-
-
-def forget_old() -> int:
-    """Delete what was kept for longer than `idempotency_hours`, in batches; return how many."""
-    older_than = timedelta(hours=get_config().idempotency_hours)
-    n_deleted = 0
-    while True:
-        with db.writing() as session:
-            n = queries.delete_old_records(session, older_than=older_than, limit=FORGOTTEN_AT_ONCE)
-        n_deleted += n
-        if n < FORGOTTEN_AT_ONCE:
-            return n_deleted
 
 
 def document(view: View) -> None:
