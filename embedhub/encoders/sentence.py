@@ -24,9 +24,9 @@ logger = logging.getLogger(__name__)
 
 # 16-bit weights are used only if no probe text's vector turns away further than this.
 MIN_PARITY = 0.9995
-# Measured on two cores with AMX (SciFact, bfloat16): 1,024 tokens a batch 128 texts/s, 2,048 149,
-# 4,096 126, 16,384 50: beyond the cache of a core every layer goes through memory.
-CPU_BATCH_TOKENS = 2_048
+# Measured on two cores with AMX that other programs used as well (SciFact, bfloat16, medians):
+# 256 tokens a batch 78 texts/s, 512 112, 1,024 108, 2,048 74; on idle cores 99, 118, 126, 127.
+CPU_BATCH_TOKENS = 1_024
 GPU_BATCH_TOKENS = 65_536
 MIN_BATCH_TOKENS = 256
 LOAD_ERRORS = (OSError, RuntimeError, ValueError, LookupError, TypeError, SafetensorError)
