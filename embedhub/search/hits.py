@@ -1,6 +1,7 @@
 """Ranked chunks into hits: the passage, its document, what matched, and why it stands there."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from threading import Lock
 
 from sqlalchemy.orm import Session
 
@@ -12,6 +13,41 @@ from embedhub.search.request import Hit, HitChunk, HitDocument
 from embedhub.search.snippets import Marked, Matched, mark, query_grams, words_of
 
 UNMARKED = Marked((), None)
+# Words whose lexemes a process remembers: the same few thousand make up most of any text.
+REMEMBERED_WORDS = 100_000
+
+
+class LexemeCache:
+    """Remembers what the analysis makes of single words; safe for several threads."""
+
+    def __init__(self, size: int = REMEMBERED_WORDS) -> None:
+        self.size = size
+        self._lock = Lock()
+        self._lexemes: dict[tuple[str, str], tuple[str, ...]] = {}
+
+    def look_up(
+        self, session: Session, configuration: str, words: Collection[str]
+    ) -> dict[str, tuple[str, ...]]:
+        """Return the lexemes of each word, by at most one statement for those never seen."""
+        known = {
+            word: lexemes
+            for word in words
+            if (lexemes := self._lexemes.get((configuration, word))) is not None
+        }
+        unknown = [word for word in words if word not in known]
+        if unknown:
+            found = queries.lexemes_of_words(session, configuration=configuration, words=unknown)
+            known.update(found)
+            with self._lock:
+                if len(self._lexemes) + len(found) > self.size:
+                    self._lexemes.clear()
+                self._lexemes.update(
+                    {(configuration, word): lexemes for word, lexemes in found.items()}
+                )
+        return known
+
+
+_cache = LexemeCache()
 
 
 def make_hit(ranked: Ranked, tier: int, shown: ShownChunk, marked: Marked) -> Hit:
@@ -38,12 +74,11 @@ def mark_texts(
     terms: Sequence[Term],
     configuration: str,
 ) -> list[Marked]:
-    """Return for each text what of the query it holds, by one statement for all of them."""
+    """Return for each text what of the query it holds."""
     if not terms or not texts:
         return [UNMARKED for _ in texts]
-    weights = {term.lexeme: term.idf for term in terms}
-    matched = Matched(weights, query_grams(query))
-    lexemes = queries.words_with_lexemes(
-        session, configuration=configuration, words=words_of(texts), lexemes=list(weights)
-    )
-    return [mark(text, matched, lexemes) for text in texts]
+    matched = Matched({term.lexeme: term.idf for term in terms}, query_grams(query))
+    words = [words_of(text) for text in texts]
+    forms = {word.form for found in words for word in found}
+    lexemes = _cache.look_up(session, configuration, forms)
+    return [mark(text, found, matched, lexemes) for text, found in zip(texts, words, strict=True)]

@@ -20,6 +20,8 @@ from embedhub.search.request import Group, Leg, Mode, Note, NoteCode
 from embedhub.search.stopwatch import Stopwatch
 from embedhub.spaces.service import LiveSpaces
 
+PENDING = "some passages have no vector yet: only their words can be found"
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -41,6 +43,8 @@ class Ranker:
     terms: QueryTerms | None
     restriction: Restriction
     watch: Stopwatch
+    # chunks of the collection still wait for their vectors
+    has_pending: bool = False
 
     def page(self, position: Position) -> Page:
         """Return the hits after a position, best first."""
@@ -56,6 +60,8 @@ class Ranker:
             found += [(2, ranked) for ranked in after(second, position, 2)]
         page, rest = found[:limit], found[limit:]
         notes = [note for leg in legs.values() for note in leg.notes]
+        if Leg.DENSE in legs and self.has_pending:
+            notes.append(Note(NoteCode.VECTORS_PENDING, PENDING))
         may_go_on = has_more(legs, config.deep_pool if is_deep else config.candidate_pool)
         if page and (rest or (may_go_on and not is_deep)):
             tier, last = page[-1]

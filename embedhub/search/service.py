@@ -26,7 +26,6 @@ from embedhub.search.request import (
     Hit,
     Leg,
     Note,
-    NoteCode,
     SearchRequest,
     SearchResult,
 )
@@ -59,7 +58,7 @@ def search(caller: Caller, slug: str, request: SearchRequest) -> SearchResult:
             if ranker is None:
                 continue
             page = ranker.page(position)
-            notes = [*question.notes, *page.notes, *_pending_note(session, ranker)]
+            notes = [*question.notes, *page.notes]
             hits = _hits(session, ranker, page)
         cursor = None if page.next_position is None else write_cursor(mark, page.next_position)
         result = _result(page, hits=hits, notes=notes, cursor=cursor, watch=watch)
@@ -75,11 +74,17 @@ def _ranker(session: Session, question: Question, watch: Stopwatch) -> Ranker | 
     )
     if question.vector is not None and question.encoder != _encoder_of(spaces):
         return None
-    expired = hydration.expired_documents(session, collection_id=question.collection_id)
-    restriction = Restriction(question.filter, question.principals, expired)
+    state = hydration.collection_state(
+        session,
+        collection_id=question.collection_id,
+        dense_space_id=None if spaces.dense is None else spaces.dense.id,
+    )
+    restriction = Restriction(question.filter, question.principals, state.expired_documents)
     with watch.part("lexical"):
         terms = _terms(session, question, spaces)
-    return Ranker(session, question, spaces, terms, restriction, watch)
+    return Ranker(
+        session, question, spaces, terms, restriction, watch, has_pending=state.has_pending
+    )
 
 
 def _encoder_of(spaces: LiveSpaces) -> tuple[str, str] | None:
@@ -96,15 +101,6 @@ def _terms(session: Session, question: Question, spaces: LiveSpaces) -> QueryTer
         configuration=question.configuration,
         query=question.prepared,
     )
-
-
-def _pending_note(session: Session, ranker: Ranker) -> list[Note]:
-    space = ranker.spaces.dense
-    if ranker.question.vector is None or space is None:
-        return []
-    if not hydration.has_pending(session, space_id=space.id):
-        return []
-    return [Note(NoteCode.VECTORS_PENDING, "some passages are not encoded yet: words find them")]
 
 
 def _hits(session: Session, ranker: Ranker, page: Page) -> tuple[Hit, ...]:

@@ -40,20 +40,38 @@ class Marked:
     sentence: Span | None
 
 
-def words_of(texts: Iterable[str]) -> list[str]:
-    """Return the distinct words of the passages, as `mark` will look them up."""
-    words = {normalized(word[0]) for text in texts for word in _words(text[:MAX_MARKED_CHARS])}
-    return sorted(words)
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word of a passage: where it stands, and the form in which the analyser sees it."""
+
+    span: Span
+    form: str
 
 
-def mark(text: str, matched: Matched, lexemes: Mapping[str, Sequence[str]]) -> Marked:
-    """Return where a passage matched. `lexemes` maps matching words to their lexemes."""
+def words_of(text: str) -> list[Word]:
+    """Return the words of the part of a passage that is marked."""
     text = text[:MAX_MARKED_CHARS]
-    found = [
-        (Span(word.start(), word.end()), [own for own in lexemes[key] if own in matched.weights])
-        for word in _words(text)
-        if (key := normalized(word[0])) in lexemes
+    found = WORD.finditer(text)
+    if text.isascii():
+        return [Word(Span(word.start(), word.end()), word[0]) for word in found]
+    return [
+        Word(Span(word.start(), word.end()), normalized(word[0]))
+        for word in found
+        if not UNSPACED.match(word[0])
     ]
+
+
+def mark(
+    text: str, words: Sequence[Word], matched: Matched, lexemes: Mapping[str, Sequence[str]]
+) -> Marked:
+    """Return where a passage matched. `lexemes` maps the forms of its words to their lexemes."""
+    text = text[:MAX_MARKED_CHARS]
+    known = {
+        form: held
+        for form in {word.form for word in words}
+        if (held := [own for own in lexemes.get(form, ()) if own in matched.weights])
+    }
+    found = [(word.span, known[word.form]) for word in words if word.form in known]
     found += [(span, [gram]) for span, gram in _grams(text, matched.grams)]
     found.sort(key=lambda match: (match[0].start, match[0].end))
     return Marked(tuple(_merged(span for span, _ in found)), _best_sentence(text, found, matched))
@@ -85,12 +103,6 @@ def sentences(text: str) -> Iterator[Span]:
             begin = start + part.index(stripped)
             yield Span(begin, begin + len(stripped))
         start = end
-
-
-def _words(text: str) -> Iterator[re.Match[str]]:
-    for word in WORD.finditer(text):
-        if not UNSPACED.match(word[0]):
-            yield word
 
 
 def _grams(text: str, grams: frozenset[str]) -> Iterator[tuple[Span, str]]:

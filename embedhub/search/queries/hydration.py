@@ -74,32 +74,37 @@ def shown_chunks(
     return {row[0]: ShownChunk(*row) for row in session.execute(statement)}
 
 
-def expired_documents(session: Session, *, collection_id: int) -> list[int]:
-    """Return documents whose time has passed although nobody has removed them yet."""
-    statement = select(Document.id).where(
-        Document.collection_id == collection_id, Document.expires_at <= func.now()
-    )
-    return list(session.execute(statement).scalars())
+@dataclass(frozen=True, slots=True)
+class CollectionState:
+    """What keeps a collection's index from saying all by itself."""
+
+    # past their time, although nobody has removed them yet
+    expired_documents: list[int]
+    # rows of the dense space still wait for their vector; dead ones are not waited for
+    has_pending: bool
 
 
-def words_with_lexemes(
-    session: Session, *, configuration: str, words: Sequence[str], lexemes: Sequence[str]
-) -> dict[str, list[str]]:
-    """Return those words that the analysis reduces to one of the lexemes, with all of theirs."""
+def collection_state(
+    session: Session, *, collection_id: int, dense_space_id: int | None
+) -> CollectionState:
+    """Return which documents must not be shown, and whether vectors are missing."""
     statement = text("""
-        SELECT word, own FROM (
-          SELECT word, tsvector_to_array(to_tsvector(CAST(:configuration AS regconfig), word))
-            AS own
-          FROM unnest(CAST(:words AS text[])) AS word) AS analysed
-        WHERE own && CAST(:lexemes AS text[])
+        SELECT ARRAY(SELECT id FROM documents
+                     WHERE collection_id = :collection_id AND expires_at <= now()),
+               EXISTS (SELECT FROM pending
+                       WHERE space_id = :dense_space_id AND dead_at IS NULL)
     """)
-    facts = {"configuration": configuration, "words": list(words), "lexemes": list(lexemes)}
-    return {word: list(own) for word, own in session.execute(statement, facts)}
+    facts = {"collection_id": collection_id, "dense_space_id": dense_space_id}
+    return CollectionState(*session.execute(statement, facts).one())
 
 
-def has_pending(session: Session, *, space_id: int) -> bool:
-    """Say whether a row of the space still waits for its vector; dead ones are not waited for."""
-    statement = text(
-        "SELECT EXISTS (SELECT FROM pending WHERE space_id = :space_id AND dead_at IS NULL)"
-    )
-    return bool(session.execute(statement, {"space_id": space_id}).scalar_one())
+def lexemes_of_words(
+    session: Session, *, configuration: str, words: Sequence[str]
+) -> dict[str, tuple[str, ...]]:
+    """Return the lexemes that the analysis makes of each word alone; none of a stop word."""
+    statement = text("""
+        SELECT word, tsvector_to_array(to_tsvector(CAST(:configuration AS regconfig), word))
+        FROM unnest(CAST(:words AS text[])) AS word
+    """)
+    facts = {"configuration": configuration, "words": list(words)}
+    return {word: tuple(own) for word, own in session.execute(statement, facts)}

@@ -264,7 +264,9 @@ def _place(
 
 def _lexical_distance(query: dict[int, float]) -> ColumnElement[float]:
     sparse = SPARSEVEC(SPARSE_DIMENSIONS)
-    asked = cast(literal(SparseVector(query, SPARSE_DIMENSIONS), sparse), sparse)
+    # The Python class counts places from 0, the text form and our hashes from 1.
+    vector = SparseVector({place - 1: weight for place, weight in query.items()}, SPARSE_DIMENSIONS)
+    asked = cast(literal(vector, sparse), sparse)
     distance: ColumnElement[float] = SparseEmbedding.weights.op("<#>", return_type=Float())(asked)
     return distance
 
