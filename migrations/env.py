@@ -1,7 +1,7 @@
 """Alembic's entry: one advisory lock, one transaction a migration, and a short wait for locks."""
 
 from alembic import context
-from sqlalchemy import Connection, create_engine, make_url, text
+from sqlalchemy import Connection, NullPool, create_engine, make_url, text
 
 from embedhub.config import get_config
 from embedhub.tables import Base
@@ -30,7 +30,8 @@ def run() -> None:
         migrate(given)
         return
     url = make_url(get_config().database_url).set(drivername="postgresql+psycopg")
-    with create_engine(url).connect() as connection:
+    # No pool: closing the connection is what gives the lock back.
+    with create_engine(url, poolclass=NullPool).connect() as connection:
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
         connection.commit()
         migrate(connection)

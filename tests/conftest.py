@@ -39,16 +39,21 @@ def database(server_url: str) -> Iterator[str]:
     override_config(database_url=server_url)
     db.dispose()
     command.upgrade(AlembicConfig(toml_file=PROJECT / "pyproject.toml"), "head")
-    _migrate_django()
+    _migrate_django(server_url)
     yield server_url
     db.dispose()
 
 
-def _migrate_django() -> None:
+def _migrate_django(url: str) -> None:
     import django
     from django.core.management import call_command
+    from django.db import connections
 
     django.setup()
+    from embedhub.settings import database as django_database
+
+    # A test module may have made Django read its settings before the server's URL was known.
+    connections.settings["default"].update(django_database(url))
     call_command("migrate", verbosity=0)
 
 

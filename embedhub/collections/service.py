@@ -2,7 +2,7 @@
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -20,7 +20,7 @@ from embedhub.runs.service import RunKind, start_run
 from embedhub.search.analysis import regconfig_of
 from embedhub.search.attributes import check_filterable
 from embedhub.spaces import service as spaces
-from embedhub.spaces.queries.spaces import CollectionCounts, DeadLetter
+from embedhub.spaces.service import CollectionCounts, DeadLetter
 from embedhub.tables import Collection
 
 __all__ = [
@@ -49,6 +49,8 @@ METRICS = ("cosine", "inner_product", "l2")
 FIXED = ("slug", "language", "encoder", "dimension", "metric", "chunking")
 MAX_NAME_CHARS = 200
 MAX_FILTERABLE = 100
+# A removal that failed is not tried again at every sweep.
+PAUSE = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,9 +244,12 @@ def refuse_fixed(changed: Container[str]) -> None:
 
 
 def resume_deletions() -> int:
-    """Start a run for everything deleted that no run is removing; return how many there are."""
+    """Start a run for what is deleted and not removed, failed ones after a pause; return how many.
+
+    What a run is removing already counts too.
+    """
     with db.writing() as session:
-        found = queries.deleted_collections(session)
+        found = queries.deleted_collections(session, pause=PAUSE)
         for workspace_id, collection_id in found:
             _start_removal(session, workspace_id, collection_id)
     return len(found)

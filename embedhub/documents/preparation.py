@@ -12,8 +12,8 @@ from embedhub.documents.chunking import Chunking, Passage, encoder_input, input_
 from embedhub.documents.inputs import DocumentInput
 from embedhub.encoders import SUPPLIED, describe_encoder, load_tokenizer
 from embedhub.errors import InvalidInput, TooLarge
-from embedhub.search.attributes import check_attributes, normalise_attributes
 from embedhub.search.analysis import regconfig_of
+from embedhub.search.attributes import check_attributes, normalise_attributes
 from embedhub.tables import Collection, Space
 
 MARKDOWN_SUFFIXES = (".md", ".markdown", ".mdx")

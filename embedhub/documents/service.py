@@ -12,9 +12,9 @@ from embedhub import db
 from embedhub.access.caller import Caller, Scope
 from embedhub.collections.service import find_collection
 from embedhub.config import get_config
-from embedhub.documents import queries
 from embedhub.documents.inputs import DocumentInput, refuse_repeats
 from embedhub.documents.preparation import CollectionFacts, prepare
+from embedhub.documents.queries import reading, writing
 from embedhub.documents.upsert import Outcome, OutcomeKind, upsert
 from embedhub.errors import Forbidden, InvalidInput, NotFound, TooLarge
 from embedhub.runs.kinds import RunKind
@@ -137,7 +137,7 @@ def get_documents(
         raise TooLarge(f"{len(external_ids):,} ids; at most {limit:,} at once", "external_ids")
     with db.reading() as session:
         collection = find_collection(session, caller, slug)
-        rows = queries.visible_documents(
+        rows = reading.visible_documents(
             session,
             workspace_id=caller.workspace_id,
             collection_id=collection.id,
@@ -170,7 +170,7 @@ def list_documents(
         raise InvalidInput(f"must be from 1 to {largest:,}", "limit")
     with db.reading() as session:
         collection = find_collection(session, caller, slug)
-        rows = queries.page_of_documents(
+        rows = reading.page_of_documents(
             session,
             workspace_id=caller.workspace_id,
             collection_id=collection.id,
@@ -217,7 +217,7 @@ def remove_documents(document_ids: Sequence[int]) -> None:
     """Delete documents with versions, chunks, vectors and pending rows in one transaction."""
     with db.writing() as session:
         for spaces, ids in generations.held(session, document_ids):
-            chunk_ids = queries.delete_documents(session, ids)
+            chunk_ids = writing.delete_documents(session, ids)
             generations.remove_traces(session, spaces, chunk_ids)
 
 
@@ -233,7 +233,7 @@ def wait_until_indexed(
     while True:
         with db.reading() as session:
             collection = find_collection(session, caller, slug)
-            states = queries.indexing_states(
+            states = reading.indexing_states(
                 session,
                 workspace_id=caller.workspace_id,
                 collection_id=collection.id,
@@ -261,7 +261,7 @@ def _matching(
     where: Filter,
     limit: int,
 ) -> list[int]:
-    return queries.matching_ids(
+    return reading.matching_ids(
         session,
         workspace_id=collection.workspace_id,
         collection_id=collection.id,

@@ -5,7 +5,8 @@ from typing import Any
 from embedhub import db
 from embedhub.collections.service import find_by_id
 from embedhub.config import get_config
-from embedhub.documents import queries
+from embedhub.documents.queries import reading
+from embedhub.documents.queries import upkeep as queries
 from embedhub.documents.service import DELETED_AT_ONCE, remove_documents
 from embedhub.runs.progress import RunProgress
 from embedhub.search.attributes import normalise_attributes
@@ -22,7 +23,7 @@ def carry_out_deletion(progress: RunProgress, arguments: dict[str, Any]) -> dict
     while True:
         with db.reading() as session:
             collection = find_by_id(session, arguments["collection_id"])
-            ids = queries.matching_ids(
+            ids = reading.matching_ids(
                 session,
                 workspace_id=collection.workspace_id,
                 collection_id=collection.id,

@@ -11,9 +11,10 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from embedhub import db, jobs
-from embedhub.documents import preparation, queries
+from embedhub.documents import preparation
 from embedhub.documents.preparation import CollectionFacts, Prepared
-from embedhub.documents.queries import StoredDocument
+from embedhub.documents.queries import writing as queries
+from embedhub.documents.queries.writing import StoredDocument
 from embedhub.errors import NotFound, NotReady
 from embedhub.jobs import Job
 from embedhub.spaces import generations

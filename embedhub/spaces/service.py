@@ -20,6 +20,19 @@ from embedhub.spaces.queries.spaces import CollectionCounts, DeadLetter
 from embedhub.tables import Collection, Space
 from embedhub.tables.spaces import SPARSE_DIMENSIONS
 
+__all__ = [
+    "CollectionCounts",
+    "DeadLetter",
+    "LiveSpaces",
+    "collection_status",
+    "create_spaces",
+    "forget_unused_vectors",
+    "list_dead",
+    "live_spaces",
+    "retry_dead",
+    "sweep",
+]
+
 CRASHED = "the worker stopped each time it encoded this text"
 FORGOTTEN_AT_ONCE = 1_000
 

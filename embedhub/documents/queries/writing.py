@@ -1,4 +1,4 @@
-"""All SQL of documents, their versions and chunks.
+"""The SQL that stores and deletes documents.
 
 Rows travel as one JSON parameter a statement: a batch of a thousand documents is a handful of
 statements, whatever its size.
@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Row, and_, func, or_, select, text
+from sqlalchemy import and_, select, text
 from sqlalchemy.orm import Session
 
-from embedhub.search.access import access_predicate
-from embedhub.search.filters import Filter
-from embedhub.tables import Chunk, Collection, Document, DocumentVersion, Pending, Space
+from embedhub.tables import Chunk, Collection, Document, DocumentVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,94 +157,6 @@ def insert_chunks(
     return [(row[0], row[1]) for row in session.execute(statement, facts)]
 
 
-def _visible(
-    workspace_id: int, collection_id: int, principals: Sequence[str] | None
-) -> list[ColumnElement[bool]]:
-    return [
-        Document.workspace_id == workspace_id,
-        Document.collection_id == collection_id,
-        access_predicate(Document.access, principals),
-        or_(Document.expires_at.is_(None), Document.expires_at > func.now()),
-    ]
-
-
-def visible_documents(
-    session: Session,
-    *,
-    workspace_id: int,
-    collection_id: int,
-    principals: Sequence[str] | None,
-    external_ids: Sequence[str],
-) -> Sequence[Row[tuple[Document, DocumentVersion]]]:
-    """Return the documents of these ids that the caller may see, with their newest version."""
-    statement = (
-        select(Document, DocumentVersion)
-        .join(
-            DocumentVersion,
-            and_(
-                DocumentVersion.document_id == Document.id,
-                DocumentVersion.version == Document.version,
-            ),
-        )
-        .where(
-            *_visible(workspace_id, collection_id, principals),
-            Document.external_id.in_(external_ids),
-        )
-    )
-    return session.execute(statement).all()
-
-
-def page_of_documents(
-    session: Session,
-    *,
-    workspace_id: int,
-    collection_id: int,
-    principals: Sequence[str] | None,
-    where: Filter,
-    after: int,
-    limit: int,
-) -> Sequence[Row[tuple[Document, str]]]:
-    """Return documents with ids past `after`, by id, each with its newest title."""
-    statement = (
-        select(Document, DocumentVersion.title)
-        .join(
-            DocumentVersion,
-            and_(
-                DocumentVersion.document_id == Document.id,
-                DocumentVersion.version == Document.version,
-            ),
-        )
-        .where(
-            *_visible(workspace_id, collection_id, principals),
-            where.predicate(Document.attributes),
-            Document.id > after,
-        )
-        .order_by(Document.id)
-        .limit(limit)
-    )
-    return session.execute(statement).all()
-
-
-def matching_ids(
-    session: Session,
-    *,
-    workspace_id: int,
-    collection_id: int,
-    external_ids: Sequence[str] | None,
-    where: Filter,
-    limit: int,
-) -> list[int]:
-    """Return up to `limit` document ids by external ids or by filter, in id order."""
-    statement = select(Document.id).where(
-        Document.workspace_id == workspace_id,
-        Document.collection_id == collection_id,
-        where.predicate(Document.attributes),
-    )
-    if external_ids is not None:
-        statement = statement.where(Document.external_id.in_(external_ids))
-    return list(session.execute(statement.order_by(Document.id).limit(limit)).scalars())
-
-
 def delete_documents(session: Session, document_ids: Sequence[int]) -> list[int]:
     """Delete documents with their versions and chunks; return the ids of the chunks gone.
 
@@ -261,81 +171,3 @@ def delete_documents(session: Session, document_ids: Sequence[int]) -> list[int]
     gone = list(chunk_ids)
     session.execute(text("DELETE FROM documents WHERE id = ANY(:ids)"), {"ids": list(document_ids)})
     return gone
-
-
-def indexing_states(
-    session: Session, *, workspace_id: int, collection_id: int, external_ids: Sequence[str]
-) -> list[tuple[str, bool, str | None]]:
-    """Return (external id, whether it waits, reason of its first dead chunk) of unindexed ones."""
-    statement = (
-        select(
-            Document.external_id,
-            func.bool_or(
-                or_(
-                    Document.generation != Document.live_generation,
-                    and_(Pending.owner_id.is_not(None), Pending.dead_at.is_(None)),
-                )
-            ),
-            func.min(Pending.last_error).filter(Pending.dead_at.is_not(None)),
-        )
-        .outerjoin(
-            Chunk,
-            and_(Chunk.document_id == Document.id, Chunk.generation == Document.generation),
-        )
-        .outerjoin(
-            Space,
-            and_(
-                Space.collection_id == Document.collection_id,
-                Space.kind == "dense",
-                Space.status == "live",
-            ),
-        )
-        .outerjoin(Pending, and_(Pending.owner_id == Chunk.id, Pending.space_id == Space.id))
-        .where(
-            Document.workspace_id == workspace_id,
-            Document.collection_id == collection_id,
-            Document.external_id.in_(external_ids),
-        )
-        .group_by(Document.id)
-        .having(
-            or_(
-                func.bool_or(Document.generation != Document.live_generation),
-                func.count(Pending.owner_id) > 0,
-            )
-        )
-    )
-    return [(row[0], bool(row[1]), row[2]) for row in session.execute(statement)]
-
-
-def expired_ids(session: Session, *, limit: int) -> list[int]:
-    """Return documents past their time, whoever owns them: for the clock alone."""
-    statement = text("SELECT id FROM documents WHERE expires_at <= now() ORDER BY id LIMIT :limit")
-    return list(session.execute(statement, {"limit": limit}).scalars())
-
-
-def delete_old_versions(session: Session, *, days: int, limit: int) -> int:
-    """Delete versions that were superseded long ago and no longer answer; return how many."""
-    statement = text("""
-        DELETE FROM document_versions WHERE (document_id, version) IN (
-          SELECT v.document_id, v.version FROM document_versions v
-          JOIN documents d ON d.id = v.document_id
-          WHERE v.created_at < now() - make_interval(days => :days)
-            AND v.version < least(d.version, d.live_version)
-            AND d.updated_at < now() - make_interval(days => :days)
-          LIMIT :limit)
-    """)
-    return session.execute(statement, {"days": days, "limit": limit}).rowcount  # type: ignore[attr-defined, no-any-return]
-
-
-def document_batch(
-    session: Session, *, collection_id: int, after: int, limit: int
-) -> Sequence[Document]:
-    """Return a collection's documents with ids past `after`, locked in id order."""
-    statement = (
-        select(Document)
-        .where(Document.collection_id == collection_id, Document.id > after)
-        .order_by(Document.id)
-        .limit(limit)
-        .with_for_update(key_share=True)
-    )
-    return session.execute(statement).scalars().all()

@@ -1,0 +1,1 @@
+"""All SQL of documents, their versions and chunks, one file a concern."""

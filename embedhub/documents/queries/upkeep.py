@@ -1,0 +1,42 @@
+"""The SQL of work that nobody waits for, over all workspaces."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from embedhub.tables import Document
+
+
+def expired_ids(session: Session, *, limit: int) -> list[int]:
+    """Return documents past their time, whoever owns them: for the clock alone."""
+    statement = text("SELECT id FROM documents WHERE expires_at <= now() ORDER BY id LIMIT :limit")
+    return list(session.execute(statement, {"limit": limit}).scalars())
+
+
+def delete_old_versions(session: Session, *, days: int, limit: int) -> int:
+    """Delete versions that were superseded long ago and no longer answer; return how many."""
+    statement = text("""
+        DELETE FROM document_versions WHERE (document_id, version) IN (
+          SELECT v.document_id, v.version FROM document_versions v
+          JOIN documents d ON d.id = v.document_id
+          WHERE v.created_at < now() - make_interval(days => :days)
+            AND v.version < least(d.version, d.live_version)
+            AND d.updated_at < now() - make_interval(days => :days)
+          LIMIT :limit)
+    """)
+    return session.execute(statement, {"days": days, "limit": limit}).rowcount  # type: ignore[attr-defined, no-any-return]
+
+
+def document_batch(
+    session: Session, *, collection_id: int, after: int, limit: int
+) -> Sequence[Document]:
+    """Return a collection's documents with ids past `after`, locked in id order."""
+    statement = (
+        select(Document)
+        .where(Document.collection_id == collection_id, Document.id > after)
+        .order_by(Document.id)
+        .limit(limit)
+        .with_for_update(key_share=True)
+    )
+    return session.execute(statement).scalars().all()
