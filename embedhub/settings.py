@@ -1,11 +1,11 @@
 """Django's settings, derived from `embedhub.config`: staff, sessions, the admin, the REST API."""
 
+import re
 import secrets
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from psycopg.conninfo import conninfo_to_dict
-from sqlalchemy import make_url
 
 from embedhub.config import get_config
 from embedhub.console.theme import UNFOLD as UNFOLD  # noqa: PLC0414 - a setting of the admin
@@ -67,8 +67,8 @@ TEMPLATES = [
 
 def database(url: str) -> dict[str, Any]:
     """Return Django's connection for a libpq URL, its own tables in schema `django`."""
-    libpq_url = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-    parts = dict(conninfo_to_dict(libpq_url))
+    # The engine's URL may name its driver, which libpq does not know.
+    parts = dict(conninfo_to_dict(re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql://", url)))
     options = f"{parts.pop('options', '')} -c search_path=django,public"
     return {
         "ENGINE": "django.db.backends.postgresql",

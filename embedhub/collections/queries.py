@@ -3,13 +3,14 @@
 from collections.abc import Collection as Some
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import exists, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from embedhub.tables import Collection, Space
+from embedhub.tables import Collection, Run, Space
 
 
 def insert_collection(session: Session, **columns: Any) -> Collection | None:
@@ -113,10 +114,15 @@ def mark_deleted(session: Session, *, workspace_id: int, slug: str) -> int | Non
     return session.scalars(statement).one_or_none()
 
 
-def deleted_collections(session: Session) -> list[tuple[int, int]]:
-    """Return (workspace, collection) of everything hidden that is not removed yet."""
+def deleted_collections(session: Session, *, pause: timedelta) -> list[tuple[int, int]]:
+    """Return (workspace, collection) of what is hidden and not removed, nor tried within `pause`."""
+    tried = exists().where(
+        Run.kind == "delete_collection",
+        Run.subject == func.concat("collection ", Collection.id),
+        Run.finished_at > func.now() - pause,
+    )
     statement = select(Collection.workspace_id, Collection.id).where(
-        Collection.deleted_at.is_not(None)
+        Collection.deleted_at.is_not(None), ~tried
     )
     return [(row.workspace_id, row.id) for row in session.execute(statement)]
 

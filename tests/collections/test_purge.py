@@ -60,6 +60,9 @@ def test_a_removal_killed_half_way_is_resumed(caller: Caller) -> None:
     carry_out(run_id, killed)
     assert get_run(caller, run_id).status == "failed"
     assert 0 < rows()["chunks"] < 10
+    assert service.resume_deletions() == 0
+    with db.writing() as session:
+        session.execute(text("UPDATE runs SET finished_at = now() - interval '1 hour'"))
     assert service.resume_deletions() == 1
     with db.reading() as session:
         again = session.execute(text("SELECT id FROM runs WHERE status = 'queued'")).scalar_one()
