@@ -6,11 +6,12 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
-from unfold.contrib.filters.admin import DropdownFilter, RangeDateTimeFilter
+from unfold.contrib.filters.admin import DropdownFilter
 from unfold.decorators import action
 
 from embedhub.console import markup, models
-from embedhub.console.admin_base import ByRelated, ReadOnlyAdmin
+from embedhub.console.admin_base import ReadOnlyAdmin
+from embedhub.console.filters import ByRelated, Since
 from embedhub.console.pages import keys, workspaces
 
 Rows = Any
@@ -156,7 +157,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
 class StaffActionAdmin(ReadOnlyAdmin):
     list_display = ("created_at_ago", "staff", "action", "shown_subject", "workspace_link")
     list_select_related = ("workspace",)
-    list_filter = (("workspace", ByRelated), ("created_at", RangeDateTimeFilter))
+    list_filter = (("workspace", ByRelated), Since)
     search_fields = ("staff", "action", "subject")
     search_help_text = "Who, what, or on what"
     ordering = ("-created_at", "-id")

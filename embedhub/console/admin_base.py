@@ -7,7 +7,6 @@ from django.db import models
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from unfold.admin import ModelAdmin
-from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from embedhub.console import markup
 from embedhub.console.mirror import Mirror
@@ -93,10 +92,6 @@ class ReadOnlyAdmin(ModelAdmin):
     def _cell_of(self, name: str) -> str:
         ways = (f"{name}_table", f"{name}_exact")
         return next((way for way in ways if hasattr(self, way)), name)
-
-
-class ByRelated(AutocompleteSelectFilter):
-    """A filter by a related row that is looked up by typing, however many there are."""
 
 
 def detail_url(row: Mirror) -> str:

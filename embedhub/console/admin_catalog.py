@@ -5,7 +5,8 @@ from typing import Any
 from django.contrib import admin
 
 from embedhub.console import markup, models
-from embedhub.console.admin_base import ByRelated, ReadOnlyAdmin
+from embedhub.console.admin_base import ReadOnlyAdmin
+from embedhub.console.filters import ByRelated
 
 NO_CATALOG = "Catalogs hold items, users and interactions for recommendations."
 

@@ -6,10 +6,11 @@ from django.contrib import admin
 from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
-from unfold.contrib.filters.admin import DropdownFilter, RangeDateTimeFilter
+from unfold.contrib.filters.admin import DropdownFilter
 
 from embedhub.console import markup, models, queries, words
-from embedhub.console.admin_base import ByRelated, ReadOnlyAdmin, detail_url
+from embedhub.console.admin_base import ReadOnlyAdmin, detail_url
+from embedhub.console.filters import ByRelated, UpdatedSince
 from embedhub.console.pages import documents, search
 
 Rows = Any
@@ -151,7 +152,7 @@ class DocumentAdmin(ReadOnlyAdmin):
         ("workspace", ByRelated),
         ("collection", ByRelated),
         DocumentState,
-        ("updated_at", RangeDateTimeFilter),
+        UpdatedSince,
     )
     search_fields = ("external_id",)
     search_help_text = "External id or words of the title"

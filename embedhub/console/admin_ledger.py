@@ -10,7 +10,8 @@ from django.urls import URLPattern, path, reverse
 from unfold.decorators import action
 
 from embedhub.console import markup, models, words
-from embedhub.console.admin_base import ByRelated, ReadOnlyAdmin
+from embedhub.console.admin_base import ReadOnlyAdmin
+from embedhub.console.filters import ByRelated
 from embedhub.console.pages import dead_letters
 
 Rows = Any

@@ -5,10 +5,11 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
-from unfold.contrib.filters.admin import DropdownFilter, RangeDateTimeFilter
+from unfold.contrib.filters.admin import DropdownFilter
 
 from embedhub.console import markup, models, words
-from embedhub.console.admin_base import ByRelated, ReadOnlyAdmin
+from embedhub.console.admin_base import ReadOnlyAdmin
+from embedhub.console.filters import ByRelated, Since
 from embedhub.console.pages import runs
 
 Rows = Any
@@ -40,7 +41,7 @@ class RunAdmin(ReadOnlyAdmin):
         "created_at_ago",
     )
     list_select_related = ("workspace",)
-    list_filter = (("workspace", ByRelated), RunStatusFilter, ("created_at", RangeDateTimeFilter))
+    list_filter = (("workspace", ByRelated), RunStatusFilter, Since)
     search_fields = ("kind", "subject")
     search_help_text = "What it does, or on what"
     ordering = ("-id",)
@@ -107,7 +108,7 @@ class SearchLogAdmin(ReadOnlyAdmin):
         "created_at_ago",
     )
     list_select_related = ("workspace",)
-    list_filter = (("workspace", ByRelated), ("created_at", RangeDateTimeFilter))
+    list_filter = (("workspace", ByRelated), Since)
     search_fields = ("query",)
     search_help_text = "Words of the query"
     ordering = ("-created_at", "request_id")

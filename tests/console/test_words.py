@@ -7,9 +7,7 @@ from embedhub.console import words
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(
-    ("count", "expected"), [(0, "0"), (1204, "1,204"), (10_000, "10,000")]
-)
+@pytest.mark.parametrize(("count", "expected"), [(0, "0"), (1204, "1,204"), (10_000, "10,000")])
 def test_a_count_below_its_bound_is_exact(count: int, expected: str) -> None:
     assert words.bounded(count, 10_000) == expected
 

@@ -21,6 +21,7 @@ from embedhub.console.pages.layout import (
 )
 from embedhub.errors import HubError
 from embedhub.search.request import Mode, SearchRequest, SearchResult
+from embedhub.search.service import search
 
 MODES = [
     (Mode.HYBRID.value, "meaning and words"),
@@ -111,8 +112,6 @@ def search_page(request: HttpRequest, model_admin: Any) -> HttpResponse:
 
 def carry_out(form: SearchForm) -> SearchResult:
     """Return the answer of the search service; raises what it raises."""
-    from embedhub.search.service import search
-
     row: Any = models.Collection.objects.get(pk=form.cleaned_data["collection"])
     return search(Caller.for_workspace(row.workspace_id), row.slug, form.request())
 
