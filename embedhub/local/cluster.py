@@ -191,8 +191,9 @@ def recorded_pid(pid_file: Path) -> int | None:
 
 
 def serves(pid: int, data: Path) -> bool:
-    """Tell whether a process is a Postgres server over this data folder."""
+    """Tell whether a process is a running Postgres server over this data folder."""
     try:
+        # A zombie has no command line any more.
         command = psutil.Process(pid).cmdline()
     except psutil.Error:
         return False

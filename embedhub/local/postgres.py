@@ -19,7 +19,7 @@ import psycopg
 
 from embedhub.local import cluster, queries
 from embedhub.local.errors import LocalError
-from embedhub.local.processes import is_running, start_process
+from embedhub.local.processes import start_process
 
 DATABASE = "embedhub"
 START_TIMEOUT_S = 120.0
@@ -76,7 +76,6 @@ class EmbeddedPostgres:
                 cluster.initialise(self.folder.data, user, durable=self.durable)
             cluster.check_version(self.folder.data)
             cluster.write_settings(self.folder.data, user, durable=self.durable)
-            self._clear_left_over()
             self.launch()
             prepare_database(self.socket_directory)
         except BaseException:
@@ -85,6 +84,7 @@ class EmbeddedPostgres:
 
     def launch(self) -> None:
         """Start the server process over the prepared folder and return when it answers."""
+        self._clear_left_over()
         deadline = time.monotonic() + START_TIMEOUT_S
         while True:
             logged = self.log.stat().st_size if self.log.exists() else 0
@@ -157,23 +157,22 @@ class EmbeddedPostgres:
             self._lock = None
 
     def _clear_left_over(self) -> None:
-        """End a server whose supervisor was killed, and remove the pid file of one that is gone.
+        """End a server whose supervisor was killed, and remove the lock files of one that is gone.
 
         Safe because we hold the folder's lock: whatever still runs here has no owner. Postgres
-        itself would refuse to start when the old process id is now another process's.
+        itself would refuse to start while the old process id is a zombie's, or a stranger's.
         """
         pid = cluster.recorded_pid(self.folder.pid_file)
-        if pid is None:
-            return
         deadline = time.monotonic() + STOP_TIMEOUT_S
         stop_signal = signal.SIGINT
-        while cluster.serves(pid, self.folder.data) and is_running(pid):
+        while pid is not None and cluster.serves(pid, self.folder.data):
             with suppress(ProcessLookupError):
                 os.kill(pid, stop_signal)
             if time.monotonic() > deadline:
                 stop_signal = signal.SIGKILL
             time.sleep(0.1)
         self.folder.pid_file.unlink(missing_ok=True)
+        (self.socket_directory / f".s.PGSQL.{cluster.PORT}.lock").unlink(missing_ok=True)
 
 
 def prepare_database(socket_directory: Path) -> None:
