@@ -30,6 +30,7 @@ class Checkpoint:
     document_prefix: str
 
 
+@lru_cache(maxsize=1)
 def bundled_folder() -> Path | None:
     """Return the folder of the weights that come as a Python package, None if not installed."""
     spec = importlib.util.find_spec(BUNDLED_PACKAGE)
