@@ -13,6 +13,7 @@ from embedhub.console import markup, models
 from embedhub.console.admin_base import ReadOnlyAdmin
 from embedhub.console.filters import ByRelated, Since
 from embedhub.console.pages import keys, workspaces
+from embedhub.console.permissions import may
 
 Rows = Any
 
@@ -40,7 +41,7 @@ class WorkspaceAdmin(ReadOnlyAdmin):
         return workspaces.new_workspace(request, self)
 
     def has_create_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("console.create_workspace")
+        return may(request, "create_workspace")
 
 
 class KeyState(DropdownFilter):
@@ -115,7 +116,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         return keys.new_key(request, self)
 
     def has_issue_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("console.issue_apikey")
+        return may(request, "issue_apikey")
 
     def _revoke(self, request: HttpRequest, key_id: int) -> HttpResponse:
         return keys.revoke(request, self, key_id)

@@ -41,7 +41,7 @@ class ReadOnlyAdmin(ModelAdmin):
     empty_link: tuple[str, str] | None = None  # name of a URL, and its words
 
     def __init__(self, model: type[models.Model], admin_site: admin.AdminSite) -> None:
-        for field in model._meta.get_fields():
+        for field in model._meta.fields:
             if isinstance(field, models.ForeignKey):
                 setattr(self, f"{field.name}_link", _link_column(field))
             elif isinstance(field, models.DateTimeField):

@@ -224,7 +224,8 @@ class DocumentVersionAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> Rows:
         rows = super().get_queryset(request)
         # A list never drags whole texts along.
-        return rows if request.resolver_match.url_name.endswith("_change") else rows.defer("text")
+        is_list = request.path.endswith("/documentversion/")
+        return rows.defer("text") if is_list else rows
 
     @admin.display(description="title")
     def shown_title(self, row: Any) -> str:

@@ -13,6 +13,7 @@ from embedhub.console import markup, models, words
 from embedhub.console.admin_base import ReadOnlyAdmin
 from embedhub.console.filters import ByRelated
 from embedhub.console.pages import dead_letters
+from embedhub.console.permissions import may
 
 Rows = Any
 
@@ -92,7 +93,7 @@ class DeadLetterAdmin(LedgerAdmin):
         return [path("<str:key>/retry/", view, name="console_retry"), *super().get_urls()]
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("console.retry_pending")
+        return may(request, "retry_pending")
 
     def get_list_display(self, request: HttpRequest) -> list[str]:
         """Return the columns, without the button for those who may not press it."""

@@ -105,7 +105,7 @@ def mirror(
     on it, beside the permission to view. Raises TypeError for a column type that nothing is
     decided about.
     """
-    columns = list(table.__table__.columns)
+    columns: list[Any] = list(table.__table__.columns)
     keys = [column for column in columns if column.primary_key]
     attributes: dict[str, Any] = {"__module__": "embedhub.console.models", "title_field": title}
     options: dict[str, Any] = {

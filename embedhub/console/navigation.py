@@ -7,13 +7,14 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from embedhub.console import queries
+from embedhub.console.permissions import may
 from embedhub.console.words import bounded
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the sidebar's groups for the staff member who asks."""
     dead = _page("Dead letters", "deadletter", "heart_broken")
-    if request.user.has_perm("console.view_deadletter"):
+    if may(request, "view_deadletter"):
         n_dead = queries.count_dead()
         if n_dead:
             dead |= {"badge": bounded(n_dead, queries.BADGE_BOUND), "badge_variant": "danger"}
@@ -92,4 +93,4 @@ def _page(title: str, name: str, icon: str, *, app: str = "console") -> dict[str
 
 
 def _may(codename: str, app: str = "console") -> Callable[[HttpRequest], bool]:
-    return lambda request: request.user.has_perm(f"{app}.{codename}")
+    return lambda request: may(request, codename, app)

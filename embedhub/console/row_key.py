@@ -25,7 +25,7 @@ class RowKey(models.TextField):
         return name, path, args, {**kwargs, "parts": self.parts}
 
     @property
-    def part_fields(self) -> list[models.Field]:
+    def part_fields(self) -> list[Any]:
         """Return the fields whose values make up the key, in order."""
         return [self.model._meta.get_field(name) for name in self.parts]
 
@@ -58,11 +58,12 @@ class KeyColumns(Col):
     def column_list(self, compiler: Any) -> str:
         """Return the quoted columns, separated by commas."""
         quote = compiler.quote_name_unless_alias
-        fields = self.target.part_fields
+        key: Any = self.target
+        fields = key.part_fields
         return ", ".join(f"{quote(self.alias)}.{quote(field.column)}" for field in fields)
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
-        return f"concat_ws('{SEPARATOR}', {self.column_list(compiler)})", []
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        return f"concat_ws('{SEPARATOR}', {self.column_list(compiler)})", ()
 
 
 # A comparison of the joined text could not use the primary key's index.
@@ -73,9 +74,9 @@ class RowKeyExact(Exact):
     def get_prep_lookup(self) -> list[Any]:
         return self.lhs.target.split(self.rhs)
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         holes = ", ".join(["%s"] * len(self.rhs))
-        return f"({self.lhs.column_list(compiler)}) = ({holes})", list(self.rhs)
+        return f"({self.lhs.column_list(compiler)}) = ({holes})", tuple(self.rhs)
 
 
 @RowKey.register_lookup
@@ -85,9 +86,9 @@ class RowKeyIn(In):
     def get_prep_lookup(self) -> list[list[Any]]:
         return [self.lhs.target.split(key) for key in self.rhs]
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         if not self.rhs:
-            return "false", []
+            return "false", ()
         holes = ", ".join("(" + ", ".join(["%s"] * len(values)) + ")" for values in self.rhs)
-        flat = [value for values in self.rhs for value in values]
+        flat = tuple(value for values in self.rhs for value in values)
         return f"({self.lhs.column_list(compiler)}) IN ({holes})", flat

@@ -147,6 +147,6 @@ class TestRuns:
 
 @pytest.mark.parametrize("name", ["status=failed", "status=running"])
 def test_runs_are_filtered_by_status(house: House, staff: Client, name: str) -> None:
-    answer = staff.get(f"/admin/console/run/?{name}")
+    answer: Any = staff.get(f"/admin/console/run/?{name}")
     statuses = {row.status for row in answer.context_data["cl"].result_list}
     assert statuses == {name.partition("=")[2]}

@@ -76,7 +76,7 @@ def test_a_key_can_be_bound(house: House, staff: Client) -> None:
         staff, house, collections=" papers ,", principals="group:sales\n\n user:7 \n", expires="30"
     )
     caller = authenticate(secret_in(answer))
-    assert caller.collection_ids == {house.collection_id}
+    assert caller.collection_ids == frozenset({house.collection_id})
     assert caller.principals == ("group:sales", "user:7")
     from embedhub.console.models import ApiKey
 

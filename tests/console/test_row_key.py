@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from tests.console.seed import House
@@ -6,7 +8,7 @@ from tests.console.seed import House
 def test_a_row_is_found_by_its_joined_key(house: House) -> None:
     from embedhub.console.models import Pending
 
-    row = Pending.objects.first()
+    row: Any = Pending.objects.first()
     assert row.pk == f"{row.space_id}.{row.owner_id}"
     assert Pending.objects.get(pk=row.pk).owner_id == row.owner_id
     assert [found.pk for found in Pending.objects.filter(pk__in=[row.pk])] == [row.pk]

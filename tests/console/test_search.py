@@ -108,10 +108,10 @@ def test_further_hits_are_a_link_away(
     from embedhub.console.pages import search
 
     monkeypatch.setattr(search, "HITS_A_PAGE", 1)
-    first = staff.get(URL, {"collection": house.collection_id, "q": "whales"})
+    first: Any = staff.get(URL, {"collection": str(house.collection_id), "q": "whales"})
     following = first.context_data["next_page"]
     assert following
-    second = staff.get(URL + following)
+    second: Any = staff.get(URL + following)
     shown = [answer.context_data["hits"][0].title for answer in (first, second)]
     assert len(set(shown)) == 2
 
@@ -120,5 +120,6 @@ def test_a_collection_that_is_being_deleted_is_not_offered(house: House, staff: 
     from embedhub.collections.service import delete_collection
 
     delete_collection(house.caller, "papers")
-    html = staff.get(URL, {"collection": house.collection_id, "q": "whales"}).content.decode()
+    asked = {"collection": str(house.collection_id), "q": "whales"}
+    html = staff.get(URL, asked).content.decode()
     assert "nothing to search yet" in html

@@ -75,7 +75,7 @@ def test_every_mirror_has_pages_that_open_with_rows(house: House, staff: Client)
     for model in mirrors():
         name = f"admin:console_{model._meta.model_name}"
         assert model in admin.site._registry, model
-        answer = staff.get(reverse(f"{name}_changelist"))
+        answer: Any = staff.get(reverse(f"{name}_changelist"))
         assert answer.status_code == 200
         rows = list(answer.context_data["cl"].result_list)
         assert rows, f"seed a row of {model.__name__}"

@@ -12,7 +12,8 @@ from django.utils.html import format_html
 
 from embedhub.access.caller import Caller
 from embedhub.console import audit, queries, words
-from embedhub.console.pages.layout import demand, page
+from embedhub.console.pages.layout import page
+from embedhub.console.permissions import demand
 from embedhub.spaces import service
 
 LIST = "admin:console_deadletter_changelist"

@@ -9,6 +9,7 @@ from django.urls import reverse
 from embedhub.console import markup, models, queries, words
 from embedhub.console.admin_base import detail_url
 from embedhub.console.pages import runs
+from embedhub.console.permissions import may
 
 N_COLLECTIONS = 8
 N_RUNS = 6
@@ -40,13 +41,13 @@ def add_figures(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]
     figures = queries.house_figures()
     context |= {
         "title": "Home",
-        "tiles": [tile for permission, tile in tiles(figures) if _may(request, permission)],
+        "tiles": [tile for permission, tile in tiles(figures) if may(request, permission)],
         "steps": steps(request, figures) if _needs_steps(figures) else [],
         "is_busy": bool(figures.n_pending or figures.n_unfinished_runs),
     }
-    if _may(request, "view_collection"):
+    if may(request, "view_collection"):
         context["collections"] = newest_collections()
-    if _may(request, "view_run"):
+    if may(request, "view_run"):
         context["runs"] = newest_runs()
     return context
 
@@ -77,14 +78,13 @@ def tiles(figures: queries.Figures) -> list[tuple[str, Tile]]:
 
 def steps(request: HttpRequest, figures: queries.Figures) -> list[Step]:
     """Return the way from an empty house to the first search."""
-    may = request.user.has_perm
     return [
         Step(
             "Create a workspace",
             "It holds one tenant's keys, collections and documents.",
             figures.n_workspaces > 0,
             reverse("admin:console_workspace_new_workspace")
-            if may("console.create_workspace")
+            if may(request, "create_workspace")
             else None,
             "New workspace",
         ),
@@ -92,7 +92,7 @@ def steps(request: HttpRequest, figures: queries.Figures) -> list[Step]:
             "Create an API key",
             "Programs call the REST API with it.",
             figures.n_keys > 0,
-            reverse("admin:console_apikey_new_key") if may("console.issue_apikey") else None,
+            reverse("admin:console_apikey_new_key") if may(request, "issue_apikey") else None,
             "New API key",
         ),
         Step(
@@ -148,10 +148,6 @@ def newest_runs() -> list[dict[str, Any]]:
 def _tile(text: str, count: int, name: str, *, tone: str = "") -> Tile:
     figure = words.bounded(count, queries.COUNT_BOUND).replace("more than ", "> ")
     return Tile(text, figure, reverse(f"admin:console_{name}_changelist"), tone)
-
-
-def _may(request: HttpRequest, permission: str) -> bool:
-    return request.user.has_perm(f"console.{permission}")
 
 
 def _needs_steps(figures: queries.Figures) -> bool:

@@ -18,10 +18,10 @@ from embedhub.console.pages.layout import (
     PickManyField,
     TextField,
     add_reason,
-    demand,
     page,
     workspace_choices,
 )
+from embedhub.console.permissions import demand
 from embedhub.errors import HubError, InvalidInput
 
 SCOPES = [
@@ -52,8 +52,8 @@ class KeyForm(forms.Form):
 
     def __init__(self, *args: Any, workspace: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["workspace"].choices = workspace_choices(workspace)
-        self.fields["workspace"].initial = workspace
+        self.choices = workspace_choices(workspace)
+        self.fields["workspace"] = PickField(choices=self.choices, initial=workspace)
 
     def expires_at(self) -> datetime | None:
         """Return when the key ends, None if never."""
@@ -104,7 +104,7 @@ def new_key(request: HttpRequest, model_admin: Any) -> HttpResponse:
             "submit": "Create key",
             "lead": "The key itself is shown once, right after it is made. Only a fingerprint of "
             "it is kept.",
-            "missing": None if form.fields["workspace"].choices else "workspace",
+            "missing": None if form.choices else "workspace",
         },
     )
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -60,12 +59,6 @@ def page(
             **context,
         },
     )
-
-
-def demand(request: HttpRequest, permission: str) -> None:
-    """Return if the staff member holds a permission of the console; raises PermissionDenied."""
-    if not request.user.has_perm(f"console.{permission}"):
-        raise PermissionDenied
 
 
 def add_reason(form: forms.Form, error: HubError) -> None:

@@ -11,7 +11,8 @@ from django.utils.safestring import SafeString
 
 from embedhub.access.caller import Caller
 from embedhub.console import audit, markup, models, words
-from embedhub.console.pages.layout import demand, page
+from embedhub.console.pages.layout import page
+from embedhub.console.permissions import demand
 from embedhub.errors import HubError
 from embedhub.runs import service
 from embedhub.runs.kinds import UNFINISHED, RunKind

@@ -8,7 +8,6 @@ from django.http import HttpRequest, HttpResponse
 
 from embedhub.access.caller import Caller
 from embedhub.access.service import check_principals
-from embedhub.config import get_config
 from embedhub.console import models
 from embedhub.console.pages.hits import ShownHit, shown_hits, shown_legs, shown_took
 from embedhub.console.pages.layout import (
@@ -16,9 +15,9 @@ from embedhub.console.pages.layout import (
     PickField,
     TextField,
     add_reason,
-    demand,
     page,
 )
+from embedhub.console.permissions import demand
 from embedhub.errors import HubError
 from embedhub.search.request import Mode, SearchRequest, SearchResult
 from embedhub.search.service import search
@@ -49,8 +48,8 @@ class SearchForm(forms.Form):
 
     def __init__(self, *args: Any, collection: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["collection"].choices = collection_choices(collection)
-        self.fields["q"].max_length = get_config().max_query_chars
+        self.choices = collection_choices(collection)
+        self.fields["collection"] = PickField(choices=self.choices, initial=collection)
         self.fields["q"].widget.attrs |= {
             "data-slash": "",
             "autofocus": True,
@@ -94,9 +93,7 @@ def search_page(request: HttpRequest, model_admin: Any) -> HttpResponse:
     demand(request, "view_document")
     asked = request.GET.get("collection", "")
     is_asked = "q" in request.GET
-    form = SearchForm(
-        request.GET if is_asked else None, collection=asked, initial={"collection": asked}
-    )
+    form = SearchForm(request.GET if is_asked else None, collection=asked)
     context: dict[str, Any] = {"title": "Search", "form": form}
     if is_asked and form.is_valid() and form.cleaned_data["q"].strip():
         try:

@@ -9,7 +9,8 @@ from django.shortcuts import redirect
 
 from embedhub.access import service
 from embedhub.console import audit
-from embedhub.console.pages.layout import TextField, add_reason, demand, page
+from embedhub.console.pages.layout import TextField, add_reason, page
+from embedhub.console.permissions import demand
 from embedhub.errors import HubError
 
 
