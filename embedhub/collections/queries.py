@@ -115,7 +115,7 @@ def mark_deleted(session: Session, *, workspace_id: int, slug: str) -> int | Non
 
 
 def deleted_collections(session: Session, *, pause: timedelta) -> list[tuple[int, int]]:
-    """Return (workspace, collection) of what is hidden and not removed, nor tried within `pause`."""
+    """Return (workspace, collection) of what is hidden, not removed, nor tried within `pause`."""
     tried = exists().where(
         Run.kind == "delete_collection",
         Run.subject == func.concat("collection ", Collection.id),

@@ -5,6 +5,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
+from ninja.operation import Operation
 
 from embedhub import __version__
 from embedhub.access.views import router as keys
@@ -26,6 +27,10 @@ class Api(NinjaAPI):
     def on_exception(self, request: HttpRequest, exc: Any) -> HttpResponse:
         """Return the answer for an exception."""
         return problems.answer(request, exc)
+
+    def get_openapi_operation_id(self, operation: Operation) -> str:
+        """Return the name by which client generators know an operation."""
+        return operation.view_func.__name__
 
     def get_openapi_schema(
         self, *, path_prefix: str | None = None, path_params: dict[str, Any] | None = None

@@ -315,6 +315,48 @@ def test_wrong_addresses_are_problems_too(
         assert response["Allow"]
 
 
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "query"),
+        ({"query": ""}, "query"),
+        ({"query": "   "}, "query"),
+        ({"query": 5}, "query"),
+        ({"query": "a\u0000b"}, "query"),
+        ({"query": "a", "mode": "semantic"}, "mode"),
+        ({"query": "a", "limit": 0}, "limit"),
+        ({"query": "a", "limit": 1_001}, "limit"),
+        ({"query": "a", "limit": "10"}, "limit"),
+        ({"query": "a", "group": "site"}, "group"),
+        ({"query": "a", "explain": "yes"}, "explain"),
+        ({"query": "a", "cursor": "nonsense"}, "cursor"),
+        ({"query": "a", "weights": {"dense": 2}}, "weights.dense"),
+        ({"query": "a", "weights": {"words": 1}}, "weights.dense"),
+        ({"query": "a", "filter": []}, "filter"),
+        ({"query": "a", "filter": "year = 1"}, "filter"),
+        ({"query": "a", "filter": {"year": {"$near": 1}}}, None),
+        ({"query": "a", "filter": {"$or": {}}}, None),
+        ({"query": "a", "principals": [5]}, "principals.0"),
+        ({"query": "a", "extra": 1}, "extra"),
+        ({"vector": [1, 2, 3]}, "vector"),
+        ({"vector": []}, "vector"),
+        ({"vector": [0] * 64}, "vector"),
+        ({"vector": ["a"] * 64}, "vector"),
+        ({"vector": "%%%"}, "vector"),
+        ({"vector": {"a": 1}}, "vector"),
+        ({"vector": base64.b64encode(np.full(64, np.nan, "<f4").tobytes()).decode()}, "vector"),
+        ({"vector": [1.0] * 64, "mode": "lexical"}, None),
+    ],
+)
+def test_a_wrong_search_is_refused(api: ApiClient, body: Any, field: str | None) -> None:
+    refused(api.post("/collections/papers/search", body), 422, field)
+
+
+def test_a_query_of_5_mb_is_refused(api: ApiClient) -> None:
+    response = api.post("/collections/papers/search", {"query": "word " * 2**20})
+    refused(response, 413, "query")
+
+
 def test_a_huge_number_of_a_row_is_no_server_error(api: ApiClient) -> None:
     for number in (2**63, 2**64, 2**70):
         body = {"chunk_ids": [number]}

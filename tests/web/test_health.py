@@ -2,8 +2,8 @@ import pytest
 
 from embedhub import __version__, db
 from embedhub.config import get_config, override_config
-from embedhub.encoders import get_encoder
-from embedhub.web import health
+from embedhub.encoders import get_encoder, registry
+from embedhub.web import health, queries
 from tests.web.conftest import ApiClient
 
 
@@ -39,7 +39,7 @@ def test_ready_needs_database_migrations_and_encoder(
 
 
 def test_ready_waits_for_the_encoder(probe: ApiClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health.registry, "is_loaded", lambda _: False)
+    monkeypatch.setattr(registry, "is_loaded", lambda _: False)
     answer = probe.get("/health/ready")
     assert answer.status_code == 503
     assert answer.json()["parts"]["encoder"]["ok"] is False
@@ -47,7 +47,7 @@ def test_ready_waits_for_the_encoder(probe: ApiClient, monkeypatch: pytest.Monke
 
 def test_the_newest_migration_is_the_one_the_database_is_at(probe: ApiClient) -> None:
     with db.reading() as session:
-        assert health.queries.schema_version(session) == health.newest_migration()
+        assert queries.schema_version(session) == health.newest_migration()
     assert health.newest_migration() is not None
 
 

@@ -121,9 +121,7 @@ def test_an_import_answers_line_by_line_when_asked(connection: Connection) -> No
     lines = b"\n".join(
         json.dumps({"external_id": str(n), "text": "some words"}).encode() for n in range(1_200)
     )
-    answer = connection.send(
-        "POST", DOCUMENTS + "/import", lines, Accept="application/x-ndjson"
-    )
+    answer = connection.send("POST", DOCUMENTS + "/import", lines, Accept="application/x-ndjson")
     reports = [json.loads(line) for line in answer.body.splitlines()]
     assert [report["n_lines"] for report in reports] == [500, 1_000, 1_200, 1_200]
     assert [report["is_done"] for report in reports] == [False, False, False, True]
@@ -171,8 +169,7 @@ def test_what_is_no_http_is_refused(port: int) -> None:
     for sent in (
         b"POST /v1/collections HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n",
         b"POST /v1/collections HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n",
-        b"POST /v1/collections HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
-        b"zz\r\n\r\n",
+        b"POST /v1/keys HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 300_000 + b"\r\n\r\n",
     ):
         with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
