@@ -37,7 +37,7 @@ def _field(key: str, value: Any, metadata: Mapping[str, Any], dates: frozenset[s
     )
 
 
-def _holds(  # noqa: PLR0911 - one return an operator
+def _holds(
     operator: str, operand: Any, found: list[Any], *, exists: bool, is_date: bool
 ) -> bool:
     if is_date and not isinstance(operand, (list, bool, type(None))):

@@ -1,17 +1,21 @@
 """Highlights: the words that matched, by the same analysis, and the best sentence."""
 
+from collections.abc import Mapping
+
 from embedhub.search.request import Span
 from embedhub.search.snippets import Matched, mark, query_grams, sentences, words_of
 
 NO_GRAMS: frozenset[str] = frozenset()
 
 
-def marked_words(text: str, matched: Matched, lexemes: dict[str, tuple[str, ...]]) -> list[str]:
+def marked_words(text: str, matched: Matched, lexemes: Mapping[str, tuple[str, ...]]) -> list[str]:
     marked = mark(text, words_of(text), matched, lexemes)
     return [text[span.start : span.end] for span in marked.highlights]
 
 
-def best_sentence(text: str, matched: Matched, lexemes: dict[str, tuple[str, ...]]) -> str | None:
+def best_sentence(
+    text: str, matched: Matched, lexemes: Mapping[str, tuple[str, ...]]
+) -> str | None:
     span = mark(text, words_of(text), matched, lexemes).sentence
     return None if span is None else text[span.start : span.end]
 

@@ -1,14 +1,14 @@
 """The SQL of the search log."""
 
 import uuid
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import CursorResult, delete, func, select, text
-from sqlalchemy.orm import Session
+from sqlalchemy import CursorResult, delete, func, insert, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from embedhub.tables import SearchLogEntry
+from embedhub.tables import ApiKey, SearchLogEntry, Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +30,33 @@ class LogEntry:
 
 def insert_entries(session: Session, entries: Sequence[LogEntry]) -> None:
     """Store entries; those of a workspace that was deleted meanwhile have no reader and go."""
-    statement = text("""
-        INSERT INTO search_log (request_id, workspace_id, collection_ids, api_key_id, query, mode,
-                                plan, is_complete, n_hits, took_ms, created_at)
-        SELECT :request_id, w.id, ARRAY[CAST(:collection_id AS bigint)],
-               (SELECT k.id FROM api_keys k WHERE k.id = :api_key_id), :query, :mode, :plan,
-               :is_complete, :n_hits, :took_ms, :created_at
-        FROM workspaces w WHERE w.id = :workspace_id
-    """)
-    session.execute(statement, [asdict(entry) for entry in entries])
+    workspaces = _existing(session, Workspace.id, {entry.workspace_id for entry in entries})
+    keys = _existing(session, ApiKey.id, {entry.api_key_id for entry in entries})
+    rows = [
+        {
+            "request_id": entry.request_id,
+            "workspace_id": entry.workspace_id,
+            "collection_ids": [entry.collection_id],
+            "api_key_id": entry.api_key_id if entry.api_key_id in keys else None,
+            "query": entry.query,
+            "mode": entry.mode,
+            "plan": entry.plan,
+            "is_complete": entry.is_complete,
+            "n_hits": entry.n_hits,
+            "took_ms": entry.took_ms,
+            "created_at": entry.created_at,
+        }
+        for entry in entries
+        if entry.workspace_id in workspaces
+    ]
+    if rows:
+        session.execute(insert(SearchLogEntry), rows)
+
+
+def _existing(
+    session: Session, column: InstrumentedAttribute[int], ids: Collection[int | None]
+) -> set[int]:
+    return set(session.execute(select(column).where(column.in_(ids))).scalars())
 
 
 def delete_entries(session: Session, *, older_than: timedelta, limit: int) -> int:
