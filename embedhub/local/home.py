@@ -17,11 +17,15 @@ from embedhub.local.processes import is_running
 
 @dataclass(frozen=True, slots=True)
 class RunningState:
-    """What a running supervisor tells others, kept in state.json."""
+    """What a running supervisor tells others, kept in state.json.
+
+    `serving`: the web server answers. `ready`: it can do everything, the encoder is loaded.
+    """
 
     pid: int
     url: str
     database_url: str
+    serving: bool = False
     ready: bool = False
     children: dict[str, int] = field(default_factory=dict)
 

@@ -37,6 +37,7 @@ class Supervisor:
         self.host = host
         self.port = port
         self.say = say
+        self.serving = False
         self.ready = False
         self.guard = Guard()
         self.postgres = EmbeddedPostgres(home.postgres, log=home.log("postgres"))
@@ -60,6 +61,8 @@ class Supervisor:
             if spec.name == WEB:
                 # The web server first, alone: on two cores it is up in half the time.
                 self._wait_until_live(child)
+                self.serving = True
+        self._write_state()
 
     def keep_alive(self) -> None:
         """Start again what has ended, note readiness, keep logs small: one beat of the watch."""
@@ -128,7 +131,12 @@ class Supervisor:
         running = {c.spec.name: c.process.pid for c in self.children if c.process is not None}
         if self.postgres.process is not None:
             running["postgres"] = self.postgres.process.pid
-        state = RunningState(os.getpid(), self.url, self.postgres.url, self.ready, running)
+        state = RunningState(
+            *(os.getpid(), self.url, self.postgres.url),
+            serving=self.serving,
+            ready=self.ready,
+            children=running,
+        )
         if state != self._written:
             self.home.write_state(state)
             self._written = state
