@@ -76,9 +76,9 @@ def _poll(home: Home, process: subprocess.Popen[bytes], *, ready: bool) -> Runni
     deadline = time.monotonic() + READY_TIMEOUT_S
     while time.monotonic() < deadline:
         state = home.state()
-        if state is not None and state.pid == process.pid:
-            if state.ready or (state.serving and not ready):
-                return state
+        ours = state if state is not None and state.pid == process.pid else None
+        if ours is not None and (ours.ready or (ours.serving and not ready)):
+            return ours
         if process.poll() is not None:
             raise LocalError(logs.last_said(home.log("supervisor")).removeprefix("embedhub: "))
         time.sleep(0.05)
