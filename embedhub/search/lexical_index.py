@@ -148,7 +148,7 @@ def reweigh_space(space_id: int, report: Callable[[int], None]) -> int:
     average_length = _settle_average(space_id)
     if average_length is None:
         return 0
-    done, after = 0, 0
+    done, after = 0, -1
     while True:
         with db.writing() as session:
             held = queries.hold_space(session, space_id)

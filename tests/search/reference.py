@@ -37,9 +37,7 @@ def _field(key: str, value: Any, metadata: Mapping[str, Any], dates: frozenset[s
     )
 
 
-def _holds(
-    operator: str, operand: Any, found: list[Any], *, exists: bool, is_date: bool
-) -> bool:
+def _holds(operator: str, operand: Any, found: list[Any], *, exists: bool, is_date: bool) -> bool:
     if is_date and not isinstance(operand, (list, bool, type(None))):
         operand = epoch_of(operand)
         found = [moment for value in found if (moment := epoch_of(value)) is not None]
