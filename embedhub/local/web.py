@@ -18,15 +18,17 @@ CHANNEL_TIMEOUT_S = 120
 
 def serve(host: str, port: int) -> None:
     """Serve until SIGINT or SIGTERM; requests under way get a few seconds to finish."""
+    from embedhub.web.intake import limit_intake
     from embedhub.wsgi import application
 
     config = get_config()
+    limit_intake()
     server = create_server(
         application,
         host=host,
         port=port,
         threads=config.web_threads,
-        # The largest body of any path; the application refuses sooner where its own limit is less.
+        # The largest body of any path; `limit_intake` sets a smaller one where less is enough.
         max_request_body_size=config.max_import_bytes,
         channel_timeout=CHANNEL_TIMEOUT_S,
         connection_limit=1000,

@@ -9,13 +9,12 @@ from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from embedhub.config import get_config
 from embedhub.errors import InvalidInput, TooLarge
+from embedhub.web.limits import body_limit
 from embedhub.web.problems import CONTENT_TYPE, code_of, of_hub_error, problem
 from embedhub.web.staff import API_PREFIX, PAGE_HEADERS
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-IMPORT_SUFFIX = "/documents/import"
 # A probe asks by address, and must hear from a server whose host names are set wrongly.
 PROBES = "/v1/health/"
 
@@ -66,13 +65,6 @@ def refuse(request: HttpRequest) -> HttpResponseBase | None:
     if length and length.isdecimal() and int(length) > limit:
         return problem(request, 413, TooLarge.code, f"the body has more than {limit} bytes")
     return None
-
-
-def body_limit(path: str) -> int:
-    """Return how many bytes a body sent to this path may have."""
-    config = get_config()
-    is_import = path.rstrip("/").endswith(IMPORT_SUFFIX)
-    return config.max_import_bytes if is_import else config.max_body_bytes
 
 
 def as_problem(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
