@@ -18,12 +18,14 @@ from embedhub.cli.service import DEFAULT_PORT
 from embedhub.errors import HubError
 
 if TYPE_CHECKING:
+    from embedhub.cli.counts import Counts
     from embedhub.documents.parsing.parsed import ParsedDocument, RefusedFile
     from embedhub.local.home import Home
 
 STANDARD_LIBRARY = "python"
 MAX_QUERIES = 4
 LONGEST_QUERY_WORDS = 8
+ENCODER_TIMEOUT_S = 120
 
 
 @click.command()
@@ -88,14 +90,30 @@ def show(client: HubClient, slug: str, docs: Path | None, language: str, started
 
     click.echo(f"\nfirst search, {time.monotonic() - started_at:.1f} s after the start:")
     found = [search(client, slug, queries[0])]
-    before = find_counts(client, slug)
-    click.echo(f"\n{before.n_pending:,} of {before.n_chunks:,} passages are still to be encoded")
-    after = progress.wait_until_encoded(client, slug)
-    if after.n_dead:
-        click.echo(f"{after.n_dead:,} passages could not be encoded: see the admin")
+    click.echo(f"\n{encoding_left(find_counts(client, slug))}")
+    counts = progress.wait_until_encoded(client, slug)
+    if counts.n_dead:
+        click.echo(f"{counts.n_dead:,} passages could not be encoded: see the admin")
+    wait_until_ready(client.server)
     click.echo(f"searching by words and meaning, {time.monotonic() - started_at:.1f} s:")
     found += [search(client, slug, query) for query in queries]
     return all(found)
+
+
+def encoding_left(counts: "Counts") -> str:
+    """Return in words how many passages have to be encoded."""
+    if counts.n_pending:
+        return f"{counts.n_pending:,} of {counts.n_chunks:,} passages are still to be encoded"
+    return f"0 of {counts.n_chunks:,} passages have to be encoded: their vectors are there already"
+
+
+def wait_until_ready(server: Server) -> None:
+    """Return when the server has loaded its encoder, or after a time that none needs."""
+    from embedhub.local.network import answers
+
+    deadline = time.monotonic() + ENCODER_TIMEOUT_S
+    while not answers(server.url, "/v1/health/ready") and time.monotonic() < deadline:
+        time.sleep(0.1)
 
 
 def read(docs: Path | None) -> "Iterator[ParsedDocument | RefusedFile]":
