@@ -79,7 +79,7 @@ def show(client: HubClient, slug: str, docs: Path | None, language: str, started
 
     documents = list(read(docs))
     queries = queries_for(documents, docs)
-    click.echo(f"{len(documents):,} documents from {docs or 'the Python standard library'}")
+    click.echo(f"{len(documents):,} found in {docs or 'the Python standard library'}")
     client.ensure_collection(slug, language=language)
     tally = progress.send(client, slug, documents, total=len(documents))
     click.echo(tally.sentence())

@@ -41,7 +41,8 @@ def send(
             found,
             lambda tally: progress.update(task, completed=tally.accepted + tally.refused),
         )
-        progress.update(task, completed=tally.accepted + tally.refused, total=tally.accepted)
+        seen = tally.accepted + tally.refused
+        progress.update(task, completed=seen, total=seen)
     return tally
 
 
