@@ -33,6 +33,8 @@ def make_engine(database_url: str) -> Engine:
     config = get_config()
     return create_engine(
         make_url(database_url).set(drivername="postgresql+psycopg"),
+        # The parameters are callers' texts and hashes of keys: not for a log.
+        hide_parameters=True,
         pool_size=config.pool_size,
         max_overflow=0,
         pool_pre_ping=True,

@@ -51,6 +51,15 @@ class Caller:
         if not self.may(scope):
             raise Forbidden(f"this key lacks the scope {scope!r}")
 
+    def require_writing(self) -> None:
+        """Return if this caller may change documents and collections; else raises Forbidden.
+
+        Who is bound to principals could overwrite, and so learn of, what it may not see.
+        """
+        self.require(Scope.WRITE)
+        if self.principals is not None:
+            raise Forbidden("a key bound to principals may only read")
+
     def require_whole_workspace(self) -> None:
         """Return if nothing in the workspace is hidden from this caller; else raises Forbidden.
 

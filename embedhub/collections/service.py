@@ -96,7 +96,7 @@ class CollectionView:
 
 def create_collection(caller: Caller, wanted: CollectionInput) -> CollectionView:
     """Create a collection with its spaces; Conflict if the slug is taken, else InvalidInput."""
-    caller.require("write")
+    caller.require_writing()
     if caller.collection_ids is not None:
         raise Forbidden("a key bound to collections may not make others")
     encoder, chunking = _check(wanted)
@@ -177,7 +177,7 @@ def update_collection(
     Newly declared dates are stored in another form, so changed filterable fields start a run over
     the existing documents; until it ends, filters on a changed field may miss some of them.
     """
-    caller.require("write")
+    caller.require_writing()
     columns = _changed_columns(changes)
     run_id = None
     with db.writing() as session:
@@ -203,9 +203,7 @@ def update_collection(
 
 def delete_collection(caller: Caller, slug: str) -> int:
     """Hide a collection at once, which frees its slug, and return the run that removes it."""
-    caller.require("write")
-    if caller.principals is not None:
-        raise Forbidden("a key bound to principals may not delete what it cannot see")
+    caller.require_writing()
     with db.writing() as session:
         find_collection(session, caller, slug)
         collection_id = queries.mark_deleted(session, workspace_id=caller.workspace_id, slug=slug)
@@ -231,6 +229,7 @@ def list_dead(caller: Caller, slug: str, *, after: int, limit: int) -> list[Dead
 
 def retry_dead(caller: Caller, slug: str, chunk_ids: Sequence[int] | None) -> int:
     """Give dead passages of a collection a fresh start; return how many."""
+    caller.require_writing()
     [collection_id] = collection_ids(caller, [slug])
     return spaces.retry_dead(caller, collection_id=collection_id, chunk_ids=chunk_ids)
 

@@ -120,6 +120,7 @@ def list_dead(
             session,
             workspace_id=caller.workspace_id,
             collection_id=collection_id,
+            principals=caller.principals,
             after=after,
             limit=limit,
         )

@@ -140,7 +140,9 @@ def of_database_error(request: HttpRequest, error: DBAPIError | PoolTimeout) -> 
     """Return 503 for what passes, 409 for what changed meanwhile, 422 for a number, else 500."""
     origin = getattr(error, "orig", None)
     if isinstance(origin, postgres.ForeignKeyViolation | postgres.UniqueViolation):
-        logger.warning("a constraint refused a request", extra=facts(request), exc_info=error)
+        logger.warning(
+            "a constraint refused a request", extra=facts(request), exc_info=loggable(error)
+        )
         return problem(request, 409, Conflict.code, "the rows changed meanwhile; try again")
     if isinstance(origin, postgres.NumericValueOutOfRange):
         return problem(request, 422, InvalidInput.code, "a number is beyond what can be stored")
@@ -154,7 +156,7 @@ def of_database_error(request: HttpRequest, error: DBAPIError | PoolTimeout) -> 
 
 def of_unexpected(request: HttpRequest, error: BaseException) -> HttpResponse:
     """Return 500 with nothing about the inside; the log has it under the request's id."""
-    logger.error("request failed", extra=facts(request), exc_info=error)
+    logger.error("request failed", extra=facts(request), exc_info=loggable(error))
     return problem(request, 500, "internal", "something went wrong here; the log has the reason")
 
 
@@ -166,6 +168,15 @@ def unknown_path(request: HttpRequest, **_: object) -> HttpResponse:
 def code_of(status: int) -> str:
     """Return the code of a status that none of our errors stands for."""
     return HTTPStatus(status).phrase.lower().replace(" ", "_").replace("'", "")
+
+
+def loggable(error: BaseException) -> BaseException:
+    """Return the error without the rows that PostgreSQL quotes in its details."""
+    diagnosis = getattr(getattr(error, "orig", None), "diag", None)
+    if diagnosis is None or diagnosis.sqlstate is None:
+        return error
+    told = f"{diagnosis.sqlstate} {diagnosis.message_primary}"
+    return RuntimeError(told).with_traceback(error.__traceback__)
 
 
 def facts(request: HttpRequest) -> dict[str, object]:
@@ -195,7 +206,7 @@ def answer(request: HttpRequest, error: BaseException) -> HttpResponse:
 
 
 def _unavailable(request: HttpRequest, error: BaseException) -> HttpResponse:
-    logger.warning("database not available", extra=facts(request), exc_info=error)
+    logger.warning("database not available", extra=facts(request), exc_info=loggable(error))
     return problem(
         request, 503, NotReady.code, "the database is not available; try again", retry_after_s=2
     )

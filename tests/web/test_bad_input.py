@@ -388,3 +388,20 @@ def test_a_bug_tells_nothing_of_the_inside(
     assert "hunter2" not in json.dumps(body)
     logged = [record for record in caplog.records if record.exc_info]
     assert [getattr(record, "request_id", None) for record in logged] == ["trace-8"]
+
+
+def test_what_callers_sent_is_not_logged_with_a_failed_statement(
+    api: ApiClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    with db.writing() as session:
+        session.execute(text("ALTER TABLE document_versions ADD CONSTRAINT broken CHECK (false)"))
+    try:
+        documents = [{"external_id": "1", "text": "confidential words"}]
+        response = api.post(DOCUMENTS, {"documents": documents})
+    finally:
+        with db.writing() as session:
+            session.execute(text("ALTER TABLE document_versions DROP CONSTRAINT broken"))
+    refused(response, 500)
+    assert "broken" in caplog.text
+    assert "confidential" not in caplog.text
+    assert "confidential" not in response.content.decode()

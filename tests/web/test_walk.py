@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 import pytest
 from jsonschema import Draft202012Validator
+from sqlalchemy import text
 
 from embedhub import db
 from embedhub.access.caller import Caller
@@ -42,6 +43,14 @@ def names(caller: Caller) -> dict[str, object]:
     )
     encode_everything()
     with db.writing() as session:
+        session.execute(
+            text(
+                "INSERT INTO pending (space_id, owner_id, workspace_id, encoder, input_hash,"
+                " dead_at, last_error) SELECT s.id, c.id, c.workspace_id, 'e', c.input_hash, now(),"
+                f" CASE WHEN d.access IS NULL THEN 'too long' ELSE '{SECRET}' END FROM chunks c"
+                " JOIN documents d ON d.id = c.document_id JOIN spaces s ON s.kind = 'dense'"
+            )
+        )
         run_id = start_run(
             session,
             workspace_id=caller.workspace_id,
@@ -129,6 +138,9 @@ def test_a_document_closed_to_the_principals_is_never_seen(
         query = "" if is_bound else ("&" if "?" in path else "?") + "principals=guests"
         assert guest.get(f"/collections/papers/documents{path}{query}").status_code == 404
     narrow = {} if is_bound else {"principals": ["guests"]}
+    query = "" if is_bound else "?principals=guests"
+    dead = guest.get(f"/collections/papers/dead{query}").json()["items"]
+    assert [each["external_id"] for each in dead] == ["open"]
     got = guest.post(
         "/collections/papers/documents/get", {"external_ids": ["closed", "open"], **narrow}
     ).json()["items"]

@@ -107,9 +107,15 @@ def collection_counts(
 
 
 def dead_letters(
-    session: Session, *, workspace_id: int, collection_id: int | None, after: int, limit: int
+    session: Session,
+    *,
+    workspace_id: int,
+    collection_id: int | None,
+    principals: Sequence[str] | None,
+    after: int,
+    limit: int,
 ) -> list[DeadLetter]:
-    """Return the dead rows of a workspace or of one of its collections, by chunk id."""
+    """Return the dead rows that these principals may see, of a workspace or a collection of it."""
     statement = text("""
         SELECT p.space_id, c.id, d.external_id, c.position, coalesce(p.last_error, ''),
                p.attempts, p.dead_at
@@ -117,11 +123,14 @@ def dead_letters(
         JOIN spaces s ON s.id = p.space_id AND s.subject = 'chunk'
         WHERE p.workspace_id = :workspace_id AND p.dead_at IS NOT NULL AND c.id > :after
           AND (CAST(:collection_id AS bigint) IS NULL OR c.collection_id = :collection_id)
+          AND (CAST(:principals AS text[]) IS NULL OR d.access IS NULL
+               OR d.access && CAST(:principals AS text[]))
         ORDER BY c.id LIMIT :limit
     """)
     facts = {
         "workspace_id": workspace_id,
         "collection_id": collection_id,
+        "principals": None if principals is None else list(principals),
         "after": after,
         "limit": limit,
     }
