@@ -2,10 +2,13 @@
 
 from typing import Any
 
-from django.contrib import admin
-from django.db import models
+from django.contrib import admin, messages
+from django.db import OperationalError, models
 from django.http import HttpRequest
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, reverse
+from psycopg.errors import QueryCanceled
 from unfold.admin import ModelAdmin
 
 from embedhub.console import markup
@@ -81,9 +84,20 @@ class ReadOnlyAdmin(ModelAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """Return the list under its plain name."""
         title = self.opts.verbose_name_plural
-        return super().changelist_view(
-            request, {"title": title[:1].upper() + title[1:]} | (extra_context or {})
-        )
+        context = {"title": title[:1].upper() + title[1:], **(extra_context or {})}
+        try:
+            answer = super().changelist_view(request, context)
+            # Rows are fetched while the page is written: here, where it can still be refused.
+            return answer.render() if isinstance(answer, TemplateResponse) else answer
+        except OperationalError as error:
+            if not (request.GET and isinstance(error.__cause__, QueryCanceled)):
+                raise
+            messages.error(
+                request,
+                "Looking through so many rows took too long. Choose a workspace or a collection "
+                "in the filters, or search for the exact id.",
+            )
+            return redirect(request.path)
 
     def empty_url(self) -> str | None:
         """Return where the empty state's button leads, None without a button."""

@@ -64,7 +64,7 @@ class CollectionAdmin(ReadOnlyAdmin):
     change_form_outer_before_template = "console/collection_state.html"
     empty_title = "No collection yet"
     empty_words = (
-        "Create one with POST /v1/collections, or let `embedhub ingest PATH` make it while it "
+        "Create one with POST /v1/collections, or let “embedhub ingest PATH” make it while it "
         "reads a folder."
     )
 
@@ -175,7 +175,7 @@ class DocumentAdmin(ReadOnlyAdmin):
     empty_title = "No document yet"
     empty_words = (
         "Send some with POST /v1/collections/{slug}/documents, or read a folder with "
-        "`embedhub ingest PATH`."
+        "“embedhub ingest PATH”."
     )
 
     def get_queryset(self, request: HttpRequest) -> Rows:

@@ -309,3 +309,25 @@ def test_a_row_that_is_not_there_leads_back(staff: Client, name: str) -> None:
     for key in ("987654321", "nonsense", "1.2.3"):
         answer = staff.get(f"/admin/console/{name}/{key}/change/")
         assert answer.status_code in {302, 404}, key
+
+
+def test_a_search_that_takes_too_long_leads_back_with_advice(house: House, staff: Client) -> None:
+    from django.db import connection
+
+    with db.engine().begin() as blocker:
+        blocker.execute(text("LOCK TABLE documents IN ACCESS EXCLUSIVE MODE"))
+        with connection.cursor() as cursor:
+            cursor.execute("SET statement_timeout = 200")
+        answer = staff.get("/admin/console/document/", {"q": "whales"})
+        with connection.cursor() as cursor:
+            cursor.execute("RESET statement_timeout")
+    assert answer.status_code == 302
+    assert answer["Location"] == "/admin/console/document/"
+    assert "took too long" in staff.get("/admin/console/document/").content.decode()
+
+
+def test_names_of_rows_stand_as_they_are(house: House, staff: Client) -> None:
+    html = html_of(staff.get(f"/admin/console/collection/{house.collection_id}/change/"))
+    title = html[html.index("<h1") : html.index("</h1>")]
+    assert "papers" in title
+    assert "Papers" not in title

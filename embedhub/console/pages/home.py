@@ -97,7 +97,7 @@ def steps(request: HttpRequest, figures: queries.Figures) -> list[Step]:
         ),
         Step(
             "Add documents",
-            "Run `embedhub ingest PATH --collection NAME`, or send them with "
+            "Run “embedhub ingest PATH --collection NAME”, or send them with "
             "POST /v1/collections/{slug}/documents.",
             figures.n_documents > 0,
             None,
