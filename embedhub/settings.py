@@ -25,9 +25,10 @@ ROOT_URLCONF = "embedhub.urls"
 WSGI_APPLICATION = "embedhub.wsgi.application"
 
 INSTALLED_APPS = [
+    # Before unfold: a template of the same name in the console wins.
+    "embedhub.console",
     "unfold",
     "unfold.contrib.filters",
-    "embedhub.console",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -69,7 +70,12 @@ def database(url: str) -> dict[str, Any]:
     """Return Django's connection for a libpq URL, its own tables in schema `django`."""
     # The engine's URL may name its driver, which libpq does not know.
     parts = dict(conninfo_to_dict(re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql://", url)))
-    options = f"{parts.pop('options', '')} -c search_path=django,public"
+    # A page of the admin waits for no statement longer than a request to the API does.
+    timeout_ms = int(config.statement_timeout_s * 1000)
+    options = (
+        f"{parts.pop('options', '')} -c search_path=django,public -c jit=off"
+        f" -c statement_timeout={timeout_ms}"
+    )
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": parts.pop("dbname", ""),
