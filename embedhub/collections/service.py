@@ -1,5 +1,6 @@
 """Collections: what a caller may rely on."""
 
+import uuid
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -195,7 +196,8 @@ def update_collection(
                 session,
                 workspace_id=caller.workspace_id,
                 kind=RunKind.UPDATE_ATTRIBUTES,
-                subject=f"collection {collection.id}",
+                # Of its own for each change: a run under way has left documents behind it.
+                subject=f"collection {collection.id}, change {uuid.uuid4().hex[:8]}",
                 arguments={"collection_id": collection.id},
             )
         return _view(session, collection), run_id

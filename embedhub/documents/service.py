@@ -1,6 +1,7 @@
 """Documents: what a caller may rely on."""
 
 import time
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -279,7 +280,8 @@ def _start_deletion(
             session,
             workspace_id=collection.workspace_id,
             kind=RunKind.DELETE_DOCUMENTS,
-            subject=f"collection {collection.id}",
+            # Of its own for each request: another one under way deletes other documents.
+            subject=f"collection {collection.id}, deletion {uuid.uuid4().hex[:8]}",
             arguments={
                 "collection_id": collection.id,
                 "external_ids": None if external_ids is None else list(external_ids),

@@ -113,15 +113,16 @@ def list_runs(
     session: Session,
     *,
     workspace_id: int,
-    subjects: Collection[str] | None,
+    collection_ids: Collection[int] | None,
     status: str | None,
     before: int | None,
     limit: int,
 ) -> Sequence[Run]:
-    """Return runs of this workspace, newest first; only over `subjects` unless that is None."""
+    """Return runs of this workspace, newest first; None for `collection_ids` means all of them."""
     statement = select(Run).where(Run.workspace_id == workspace_id).order_by(Run.id.desc())
-    if subjects is not None:
-        statement = statement.where(Run.subject.in_(subjects))
+    if collection_ids is not None:
+        worked_on = Run.arguments["collection_id"].as_integer()
+        statement = statement.where(worked_on.in_(collection_ids))
     if status is not None:
         statement = statement.where(Run.status == status)
     if before is not None:

@@ -148,7 +148,7 @@ def list_runs(
         rows = queries.list_runs(
             session,
             workspace_id=caller.workspace_id,
-            subjects=_visible_subjects(caller),
+            collection_ids=caller.collection_ids,
             status=status,
             before=before,
             limit=limit,
@@ -233,16 +233,16 @@ def _safe_reason(error: Exception) -> str:
 
 def _visible_run(session: Session, caller: Caller, run_id: int) -> Run:
     run = queries.find_run(session, workspace_id=caller.workspace_id, run_id=run_id)
-    subjects = _visible_subjects(caller)
-    if run is None or (subjects is not None and run.subject not in subjects):
+    if run is None or not _may_see(caller, run):
         raise NotFound("run", run_id)
     return run
 
 
-def _visible_subjects(caller: Caller) -> set[str] | None:
+def _may_see(caller: Caller, run: Run) -> bool:
+    """Say whether the run works on a collection within the key's bounds."""
     if caller.collection_ids is None:
-        return None
-    return {f"collection {collection_id}" for collection_id in caller.collection_ids}
+        return True
+    return run.arguments.get("collection_id") in caller.collection_ids
 
 
 def _view(run: Run) -> RunView:

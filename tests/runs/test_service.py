@@ -21,14 +21,16 @@ def every_report_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress_module, "REPORTED_EVERY_S", 0.0)
 
 
-def start(caller: Caller, subject: str = "space 1", kind: RunKind = RunKind.REWEIGH) -> int:
+def start(
+    caller: Caller, subject: str = "space 1", kind: RunKind = RunKind.REWEIGH, **more: int
+) -> int:
     with db.writing() as session:
         return service.start_run(
             session,
             workspace_id=caller.workspace_id,
             kind=kind,
             subject=subject,
-            arguments={"n": 3},
+            arguments={"n": 3, **more},
         )
 
 
@@ -234,7 +236,9 @@ def test_a_stranger_sees_no_run(caller: Caller, stranger: Caller) -> None:
 
 
 def test_a_bound_key_sees_the_runs_of_its_collections_only(caller: Caller) -> None:
-    mine, other = start(caller, "collection 1"), start(caller, "collection 2")
+    mine = start(caller, "one", collection_id=1)
+    other = start(caller, "other", collection_id=2)
+    start(caller, "a space")
     bound = Caller(caller.workspace_id, 1, frozenset({"read"}), frozenset({1}))
     assert [run.id for run in service.list_runs(bound)] == [mine]
     with pytest.raises(NotFound):

@@ -56,6 +56,7 @@ def names(caller: Caller) -> dict[str, object]:
             workspace_id=caller.workspace_id,
             kind=RunKind.REWEIGH,
             subject=f"collection {collection.id}",
+            arguments={"collection_id": collection.id},
         )
     key, _ = create_key(caller.workspace_id, name="to be revoked")
     return {"slug": "papers", "external_id": "open", "run_id": run_id, "key_id": key.id}
