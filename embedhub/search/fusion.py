@@ -1,6 +1,6 @@
 """Two rankings into one, by scores: every list divided by its maximum, then a weighted sum.
 
-Chosen over reciprocal rank fusion on judged queries (docs/decisions/0003-fusion-weight.md).
+Chosen over reciprocal rank fusion on judged queries (docs/decisions/fusion-weight.md).
 """
 
 from collections.abc import Mapping, Sequence
