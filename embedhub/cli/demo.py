@@ -49,7 +49,6 @@ def demo(home: Path | None, port: int, docs: Path | None, language: str, *, once
         found_all = show(HubClient(server), slug, docs, language, started_at)
         print_addresses(place, server, slug)
         if not once:
-            click.echo("\nCtrl-C stops everything.")
             wait_for_interrupt()
         click.echo("stopping")
     if once and not found_all:
@@ -185,6 +184,7 @@ def wait_for_interrupt() -> None:
     """Return at Ctrl-C or SIGTERM."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        click.echo("\nCtrl-C stops everything.")
         while True:
             time.sleep(3600)
     except KeyboardInterrupt:
