@@ -17,9 +17,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from embedhub.evaluation.judged import read_lines
 from embedhub.cli.client import HubClient
 from embedhub.cli.options import find_server
+from embedhub.evaluation.judged import read_lines
 
 PARTS = ("encode", "lexical", "dense", "hydrate", "highlight")
 WARM_UP = 20

@@ -2,11 +2,11 @@
 
 python benchmarks/quality.py --data FOLDER [FOLDER ...] [--chunking document passages] [--sweep]
 
-A folder is one judged set (see embedhub/evaluation/judged.py) or holds several. Each becomes a collection
-quality-SET-CHUNKING, made and filled unless it is there already, and is asked every judged question
-in each mode. --sweep tries weights of the dense leg on the training judgments (qrels_train.tsv),
-never on those that the table reports. The server and its key come from --url and --key, or from
---home.
+A folder is one judged set (embedhub/evaluation/judged.py) or holds several. Each becomes a
+collection quality-SET-CHUNKING, made and filled unless it is there already, and is asked every judged
+question in each mode. --sweep tries weights of the dense leg on the training judgments
+(qrels_train.tsv), never on those that the table reports. The server and its key come from --url and
+--key, or from --home.
 """
 
 import argparse
@@ -22,9 +22,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from embedhub.evaluation.judged import JudgedSet, Judgments, find_sets, ndcg, read_set, recall
 from embedhub.cli.client import HubClient
 from embedhub.cli.options import find_server
+from embedhub.evaluation.judged import JudgedSet, Judgments, find_sets, ndcg, read_set, recall
 
 MODES = ("dense", "lexical", "hybrid")
 BATCH = 200

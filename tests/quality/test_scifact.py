@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from embedhub.evaluation.judged import JudgedSet, ndcg, read_set
 from embedhub.access.caller import Caller
 from embedhub.encoders.checkpoint import bundled_folder
+from embedhub.evaluation.judged import JudgedSet, ndcg, read_set
 from embedhub.search.request import Mode, SearchRequest
 from embedhub.search.service import search
 from tests.factories import encode_everything, make_collection, send
