@@ -3,7 +3,7 @@
 python benchmarks/quality.py --data FOLDER [FOLDER ...] [--chunking document passages] [--sweep]
 
 A folder is one judged set (embedhub/evaluation/judged.py) or holds several. Each becomes a
-collection quality-SET-CHUNKING, made and filled unless it is there already, and is asked every judged
+collection quality-SET-CHUNKING, made and filled unless it is there, and is asked every judged
 question in each mode. --sweep tries weights of the dense leg on the training judgments
 (qrels_train.tsv), never on those that the table reports. The server and its key come from --url and
 --key, or from --home.
