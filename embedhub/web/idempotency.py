@@ -179,8 +179,12 @@ class Record:
             self._store(status, b"".join(sent))
 
     def _store(self, status: int, body: bytes) -> None:
-        with db.writing() as session:
-            queries.store_answer(session, **self._where, status=status, body=body)
+        try:
+            with db.writing() as session:
+                queries.store_answer(session, **self._where, status=status, body=body)
+        except SQLAlchemyError:
+            # The work is done, so the client gets its answer; only a repetition has to wait.
+            logger.warning("answer not kept for its idempotency key", exc_info=True)
 
 
 def check_key(key: str) -> str:
