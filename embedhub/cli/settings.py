@@ -1,6 +1,7 @@
 """`embedhub settings`: every setting with its default, its value here and its meaning."""
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ from embedhub.config import Config, get_config
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
+
+PASSWORD = re.compile(r"(//[^/:@]*:)[^/]*@")
 
 
 @click.command()
@@ -54,4 +57,5 @@ def shown(value: Any) -> str:
         return "***" if value.get_secret_value() else ""
     if isinstance(value, Path):
         return str(value)
-    return value if isinstance(value, str) else json.dumps(value)
+    # A database's or broker's URL may hold a password.
+    return PASSWORD.sub(r"\1***@", value) if isinstance(value, str) else json.dumps(value)
