@@ -6,7 +6,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 from django.core.exceptions import DisallowedHost
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from embedhub.errors import InvalidInput, TooLarge
@@ -37,6 +37,9 @@ class ApiBoundary:
             # Django would log every refusal and every probe; what is worth a line has one already.
             response._has_been_logged = True  # type: ignore[attr-defined]
         response["X-Request-Id"] = request_id
+        if isinstance(response, HttpResponse):
+            # Without a length the server has to close the connection after each answer.
+            response.headers.setdefault("Content-Length", str(len(response.content)))
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         if response.headers.get("Content-Type", "").startswith("text/html"):
             for name, value in PAGE_HEADERS.items():

@@ -212,7 +212,9 @@ def test_what_is_no_http_is_refused(port: int) -> None:
         assert 400 <= status < 500 or status == 501
 
 
-def test_errors_keep_the_connection_usable(connection: Connection) -> None:
+def test_errors_keep_the_connection_open(connection: Connection) -> None:
+    connection.http.auto_open = 0
+    connection.http.connect()
     for method, path, status in (
         ("GET", "/v1/collections/none", 404),
         ("PUT", "/v1/collections", 405),
