@@ -21,7 +21,8 @@ class ReadOnlyAdmin(ModelAdmin):
     """Lists and shows the rows of a mirror.
 
     Every foreign key `x` gets a column `x_link` and every time `x_at` a column `x_at_ago`, to be
-    named in `list_display`. On a row's page, times are shown to the second and JSON as tables.
+    named in `list_display`; booleans `x` have `x_words`. On a row's page, times are shown to the
+    second and JSON as tables.
     """
 
     paginator = BoundedPaginator
@@ -50,6 +51,8 @@ class ReadOnlyAdmin(ModelAdmin):
             elif isinstance(field, models.DateTimeField):
                 setattr(self, f"{field.name}_ago", _ago_column(field))
                 setattr(self, f"{field.name}_exact", _exact_cell(field))
+            elif isinstance(field, models.BooleanField):
+                setattr(self, f"{field.name}_words", _yes_or_no(field))
             elif isinstance(field, models.JSONField) or hasattr(field, "base_field"):
                 setattr(self, f"{field.name}_table", _table_cell(field))
         super().__init__(model, admin_site)
@@ -104,7 +107,7 @@ class ReadOnlyAdmin(ModelAdmin):
         return reverse(self.empty_link[0]) if self.empty_link else None
 
     def _cell_of(self, name: str) -> str:
-        ways = (f"{name}_table", f"{name}_exact")
+        ways = (f"{name}_table", f"{name}_exact", f"{name}_words")
         return next((way for way in ways if hasattr(self, way)), name)
 
 
@@ -148,6 +151,15 @@ def _exact_cell(field: models.Field) -> Any:
     @admin.display(description=field.verbose_name)
     def cell(row: Mirror) -> object:
         return markup.exact_moment(getattr(row, field.name))
+
+    return cell
+
+
+def _yes_or_no(field: models.Field) -> Any:
+    # Not Django's green and red signs: "hidden: no" is nothing bad.
+    @admin.display(description=field.verbose_name)
+    def cell(row: Mirror) -> str:
+        return "yes" if getattr(row, field.name) else "no"
 
     return cell
 

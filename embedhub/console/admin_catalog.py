@@ -36,7 +36,7 @@ class ItemAdmin(CatalogRowAdmin):
         "external_id",
         "catalog_link",
         "shown_categories",
-        "is_hidden",
+        "is_hidden_words",
         "updated_at_ago",
     )
     list_select_related = ("catalog",)

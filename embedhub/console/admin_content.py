@@ -238,7 +238,7 @@ class DocumentVersionAdmin(ReadOnlyAdmin):
 
 @admin.register(models.Chunk)
 class ChunkAdmin(ReadOnlyAdmin):
-    list_display = ("id", "document_link", "position", "shown_text", "n_tokens", "shown_range")
+    list_display = ("id", "document_link", "shown_number", "shown_text", "n_tokens", "shown_range")
     list_select_related = ("document",)
     list_filter = (("workspace", ByRelated), ("collection", ByRelated))
     search_fields = ("document__external_id__exact",)
@@ -249,13 +249,17 @@ class ChunkAdmin(ReadOnlyAdmin):
         "collection",
         "workspace",
         ("version", "generation"),
-        ("position", "n_tokens"),
+        ("shown_number", "n_tokens"),
         "shown_range",
         "heading_path",
         "shown_whole_text",
     )
     empty_title = "No chunk yet"
     empty_words = "Documents are split into chunks as they arrive."
+
+    @admin.display(description="no.")
+    def shown_number(self, row: Any) -> int:
+        return row.position + 1
 
     @admin.display(description="text")
     def shown_text(self, row: Any) -> str:

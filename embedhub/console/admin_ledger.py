@@ -142,8 +142,8 @@ class PendingAdmin(LedgerAdmin):
         "created_at_ago",
     )
     list_display_links = ("shown_state",)
-    # the order of the index, so that a long ledger is not sorted for one page of it
-    ordering = ("encoder", "priority", "workspace", "created_at")
+    # the order of the primary key, so that a long ledger is not sorted for one page of it
+    ordering = ("space", "owner_id")
     fields = (
         "shown_document",
         "shown_state",
@@ -181,8 +181,8 @@ class SpaceAdmin(ReadOnlyAdmin):
         "workspace_link",
         "kind",
         "encoder",
-        "dimension",
-        "metric",
+        "shown_dimension",
+        "shown_metric",
         "shown_index",
         "shown_status",
     )
@@ -195,6 +195,14 @@ class SpaceAdmin(ReadOnlyAdmin):
     @admin.display(description="of", ordering=F("collection"))
     def shown_owner(self, row: Any) -> object:
         return row.collection or row.catalog or markup.EMPTY
+
+    @admin.display(description="dimensions")
+    def shown_dimension(self, row: Any) -> str:
+        return markup.EMPTY if row.kind == "sparse" else f"{row.dimension:,}"
+
+    @admin.display(description="compared by")
+    def shown_metric(self, row: Any) -> str:
+        return "words in common" if row.kind == "sparse" else row.metric.replace("_", " ")
 
     @admin.display(description="searched by", ordering="is_indexed")
     def shown_index(self, row: Any) -> str:

@@ -102,7 +102,7 @@ class SearchLogAdmin(ReadOnlyAdmin):
         "workspace_link",
         "mode",
         "plan",
-        "is_complete",
+        "shown_complete",
         "n_hits",
         "shown_took",
         "created_at_ago",
@@ -131,6 +131,12 @@ class SearchLogAdmin(ReadOnlyAdmin):
     @admin.display(description="query", ordering="query")
     def shown_query(self, row: Any) -> str:
         return words.first_line(row.query or "", 80) or "(a vector)"
+
+    @admin.display(description="list")
+    def shown_complete(self, row: Any) -> object:
+        if row.is_complete:
+            return markup.label("complete", "good")
+        return markup.label("maybe incomplete", "warn")
 
     @admin.display(description="took", ordering="took_ms")
     def shown_took(self, row: Any) -> str:

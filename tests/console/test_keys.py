@@ -136,7 +136,7 @@ def test_a_revoked_key_says_so_and_offers_no_second_revoke(house: House, staff: 
     assert "opens nothing any more" in html
     assert "Revoke this key" not in html
     assert "revoked" in staff.get("/admin/console/apikey/?state=revoked").content.decode()
-    assert "No results" in staff.get("/admin/console/apikey/?state=usable").content.decode()
+    assert "Nothing matches" in staff.get("/admin/console/apikey/?state=usable").content.decode()
 
 
 def test_revoking_what_is_not_there_is_a_404(staff: Client) -> None:
