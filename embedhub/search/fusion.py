@@ -4,15 +4,14 @@ Chosen over reciprocal rank fusion on judged queries (docs/decisions/fusion-weig
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from embedhub.search.request import HitExplanation, Leg, LegExplanation
 
 DEFAULT_DENSE_WEIGHT = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A chunk that a leg found, with the leg's score: large is good."""
 
     chunk_id: int
@@ -20,18 +19,32 @@ class Candidate:
     score: float
 
 
-@dataclass(frozen=True, slots=True)
-class Ranked:
+class Part(NamedTuple):
+    """One leg's part in one chunk's score; `rank` and `score` are None if the leg lacks it."""
+
+    leg: Leg
+    rank: int | None
+    score: float | None
+    normalized: float
+    weight: float
+
+    @property
+    def share(self) -> float:
+        """Return what the leg adds to the fused score."""
+        return self.weight * self.normalized
+
+
+class Ranked(NamedTuple):
     """A chunk after fusion, with each leg's part."""
 
     chunk_id: int
     document_id: int
     score: float
-    legs: tuple[LegExplanation, ...]
+    parts: tuple[Part, ...]
 
     def explanation(self, tier: int) -> HitExplanation:
         """Return where the score comes from."""
-        return HitExplanation(tier, self.legs)
+        return HitExplanation(tier, tuple(LegExplanation(*part, part.share) for part in self.parts))
 
 
 def fuse(lists: Mapping[Leg, Sequence[Candidate]], weights: Mapping[Leg, float]) -> list[Ranked]:
@@ -42,8 +55,10 @@ def fuse(lists: Mapping[Leg, Sequence[Candidate]], weights: Mapping[Leg, float])
     lexical list lacks holds none of the words, or too few, and gets 0.
     """
     total = sum(weights[leg] for leg in lists)
-    parts = {leg: weights[leg] / total if total else 1 / len(lists) for leg in lists}
-    found = {leg: _Ranking(leg, ranking) for leg, ranking in lists.items()}
+    rankings = [
+        _Ranking(leg, ranking, weights[leg] / total if total else 1 / len(lists))
+        for leg, ranking in lists.items()
+    ]
     chunks = {
         candidate.chunk_id: candidate.document_id
         for ranking in lists.values()
@@ -51,24 +66,22 @@ def fuse(lists: Mapping[Leg, Sequence[Candidate]], weights: Mapping[Leg, float])
     }
     fused = []
     for chunk_id, document_id in chunks.items():
-        legs = tuple(found[leg].explain(chunk_id, parts[leg]) for leg in lists)
-        score = sum(leg.share for leg in legs)
-        fused.append(Ranked(chunk_id, document_id, score, legs))
-    return sorted(fused, key=lambda ranked: (-ranked.score, ranked.chunk_id))
+        parts = tuple(ranking.part(chunk_id) for ranking in rankings)
+        fused.append(Ranked(chunk_id, document_id, sum(part.share for part in parts), parts))
+    return sorted(fused, key=_order)
 
 
 def single(leg: Leg, ranking: Sequence[Candidate]) -> list[Ranked]:
     """Return one leg's ranking with the leg's own scores, best first, ties by chunk id."""
-    in_order = sorted(ranking, key=lambda candidate: (-candidate.score, candidate.chunk_id))
+    in_order = sorted(ranking, key=_order)
     return [
-        Ranked(
-            candidate.chunk_id,
-            candidate.document_id,
-            candidate.score,
-            (LegExplanation(leg, rank, candidate.score, candidate.score, 1.0, candidate.score),),
-        )
+        Ranked(*candidate, (Part(leg, rank, candidate.score, candidate.score, 1.0),))
         for rank, candidate in enumerate(in_order, start=1)
     ]
+
+
+def _order(found: Candidate | Ranked) -> tuple[float, int]:
+    return -found.score, found.chunk_id
 
 
 def best_of_documents(ranked: Sequence[Ranked]) -> list[Ranked]:
@@ -80,25 +93,25 @@ def best_of_documents(ranked: Sequence[Ranked]) -> list[Ranked]:
 
 
 class _Ranking:
-    """One leg's list with its scale."""
+    """One leg's list with its scale and its part of the fused score."""
 
-    def __init__(self, leg: Leg, ranking: Sequence[Candidate]) -> None:
+    def __init__(self, leg: Leg, ranking: Sequence[Candidate], weight: float) -> None:
         self.leg = leg
-        self.ranks = {candidate.chunk_id: rank for rank, candidate in enumerate(ranking, start=1)}
-        self.scores = {candidate.chunk_id: candidate.score for candidate in ranking}
-        self.lowest = min(self.scores.values(), default=0.0)
-        self.highest = max(self.scores.values(), default=0.0)
+        self.weight = weight
+        self.found = {
+            candidate.chunk_id: (rank, candidate.score)
+            for rank, candidate in enumerate(ranking, start=1)
+        }
+        scores = [candidate.score for candidate in ranking]
+        self.lowest = min(scores, default=0.0)
+        self.highest = max(scores, default=0.0)
+        is_last_assumed = leg is Leg.DENSE and bool(ranking)
+        self.if_missing = self.normalized(self.lowest) if is_last_assumed else 0.0
 
-    def explain(self, chunk_id: int, weight: float) -> LegExplanation:
-        score = self.scores.get(chunk_id)
-        if score is not None:
-            normalized = self.normalized(score)
-        elif self.leg is Leg.DENSE and self.scores:
-            normalized = self.normalized(self.lowest)
-        else:
-            normalized = 0.0
-        rank = self.ranks.get(chunk_id)
-        return LegExplanation(self.leg, rank, score, normalized, weight, weight * normalized)
+    def part(self, chunk_id: int) -> Part:
+        rank, score = self.found.get(chunk_id, (None, None))
+        normalized = self.if_missing if score is None else self.normalized(score)
+        return Part(self.leg, rank, score, normalized, self.weight)
 
     def normalized(self, score: float) -> float:
         """Return the score as a part of the list's maximum, 1 for the best.

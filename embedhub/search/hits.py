@@ -10,7 +10,7 @@ from embedhub.search.lexical import Term
 from embedhub.search.queries import hydration as queries
 from embedhub.search.queries.hydration import ShownChunk
 from embedhub.search.request import Hit, HitChunk, HitDocument
-from embedhub.search.snippets import Marked, Matched, mark, query_grams, words_of
+from embedhub.search.snippets import Marked, Matched, mark, normalized, query_grams, words_of
 
 UNMARKED = Marked((), None)
 # Words whose lexemes a process remembers: the same few thousand make up most of any text.
@@ -79,6 +79,6 @@ def mark_texts(
         return [UNMARKED for _ in texts]
     matched = Matched({term.lexeme: term.idf for term in terms}, query_grams(query))
     words = [words_of(text) for text in texts]
-    forms = {word.form for found in words for word in found}
+    forms = {normalized(word) for found in words for word in found}
     lexemes = _cache.look_up(session, configuration, forms)
     return [mark(text, found, matched, lexemes) for text, found in zip(texts, words, strict=True)]

@@ -11,10 +11,11 @@ from embedhub.search.request import Span
 
 # A passage is a few hundred words; of a whole book taken as one, only the beginning is marked.
 MAX_MARKED_CHARS = 50_000
+ASCII_WORD = re.compile(r"[A-Za-z0-9]+")
 # Letters and digits, with the marks that belong to them (accents, vowel signs).
 WORD = re.compile(
-    r"[^\W_](?:[^\W_]|[\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670"
-    r"\u06d6-\u06ed\u0900-\u0963\u0970-\u0dff])*"
+    r"\w[\w\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed"
+    r"\u0900-\u0963\u0970-\u0dff]*"
 )
 # A sentence ends at a stop that no small letter follows, at an ideographic stop, or a blank line.
 SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]]*\s+(?![a-z])|[。！？｡]+[」』”）]*|\n\s*\n")
@@ -40,46 +41,45 @@ class Marked:
     sentence: Span | None
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
-    """A word of a passage: where it stands, and the form in which the analyser sees it."""
-
-    span: Span
-    form: str
-
-
-def words_of(text: str) -> list[Word]:
-    """Return the words of the part of a passage that is marked."""
+def words_of(text: str) -> set[str]:
+    """Return the distinct words of the part of a passage that is marked, as they are written."""
     text = text[:MAX_MARKED_CHARS]
-    found = WORD.finditer(text)
-    if text.isascii():
-        return [Word(Span(word.start(), word.end()), word[0]) for word in found]
-    return [
-        Word(Span(word.start(), word.end()), normalized(word[0]))
-        for word in found
-        if not UNSPACED.match(word[0])
-    ]
+    words = set(_pattern(text).findall(text.replace("_", " ")))
+    return words if text.isascii() else {word for word in words if not UNSPACED.match(word)}
 
 
 def mark(
-    text: str, words: Sequence[Word], matched: Matched, lexemes: Mapping[str, Sequence[str]]
+    text: str, words: Iterable[str], matched: Matched, lexemes: Mapping[str, Sequence[str]]
 ) -> Marked:
-    """Return where a passage matched. `lexemes` maps the forms of its words to their lexemes."""
+    """Return where a passage matched.
+
+    `words` are the passage's own, `lexemes` maps their normalized forms to lexemes.
+    """
     text = text[:MAX_MARKED_CHARS]
     known = {
-        form: held
-        for form in {word.form for word in words}
-        if (held := [own for own in lexemes.get(form, ()) if own in matched.weights])
+        word: held
+        for word in words
+        if (held := [own for own in lexemes.get(normalized(word), ()) if own in matched.weights])
     }
-    found = [(word.span, known[word.form]) for word in words if word.form in known]
+    found: list[tuple[Span, Sequence[str]]] = []
+    if known:
+        found = [
+            (Span(word.start(), word.end()), known[word[0]])
+            for word in _pattern(text).finditer(text.replace("_", " "))
+            if word[0] in known
+        ]
     found += [(span, [gram]) for span, gram in _grams(text, matched.grams)]
     found.sort(key=lambda match: (match[0].start, match[0].end))
     return Marked(tuple(_merged(span for span, _ in found)), _best_sentence(text, found, matched))
 
 
+def _pattern(text: str) -> re.Pattern[str]:
+    return ASCII_WORD if text.isascii() else WORD
+
+
 def normalized(word: str) -> str:
     """Return the word in the form that the analyser sees."""
-    return unicodedata.normalize("NFKC", word)
+    return word if word.isascii() else unicodedata.normalize("NFKC", word)
 
 
 def query_grams(query: str) -> frozenset[str]:

@@ -50,7 +50,7 @@ def test_weights_of_zero_still_rank() -> None:
 def test_negative_and_zero_maxima_keep_the_order(scores: list[float]) -> None:
     fused = fuse({Leg.DENSE: ranking((1, scores[0]), (2, scores[1]))}, WEIGHTS)
     assert [ranked.chunk_id for ranked in fused] == [1, 2]
-    assert all(0 <= leg.normalized <= 1 for ranked in fused for leg in ranked.legs)
+    assert all(0 <= leg.normalized <= 1 for ranked in fused for leg in ranked.parts)
 
 
 FINITE = st.floats(-1e6, 1e6)
@@ -71,9 +71,9 @@ def test_shares_add_up_to_the_score(
     fused = fuse(lists, {Leg.DENSE: weight, Leg.LEXICAL: 1 - weight})
     assert {ranked.chunk_id for ranked in fused} == dense.keys() | lexical.keys()
     for ranked in fused:
-        assert ranked.score == pytest.approx(sum(leg.share for leg in ranked.legs))
+        assert ranked.score == pytest.approx(sum(leg.share for leg in ranked.parts))
         assert ranked.score == ranked.score  # never NaN
-        for leg in ranked.legs:
+        for leg in ranked.parts:
             assert leg.share == leg.weight * leg.normalized
             own = dense if leg.leg is Leg.DENSE else lexical
             assert leg.score == own.get(ranked.chunk_id)
@@ -83,7 +83,7 @@ def test_shares_add_up_to_the_score(
 def test_one_leg_keeps_its_own_scores() -> None:
     ranked = single(Leg.DENSE, ranking((7, 0.5), (3, 0.5), (1, -0.1)))
     assert [(one.chunk_id, one.score) for one in ranked] == [(3, 0.5), (7, 0.5), (1, -0.1)]
-    assert [one.legs[0].rank for one in ranked] == [1, 2, 3]
+    assert [one.parts[0].rank for one in ranked] == [1, 2, 3]
 
 
 def test_the_best_chunk_stands_for_its_document() -> None:

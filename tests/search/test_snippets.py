@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from embedhub.search.request import Span
-from embedhub.search.snippets import Matched, mark, query_grams, sentences, words_of
+from embedhub.search.snippets import Matched, mark, normalized, query_grams, sentences, words_of
 
 NO_GRAMS: frozenset[str] = frozenset()
 
@@ -58,8 +58,8 @@ def test_offsets_count_characters_beyond_the_basic_plane() -> None:
     matched = Matched({"cat": 1.0}, NO_GRAMS)
     text = "😀😀 cafe\u0301 cat"
     assert marked_words(text, matched, {"cat": ("cat",)}) == ["cat"]
-    assert [word.form for word in words_of(text)] == ["café", "cat"]
+    assert {normalized(word) for word in words_of(text)} == {"café", "cat"}
 
 
 def test_words_with_vowel_signs_stay_whole() -> None:
-    assert [word.form for word in words_of("हिन्दी भाषा")] == ["हिन्दी", "भाषा"]
+    assert words_of("हिन्दी भाषा") == {"हिन्दी", "भाषा"}
