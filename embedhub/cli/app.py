@@ -5,7 +5,7 @@ import sys
 import click
 
 from embedhub import __version__
-from embedhub.cli import demo, documents, keys, operation, service, settings
+from embedhub.cli import backup, demo, documents, keys, operation, service, settings
 from embedhub.errors import HubError
 
 INTERRUPTED = 130
@@ -27,6 +27,8 @@ for command in (
     operation.doctor,
     operation.status,
     settings.settings,
+    backup.backup,
+    backup.restore,
 ):
     embedhub.add_command(command)
 

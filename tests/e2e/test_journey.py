@@ -165,6 +165,28 @@ def test_the_demo_uses_a_running_service_and_leaves_it(hub: Hub, notes: Path) ->
     assert hub.home.running() is not None
 
 
+def test_a_backup_is_restored_into_a_fresh_home_only(hub: Hub, tmp_path: Path) -> None:
+    file = tmp_path / "hub.dump"
+    key = find_server(hub.home.root, None, None).key
+    assert hub.run("backup", str(file)).returncode == 0
+    assert not list(tmp_path.glob("*.part"))
+    refused = hub.run("restore", str(file))
+    assert "already in use" in refused.stderr
+
+    fresh = Hub(tmp_path / "fresh")
+    done = fresh.run("restore", str(file))
+    assert done.returncode == 0, done.stderr
+    assert "has a database already" in fresh.run("restore", str(file)).stderr
+    fresh.up()
+    try:
+        assert fresh.run("doctor").returncode == 0
+        # The keys of the past go on working.
+        found = fresh.run("search", "tomatoes", "--collection", "notes", "--key", key)
+        assert "Garden plan" in found.stdout, found.stderr
+    finally:
+        fresh.down()
+
+
 def test_the_demo_starts_its_own_service_and_ends_it_on_interrupt(
     tmp_path: Path, notes: Path
 ) -> None:
