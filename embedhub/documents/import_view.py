@@ -24,12 +24,15 @@ MAX_LISTED_ERRORS = 1_000
 # A large import may take hours before its answer is there to be kept.
 DEAD_AFTER = timedelta(hours=12)
 NDJSON = "application/x-ndjson"
-REQUEST_BODY = {
+DOCUMENTATION = {
+    "responses": {
+        200: {"content": {NDJSON: {"schema": {"$ref": "#/components/schemas/ImportOut"}}}}
+    },
     "requestBody": {
         "required": True,
         "description": "One document a line, of any number.",
         "content": {NDJSON: {"schema": DocumentIn.model_json_schema()}},
-    }
+    },
 }
 
 
@@ -56,7 +59,7 @@ class Total:
     "/collections/{slug}/documents/import",
     response=ImportOut,
     summary="Import documents, one a line",
-    openapi_extra=REQUEST_BODY,
+    openapi_extra=DOCUMENTATION,
 )
 @idempotent(digest=spool, dead_after=DEAD_AFTER)
 def import_lines(request: HttpRequest, slug: str) -> HttpResponseBase:

@@ -88,9 +88,8 @@ class Lines:
         number, n_bytes = 1, 0
         kept: list[bytes] = []
         for chunk in self._chunks:
-            first, *others = chunk.split(b"\n")
-            for piece in (first, *others):
-                if piece is not first:
+            for place, piece in enumerate(chunk.split(b"\n")):
+                if place:
                     yield self._line(number, kept, n_bytes)
                     number, kept, n_bytes = number + 1, [], 0
                 n_bytes += len(piece)
