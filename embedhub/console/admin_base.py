@@ -11,7 +11,7 @@ from django.urls import NoReverseMatch, reverse
 from psycopg.errors import QueryCanceled
 from unfold.admin import ModelAdmin
 
-from embedhub.console import markup
+from embedhub.console import markup, words
 from embedhub.console.mirror import Mirror
 from embedhub.console.paging import BoundedPaginator
 from embedhub.console.row_key import RowKey
@@ -132,9 +132,9 @@ def _link_column(field: models.ForeignKey) -> Any:
         if related is None:
             return markup.EMPTY
         try:
-            return markup.link(detail_url(related), related)
+            return markup.link(detail_url(related), words.first_line(str(related), 80))
         except NoReverseMatch:
-            return related
+            return words.first_line(str(related), 80)
 
     return column
 

@@ -140,7 +140,7 @@ class DocumentState(DropdownFilter):
 @admin.register(models.Document)
 class DocumentAdmin(ReadOnlyAdmin):
     list_display = (
-        "external_id",
+        "shown_id",
         "shown_title",
         "collection_link",
         "workspace_link",
@@ -202,6 +202,10 @@ class DocumentAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         context = {**(extra_context or {}), **documents.detail(request, object_id)}
         return super().change_view(request, object_id, form_url, context)
+
+    @admin.display(description="external id")
+    def shown_id(self, row: Any) -> str:
+        return words.first_line(row.external_id, 80)
 
     @admin.display(description="title")
     def shown_title(self, row: Any) -> str:

@@ -41,7 +41,10 @@ class LedgerAdmin(ReadOnlyAdmin):
         if row.document_id is None:
             return f"{row.space.subject} {row.owner_id}"
         url = reverse("admin:console_document_change", args=[row.document_id])
-        return markup.join(markup.link(url, row.document_name), f"chunk {row.chunk_position + 1}")
+        return markup.join(
+            markup.link(url, words.first_line(row.document_name, 80)),
+            f"chunk {row.chunk_position + 1}",
+        )
 
     @admin.display(description="collection", ordering="space")
     def shown_collection(self, row: Any) -> object:

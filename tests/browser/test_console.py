@@ -193,6 +193,20 @@ def test_documents_are_found_with_the_slash_key(page: Any, house: House, picture
     picture(page)
 
 
+def test_a_list_is_filtered_by_keyboard_alone(page: Any, house: House, picture: Picture) -> None:
+    page.goto("/admin/console/document/")
+    filters = page.get_by_role("button", name="Filters")
+    filters.focus()
+    page.keyboard.press("Enter")
+    choice = page.locator("select[name=state]")
+    expect(choice).to_be_visible()
+    choice.select_option(label="Access restricted")
+    picture(page)
+    page.get_by_role("button", name="Apply Filters").press("Enter")
+    expect(page.get_by_role("link", name="volcano", exact=True)).to_be_visible()
+    expect(page.get_by_text("1 document", exact=True)).to_be_visible()
+
+
 def test_a_narrow_dark_screen_is_readable(page: Any, house: House, picture: Picture) -> None:
     page.set_viewport_size({"width": 420, "height": 800})
     page.emulate_media(color_scheme="dark")

@@ -64,6 +64,16 @@
         field.select();
       }
     });
+    // The frame's buttons that are links without an address are reached by Tab and Enter too.
+    document.querySelectorAll("a:not([href])[x-on\\:click]").forEach(function (link) {
+      link.tabIndex = 0;
+      link.setAttribute("role", "button");
+      link.addEventListener("keydown", function (event) {
+        if (event.key !== "Enter" && event.key !== " ") return;
+        event.preventDefault();
+        link.click();
+      });
+    });
     keepRefreshing();
   });
 })();
