@@ -1,8 +1,8 @@
 """Collections: what a caller may rely on."""
 
 import uuid
-from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,21 +10,29 @@ from sqlalchemy.orm import Session
 
 from embedhub import db
 from embedhub.access.caller import Caller
-from embedhub.access.service import check_slug
 from embedhub.collections import queries
+from embedhub.collections.checks import (
+    DEFAULT_LANGUAGE,
+    MAX_FILTERABLE,
+    MAX_NAME_CHARS,
+    METRICS,
+    CollectionChanges,
+    CollectionInput,
+    changed_columns,
+    check_wanted,
+    refuse_fixed,
+)
 from embedhub.collections.purge import purge_collection
 from embedhub.config import get_config
-from embedhub.documents.chunking import Chunking, ChunkingStrategy
-from embedhub.encoders import SUPPLIED, describe_encoder
-from embedhub.errors import Conflict, Forbidden, InvalidInput, NotFound
+from embedhub.errors import Conflict, Forbidden, NotFound
 from embedhub.runs.service import RunKind, start_run
-from embedhub.search.analysis import regconfig_of
-from embedhub.search.attributes import check_filterable
 from embedhub.spaces import service as spaces
 from embedhub.spaces.service import CollectionCounts, DeadLetter
 from embedhub.tables import Collection
 
 __all__ = [
+    "MAX_FILTERABLE",
+    "MAX_NAME_CHARS",
     "CollectionChanges",
     "CollectionInput",
     "CollectionView",
@@ -44,39 +52,8 @@ __all__ = [
     "update_collection",
 ]
 
-DEFAULT_LANGUAGE = "english"
-METRICS = ("cosine", "inner_product", "l2")
-# Every stored chunk, term and vector depends on these.
-FIXED = ("slug", "language", "encoder", "dimension", "metric", "chunking")
-MAX_NAME_CHARS = 200
-MAX_FILTERABLE = 100
 # A removal that failed is not tried again at every sweep.
 PAUSE = timedelta(minutes=10)
-
-
-@dataclass(frozen=True, slots=True)
-class CollectionInput:
-    """A collection as asked for; None means the default.
-
-    `dimension` and `metric` are for encoder "supplied" alone, where the dimension is required.
-    """
-
-    slug: str
-    name: str | None = None
-    language: str | None = None
-    encoder: str | None = None
-    dimension: int | None = None
-    metric: str | None = None
-    chunking: Mapping[str, Any] | None = None
-    filterable: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class CollectionChanges:
-    """What to change of a collection; None leaves it as it is."""
-
-    name: str | None = None
-    filterable: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +77,7 @@ def create_collection(caller: Caller, wanted: CollectionInput) -> CollectionView
     caller.require_writing()
     if caller.collection_ids is not None:
         raise Forbidden("a key bound to collections may not make others")
-    encoder, chunking = _check(wanted)
+    encoder, chunking = check_wanted(wanted)
     with db.writing() as session:
         limit = get_config().max_collections
         if queries.count_collections(session, workspace_id=caller.workspace_id) >= limit:
@@ -179,7 +156,7 @@ def update_collection(
     the existing documents; until it ends, filters on a changed field may miss some of them.
     """
     caller.require_writing()
-    columns = _changed_columns(changes)
+    columns = changed_columns(changes)
     run_id = None
     with db.writing() as session:
         collection = find_collection(session, caller, slug)
@@ -236,14 +213,6 @@ def retry_dead(caller: Caller, slug: str, chunk_ids: Sequence[int] | None) -> in
     return spaces.retry_dead(caller, collection_id=collection_id, chunk_ids=chunk_ids)
 
 
-def refuse_fixed(changed: Container[str]) -> None:
-    """Raise InvalidInput if one of these fields cannot change after creation."""
-    for name in FIXED:
-        if name in changed:
-            message = "cannot be changed; create a new collection and send the documents to it"
-            raise InvalidInput(message, name)
-
-
 def resume_deletions() -> int:
     """Start a run for what is deleted and not removed, failed ones after a pause; return how many.
 
@@ -264,58 +233,6 @@ def _start_removal(session: Session, workspace_id: int, collection_id: int) -> i
         subject=f"collection {collection_id}",
         arguments={"collection_id": collection_id},
     )
-
-
-def _check(wanted: CollectionInput) -> tuple[str, Chunking]:
-    """Return encoder and chunking of what was asked for; raises InvalidInput naming the part."""
-    check_slug(wanted.slug)
-    _check_name(wanted.name)
-    regconfig_of(wanted.language or DEFAULT_LANGUAGE)
-    _check_filterable(wanted.filterable)
-    encoder = wanted.encoder or (SUPPLIED if wanted.dimension else get_config().default_encoder)
-    if encoder == SUPPLIED:
-        return encoder, _check_supplied(wanted)
-    for name in ("dimension", "metric"):
-        if getattr(wanted, name) is not None:
-            raise InvalidInput('is for encoder "supplied"; an encoder knows its own', name)
-    describe_encoder(encoder)
-    return encoder, Chunking.from_mapping(wanted.chunking or {})
-
-
-def _check_supplied(wanted: CollectionInput) -> Chunking:
-    limit = get_config().max_vector_dimension
-    if wanted.dimension is None or not 1 <= wanted.dimension <= limit:
-        raise InvalidInput(f'encoder "supplied" needs 1 to {limit}', "dimension")
-    if wanted.metric is not None and wanted.metric not in METRICS:
-        raise InvalidInput(f"must be one of {', '.join(METRICS)}", "metric")
-    # A document comes with one vector, so it is one chunk.
-    whole = {"strategy": ChunkingStrategy.DOCUMENT.value, **(wanted.chunking or {})}
-    chunking = Chunking.from_mapping(whole)
-    if chunking.strategy is not ChunkingStrategy.DOCUMENT:
-        raise InvalidInput('supplied vectors go with strategy "document"', "chunking.strategy")
-    return chunking
-
-
-def _check_name(name: str | None) -> None:
-    if name is not None and not 0 < len(name) <= MAX_NAME_CHARS:
-        raise InvalidInput(f"must have 1 to {MAX_NAME_CHARS} characters", "name")
-
-
-def _check_filterable(filterable: Mapping[str, str]) -> None:
-    if len(filterable) > MAX_FILTERABLE:
-        raise InvalidInput(f"at most {MAX_FILTERABLE} fields", "filterable")
-    check_filterable(filterable)
-
-
-def _changed_columns(changes: CollectionChanges) -> dict[str, Any]:
-    columns: dict[str, Any] = {}
-    if changes.name is not None:
-        _check_name(changes.name)
-        columns["name"] = changes.name
-    if changes.filterable is not None:
-        _check_filterable(changes.filterable)
-        columns["filterable"] = dict(changes.filterable)
-    return columns
 
 
 def _view(session: Session, collection: Collection) -> CollectionView:

@@ -1,0 +1,106 @@
+"""What is asked of a collection, and whether it can be: every refusal names the field."""
+
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from embedhub.access.service import check_slug
+from embedhub.config import get_config
+from embedhub.documents.chunking import Chunking, ChunkingStrategy
+from embedhub.encoders import SUPPLIED, describe_encoder
+from embedhub.errors import InvalidInput
+from embedhub.search.analysis import regconfig_of
+from embedhub.search.attributes import check_filterable
+
+DEFAULT_LANGUAGE = "english"
+METRICS = ("cosine", "inner_product", "l2")
+# Every stored chunk, term and vector depends on these.
+FIXED = ("slug", "language", "encoder", "dimension", "metric", "chunking")
+MAX_NAME_CHARS = 200
+MAX_FILTERABLE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionInput:
+    """A collection as asked for; None means the default.
+
+    `dimension` and `metric` are for encoder "supplied" alone, where the dimension is required.
+    """
+
+    slug: str
+    name: str | None = None
+    language: str | None = None
+    encoder: str | None = None
+    dimension: int | None = None
+    metric: str | None = None
+    chunking: Mapping[str, Any] | None = None
+    filterable: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionChanges:
+    """What to change of a collection; None leaves it as it is."""
+
+    name: str | None = None
+    filterable: Mapping[str, str] | None = None
+
+
+def refuse_fixed(changed: Container[str]) -> None:
+    """Raise InvalidInput if one of these fields cannot change after creation."""
+    for name in FIXED:
+        if name in changed:
+            message = "cannot be changed; create a new collection and send the documents to it"
+            raise InvalidInput(message, name)
+
+
+def check_wanted(wanted: CollectionInput) -> tuple[str, Chunking]:
+    """Return encoder and chunking of what was asked for; raises InvalidInput naming the part."""
+    check_slug(wanted.slug)
+    _check_name(wanted.name)
+    regconfig_of(wanted.language or DEFAULT_LANGUAGE)
+    _check_filterable(wanted.filterable)
+    encoder = wanted.encoder or (SUPPLIED if wanted.dimension else get_config().default_encoder)
+    if encoder == SUPPLIED:
+        return encoder, _check_supplied(wanted)
+    for name in ("dimension", "metric"):
+        if getattr(wanted, name) is not None:
+            raise InvalidInput('is for encoder "supplied"; an encoder knows its own', name)
+    describe_encoder(encoder)
+    return encoder, Chunking.from_mapping(wanted.chunking or {})
+
+
+def _check_supplied(wanted: CollectionInput) -> Chunking:
+    limit = get_config().max_vector_dimension
+    if wanted.dimension is None or not 1 <= wanted.dimension <= limit:
+        raise InvalidInput(f'encoder "supplied" needs 1 to {limit}', "dimension")
+    if wanted.metric is not None and wanted.metric not in METRICS:
+        raise InvalidInput(f"must be one of {', '.join(METRICS)}", "metric")
+    # A document comes with one vector, so it is one chunk.
+    whole = {"strategy": ChunkingStrategy.DOCUMENT.value, **(wanted.chunking or {})}
+    chunking = Chunking.from_mapping(whole)
+    if chunking.strategy is not ChunkingStrategy.DOCUMENT:
+        raise InvalidInput('supplied vectors go with strategy "document"', "chunking.strategy")
+    return chunking
+
+
+def _check_name(name: str | None) -> None:
+    if name is not None and not 0 < len(name) <= MAX_NAME_CHARS:
+        raise InvalidInput(f"must have 1 to {MAX_NAME_CHARS} characters", "name")
+
+
+def _check_filterable(filterable: Mapping[str, str]) -> None:
+    if len(filterable) > MAX_FILTERABLE:
+        raise InvalidInput(f"at most {MAX_FILTERABLE} fields", "filterable")
+    check_filterable(filterable)
+
+
+def changed_columns(changes: CollectionChanges) -> dict[str, Any]:
+    """Return the columns that these changes set; raises InvalidInput naming the part."""
+    columns: dict[str, Any] = {}
+    if changes.name is not None:
+        _check_name(changes.name)
+        columns["name"] = changes.name
+    if changes.filterable is not None:
+        _check_filterable(changes.filterable)
+        columns["filterable"] = dict(changes.filterable)
+    return columns
