@@ -1,6 +1,6 @@
 """Ranked chunks into hits: the passage, its document, what matched, and why it stands there."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from threading import Lock
 
 from sqlalchemy.orm import Session
@@ -10,7 +10,15 @@ from embedhub.search.lexical import Term
 from embedhub.search.queries import hydration as queries
 from embedhub.search.queries.hydration import ShownChunk
 from embedhub.search.request import Hit, HitChunk, HitDocument
-from embedhub.search.snippets import Marked, Matched, mark, normalized, query_grams, words_of
+from embedhub.search.snippets import (
+    Marked,
+    Matched,
+    mark,
+    matching_words,
+    normalized,
+    query_grams,
+    words_of,
+)
 
 UNMARKED = Marked((), None)
 # Words whose lexemes a process remembers: the same few thousand make up most of any text.
@@ -23,28 +31,26 @@ class LexemeCache:
     def __init__(self, size: int = REMEMBERED_WORDS) -> None:
         self.size = size
         self._lock = Lock()
-        self._lexemes: dict[tuple[str, str], tuple[str, ...]] = {}
+        # by configuration
+        self._lexemes: dict[str, dict[str, tuple[str, ...]]] = {}
 
     def look_up(
-        self, session: Session, configuration: str, words: Collection[str]
+        self, session: Session, configuration: str, words: set[str]
     ) -> dict[str, tuple[str, ...]]:
-        """Return the lexemes of each word, by at most one statement for those never seen."""
-        known = {
-            word: lexemes
-            for word in words
-            if (lexemes := self._lexemes.get((configuration, word))) is not None
-        }
-        unknown = [word for word in words if word not in known]
-        if unknown:
-            found = queries.lexemes_of_words(session, configuration=configuration, words=unknown)
-            known.update(found)
-            with self._lock:
-                if len(self._lexemes) + len(found) > self.size:
-                    self._lexemes.clear()
-                self._lexemes.update(
-                    {(configuration, word): lexemes for word, lexemes in found.items()}
-                )
-        return known
+        """Return at least the lexemes of each word, by at most one statement for the new ones."""
+        known = self._lexemes.get(configuration, {})
+        unknown = words - known.keys()
+        if not unknown:
+            return known
+        found = queries.lexemes_of_words(
+            session, configuration=configuration, words=sorted(unknown)
+        )
+        with self._lock:
+            kept = self._lexemes.get(configuration, {})
+            # A new mapping each time: another thread may be reading the old one.
+            merged = found if len(kept) + len(found) > self.size else kept | found
+            self._lexemes[configuration] = merged
+        return known | found if merged is found else merged
 
 
 _cache = LexemeCache()
@@ -78,7 +84,7 @@ def mark_texts(
     if not terms or not texts:
         return [UNMARKED for _ in texts]
     matched = Matched({term.lexeme: term.idf for term in terms}, query_grams(query))
-    words = [words_of(text) for text in texts]
-    forms = {normalized(word) for found in words for word in found}
-    lexemes = _cache.look_up(session, configuration, forms)
-    return [mark(text, found, matched, lexemes) for text, found in zip(texts, words, strict=True)]
+    words = set[str]().union(*(words_of(text) for text in texts))
+    lexemes = _cache.look_up(session, configuration, {normalized(word) for word in words})
+    matching = matching_words(words, lexemes, matched)
+    return [mark(text, matching, matched) for text in texts]

@@ -1,4 +1,8 @@
-"""A request made ready to run: its collection found, its filter compiled, its query encoded."""
+"""A request made ready to run: its query encoded, its collection found, its filter compiled.
+
+The query is encoded before the transaction, for the encoder that the collection had at the last
+search; the transaction then finds out whether that is still the one, else all begins again.
+"""
 
 import logging
 import threading
@@ -7,19 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from embedhub import db
-from embedhub.access.caller import Caller
-from embedhub.collections.service import find_collection
 from embedhub.encoders import SUPPLIED, encode_query, get_encoder, is_loaded
 from embedhub.errors import HubError, InvalidInput, NotReady
 from embedhub.search.analysis import prepare, regconfig_of
-from embedhub.search.checks import check_request, check_vector
+from embedhub.search.checks import check_vector
 from embedhub.search.filters import Filter, parse_filter
 from embedhub.search.request import Mode, Note, NoteCode, SearchRequest
-from embedhub.search.stopwatch import Stopwatch
 from embedhub.spaces.distance import Metric
-from embedhub.spaces.service import live_spaces
-from embedhub.tables import Space
+from embedhub.spaces.service import LiveSpaces
+from embedhub.tables import Collection, Space
 
 logger = logging.getLogger(__name__)
 
@@ -31,11 +31,27 @@ _loading: dict[str, threading.Thread] = {}
 
 
 @dataclass(frozen=True, slots=True)
+class EncoderKey:
+    """The encoder of a space, exactly."""
+
+    name: str
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedQuery:
+    """A query as an encoder understands it; `vector` is None while the encoder is being loaded."""
+
+    encoder: EncoderKey
+    vector: NDArray[np.float32] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """What is searched for, where, and as whom.
 
     `vector` is None if the dense leg does not run; then `notes` say why, unless the request did
-    not ask for it. `encoder` is that of the space the vector was made for.
+    not ask for it.
     """
 
     request: SearchRequest
@@ -46,37 +62,60 @@ class Question:
     configuration: str
     prepared: str | None
     vector: NDArray[np.float32] | None
-    encoder: tuple[str, str] | None
     notes: tuple[Note, ...]
 
 
-def make_question(caller: Caller, slug: str, request: SearchRequest, watch: Stopwatch) -> Question:
-    """Check a request against its collection and encode its query; no transaction stays open.
+def needs_encoding(request: SearchRequest) -> bool:
+    """Return whether the request's query has to be encoded, if its collection has an encoder."""
+    return request.mode is not Mode.LEXICAL and request.vector is None
 
-    Raises NotFound, InvalidInput, TooLarge, and NotReady if mode dense has nothing to compare
-    with: hybrid goes on with the words alone and says so.
+
+def wanted_encoder(request: SearchRequest, spaces: LiveSpaces) -> EncoderKey | None:
+    """Return the encoder that has to encode the request's query; None if nothing is to encode."""
+    space = spaces.dense
+    if space is None or space.encoder == SUPPLIED:
+        return None
+    if not needs_encoding(request):
+        return None
+    return EncoderKey(space.encoder, space.revision)
+
+
+def encode(request: SearchRequest, encoder: EncoderKey) -> EncodedQuery:
+    """Return the request's query encoded; call it while no transaction is open."""
+    if request.query is None or not ensure_loaded(encoder.name):
+        return EncodedQuery(encoder, None)
+    return EncodedQuery(encoder, encode_query(encoder.name, request.query))
+
+
+def make_question(
+    request: SearchRequest,
+    *,
+    collection: Collection,
+    spaces: LiveSpaces,
+    principals: tuple[str, ...] | None,
+    encoded: EncodedQuery | None,
+) -> Question:
+    """Return a checked request as a question to its collection.
+
+    Raises InvalidInput and TooLarge for a bad filter or vector, NotReady if mode dense has nothing
+    to compare with: hybrid goes on with the words alone and says so.
     """
-    check_request(request)
-    with db.reading() as session:
-        collection = find_collection(session, caller, slug)
-        spaces = live_spaces(session, workspace_id=caller.workspace_id, collection_id=collection.id)
-    vector, notes = _query_vector(request, spaces.dense, watch)
+    vector, notes = _query_vector(request, spaces.dense, encoded)
     return Question(
         request=request,
-        workspace_id=caller.workspace_id,
+        workspace_id=collection.workspace_id,
         collection_id=collection.id,
-        principals=caller.principals,
+        principals=principals,
         filter=parse_filter(request.filter, collection.filterable),
         configuration=regconfig_of(request.language or collection.language),
         prepared=None if request.query is None else prepare(request.query),
         vector=vector,
-        encoder=None if spaces.dense is None else (spaces.dense.encoder, spaces.dense.revision),
         notes=tuple(notes),
     )
 
 
 def _query_vector(
-    request: SearchRequest, space: Space | None, watch: Stopwatch
+    request: SearchRequest, space: Space | None, encoded: EncodedQuery | None
 ) -> tuple[NDArray[np.float32] | None, list[Note]]:
     if request.mode is Mode.LEXICAL:
         return None, []
@@ -86,16 +125,15 @@ def _query_vector(
         check_vector(request.vector, space.dimension, space.metric)
         vector = np.asarray(request.vector, dtype=np.float32)
         return (_unit(vector) if space.metric == Metric.COSINE else vector), []
-    if space.encoder == SUPPLIED:
+    if encoded is None:
         if request.mode is Mode.DENSE:
             raise InvalidInput("this collection's vectors are supplied: give one", "vector")
         message = "the collection's vectors are supplied and the request gives none"
         return _without_dense(request, NoteCode.NO_DENSE_SPACE, message)
-    with watch.part("encode"):
-        if not ensure_loaded(space.encoder):
-            message = f"the encoder {space.encoder} is being loaded"
-            return _without_dense(request, NoteCode.ENCODER_NOT_READY, message)
-        return encode_query(space.encoder, request.query or ""), []
+    if encoded.vector is None:
+        message = f"the encoder {space.encoder} is being loaded"
+        return _without_dense(request, NoteCode.ENCODER_NOT_READY, message)
+    return encoded.vector, []
 
 
 def _without_dense(request: SearchRequest, code: NoteCode, message: str) -> tuple[None, list[Note]]:
@@ -106,8 +144,13 @@ def _without_dense(request: SearchRequest, code: NoteCode, message: str) -> tupl
 
 def ensure_loaded(encoder: str, wait_s: float = LOAD_WAIT_S) -> bool:
     """Return whether an encoder can be used at once; if not, it is being loaded from now on."""
-    if is_loaded(encoder):
-        return True
+    try:
+        if is_loaded(encoder):
+            return True
+    except HubError as error:
+        # No weights on this machine: words still find, and the note says why no more.
+        logger.warning("encoder not available: %s", error)
+        return False
     with _loading_lock:
         thread = _loading.get(encoder)
         if thread is None or not thread.is_alive():

@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 # Entries that wait to be written; more are counted and dropped.
 MAX_WAITING = 2_000
 BATCH = 200
+# How long an entry waits for others, so that a busy server writes many at once.
+LINGER_S = 1.0
 # How long the end of the process may be held up by entries not yet written.
 FLUSH_S = 2.0
 FORGOTTEN_AT_ONCE = 5_000
@@ -32,6 +34,7 @@ class SearchLogWriter:
         self._waiting: queue.Queue[LogEntry] = queue.Queue(max_waiting)
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._hurry = threading.Event()
 
     def add(self, entry: LogEntry) -> None:
         """Take an entry without waiting; if too many wait already, it is counted as dropped."""
@@ -45,10 +48,14 @@ class SearchLogWriter:
     def flush(self, timeout_s: float = FLUSH_S) -> bool:
         """Return whether everything taken so far was written (or dropped) within the time."""
         deadline = time.monotonic() + timeout_s
-        while self._waiting.unfinished_tasks:
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.01)
+        self._hurry.set()
+        try:
+            while self._waiting.unfinished_tasks:
+                if time.monotonic() > deadline:
+                    return False
+                time.sleep(0.01)
+        finally:
+            self._hurry.clear()
         return True
 
     def _start(self) -> None:
@@ -60,6 +67,7 @@ class SearchLogWriter:
     def _run(self) -> None:
         while True:
             entries = [self._waiting.get()]
+            self._hurry.wait(LINGER_S)
             while len(entries) < BATCH:
                 try:
                     entries.append(self._waiting.get_nowait())

@@ -1,6 +1,6 @@
 """Search: what a caller may rely on.
 
-The query is encoded before any transaction is open; both legs, the grouping and the hits then see
+The query is encoded before the transaction is open; both legs, the grouping and the hits then see
 one snapshot.
 """
 
@@ -11,8 +11,10 @@ from sqlalchemy.orm import Session
 
 from embedhub import db
 from embedhub.access.caller import Caller
+from embedhub.collections.service import find_collection
 from embedhub.config import get_config
 from embedhub.errors import NotReady
+from embedhub.search.checks import check_request
 from embedhub.search.cursor import fingerprint, read_cursor, write_cursor
 from embedhub.search.hits import UNMARKED, make_hit, mark_texts
 from embedhub.search.legs import BM25, QueryTerms, analyse_query
@@ -20,12 +22,18 @@ from embedhub.search.pages import Page, Ranker
 from embedhub.search.queries import hydration
 from embedhub.search.queries.legs import Restriction
 from embedhub.search.queries.search_log import LogEntry
-from embedhub.search.question import Question, make_question
+from embedhub.search.question import (
+    EncoderKey,
+    Question,
+    encode,
+    make_question,
+    needs_encoding,
+    wanted_encoder,
+)
 from embedhub.search.request import (
     INCOMPLETE,
     Hit,
     Leg,
-    Note,
     SearchRequest,
     SearchResult,
 )
@@ -35,8 +43,12 @@ from embedhub.spaces.service import LiveSpaces, live_spaces
 
 __all__ = ["forget_old", "search"]
 
-# How often a search begins again because the collection's encoder was switched under it.
+# How often a search begins again because the collection has another encoder than was thought.
 ATTEMPTS = 3
+# Collections whose encoder is remembered, so that one transaction is enough.
+MAX_REMEMBERED = 10_000
+
+_encoders: dict[tuple[int, str], EncoderKey] = {}
 
 
 def search(caller: Caller, slug: str, request: SearchRequest) -> SearchResult:
@@ -48,32 +60,49 @@ def search(caller: Caller, slug: str, request: SearchRequest) -> SearchResult:
     """
     caller.require("read")
     caller = caller.narrowed(request.principals)
+    check_request(request)
     watch = Stopwatch()
+    encoder = _encoders.get((caller.workspace_id, slug))
     for _ in range(ATTEMPTS):
-        question = make_question(caller, slug, request, watch)
-        mark = fingerprint(question.collection_id, request, question.principals)
-        position = read_cursor(request.cursor, mark)
+        encoded = None
+        if encoder is not None and needs_encoding(request):
+            with watch.part("encode"):
+                encoded = encode(request, encoder)
         with db.reading() as session:
-            ranker = _ranker(session, question, watch)
-            if ranker is None:
+            collection = find_collection(session, caller, slug)
+            spaces = live_spaces(
+                session, workspace_id=caller.workspace_id, collection_id=collection.id
+            )
+            wanted = wanted_encoder(request, spaces)
+            if wanted is not None and (encoded is None or encoded.encoder != wanted):
+                encoder = wanted
+                _remember(caller.workspace_id, slug, wanted)
                 continue
-            page = ranker.page(position)
-            notes = [*question.notes, *page.notes]
-            hits = _hits(session, ranker, page)
-        cursor = None if page.next_position is None else write_cursor(mark, page.next_position)
-        result = _result(page, hits=hits, notes=notes, cursor=cursor, watch=watch)
+            question = make_question(
+                request,
+                collection=collection,
+                spaces=spaces,
+                principals=caller.principals,
+                encoded=None if wanted is None else encoded,
+            )
+            result = _answer(session, question, spaces, watch)
         _log(caller, question, result)
         return result
     raise NotReady("the collection's encoder is being switched", retry_after_s=1)
 
 
-def _ranker(session: Session, question: Question, watch: Stopwatch) -> Ranker | None:
-    """Return what ranks in this snapshot; None if its dense space wants another encoder."""
-    spaces = live_spaces(
-        session, workspace_id=question.workspace_id, collection_id=question.collection_id
-    )
-    if question.vector is not None and question.encoder != _encoder_of(spaces):
-        return None
+def _remember(workspace_id: int, slug: str, encoder: EncoderKey) -> None:
+    if len(_encoders) >= MAX_REMEMBERED:
+        _encoders.clear()
+    _encoders[workspace_id, slug] = encoder
+
+
+def _answer(
+    session: Session, question: Question, spaces: LiveSpaces, watch: Stopwatch
+) -> SearchResult:
+    request = question.request
+    mark = fingerprint(question.collection_id, request, question.principals)
+    position = read_cursor(request.cursor, mark)
     state = hydration.collection_state(
         session,
         collection_id=question.collection_id,
@@ -82,13 +111,23 @@ def _ranker(session: Session, question: Question, watch: Stopwatch) -> Ranker | 
     restriction = Restriction(question.filter, question.principals, state.expired_documents)
     with watch.part("lexical"):
         terms = _terms(session, question, spaces)
-    return Ranker(
+    ranker = Ranker(
         session, question, spaces, terms, restriction, watch, has_pending=state.has_pending
     )
-
-
-def _encoder_of(spaces: LiveSpaces) -> tuple[str, str] | None:
-    return None if spaces.dense is None else (spaces.dense.encoder, spaces.dense.revision)
+    page = ranker.page(position)
+    hits = _hits(session, ranker, page)
+    notes = (*question.notes, *page.notes)
+    dense = page.legs.get(Leg.DENSE)
+    return SearchResult(
+        request_id=uuid.uuid4(),
+        hits=hits,
+        plan=BM25 if dense is None else dense.report.plan,
+        complete=INCOMPLETE.isdisjoint(note.code for note in notes),
+        cursor=None if page.next_position is None else write_cursor(mark, page.next_position),
+        notes=notes,
+        legs=tuple(leg.report for leg in page.legs.values()),
+        took=watch.took(),
+    )
 
 
 def _terms(session: Session, question: Question, spaces: LiveSpaces) -> QueryTerms | None:
@@ -128,22 +167,6 @@ def _hits(session: Session, ranker: Ranker, page: Page) -> tuple[Hit, ...]:
     return tuple(
         make_hit(one, tier, shown[one.chunk_id], marks)
         for (tier, one), marks in zip(ranked, marked, strict=True)
-    )
-
-
-def _result(
-    page: Page, *, hits: tuple[Hit, ...], notes: list[Note], cursor: str | None, watch: Stopwatch
-) -> SearchResult:
-    dense = page.legs.get(Leg.DENSE)
-    return SearchResult(
-        request_id=uuid.uuid4(),
-        hits=hits,
-        plan=BM25 if dense is None else dense.report.plan,
-        complete=INCOMPLETE.isdisjoint(note.code for note in notes),
-        cursor=cursor,
-        notes=tuple(notes),
-        legs=tuple(leg.report for leg in page.legs.values()),
-        took=watch.took(),
     )
 
 

@@ -48,26 +48,29 @@ def words_of(text: str) -> set[str]:
     return words if text.isascii() else {word for word in words if not UNSPACED.match(word)}
 
 
-def mark(
-    text: str, words: Iterable[str], matched: Matched, lexemes: Mapping[str, Sequence[str]]
-) -> Marked:
-    """Return where a passage matched.
+def matching_words(
+    words: Iterable[str], lexemes: Mapping[str, Sequence[str]], matched: Matched
+) -> dict[str, list[str]]:
+    """Return those words that match, each with the query's lexemes in it.
 
-    `words` are the passage's own, `lexemes` maps their normalized forms to lexemes.
+    `lexemes` maps the normalized form of every word to its lexemes.
     """
+    found = {}
+    for word in words:
+        held = [own for own in lexemes[normalized(word)] if own in matched.weights]
+        if held:
+            found[word] = held
+    return found
+
+
+def mark(text: str, matching: Mapping[str, Sequence[str]], matched: Matched) -> Marked:
+    """Return where a passage matched; `matching` comes from `matching_words`."""
     text = text[:MAX_MARKED_CHARS]
-    known = {
-        word: held
-        for word in words
-        if (held := [own for own in lexemes.get(normalized(word), ()) if own in matched.weights])
-    }
-    found: list[tuple[Span, Sequence[str]]] = []
-    if known:
-        found = [
-            (Span(word.start(), word.end()), known[word[0]])
-            for word in _pattern(text).finditer(text.replace("_", " "))
-            if word[0] in known
-        ]
+    found: list[tuple[Span, Sequence[str]]] = [
+        (Span(word.start(), word.end()), matching[word[0]])
+        for word in _pattern(text).finditer(text.replace("_", " "))
+        if word[0] in matching
+    ]
     found += [(span, [gram]) for span, gram in _grams(text, matched.grams)]
     found.sort(key=lambda match: (match[0].start, match[0].end))
     return Marked(tuple(_merged(span for span, _ in found)), _best_sentence(text, found, matched))

@@ -3,20 +3,34 @@
 from collections.abc import Mapping
 
 from embedhub.search.request import Span
-from embedhub.search.snippets import Matched, mark, normalized, query_grams, sentences, words_of
+from embedhub.search.snippets import (
+    Marked,
+    Matched,
+    mark,
+    matching_words,
+    normalized,
+    query_grams,
+    sentences,
+    words_of,
+)
 
 NO_GRAMS: frozenset[str] = frozenset()
 
 
+def marked(text: str, matched: Matched, lexemes: Mapping[str, tuple[str, ...]]) -> Marked:
+    words = words_of(text)
+    known = {normalized(word): lexemes.get(normalized(word), ()) for word in words}
+    return mark(text, matching_words(words, known, matched), matched)
+
+
 def marked_words(text: str, matched: Matched, lexemes: Mapping[str, tuple[str, ...]]) -> list[str]:
-    marked = mark(text, words_of(text), matched, lexemes)
-    return [text[span.start : span.end] for span in marked.highlights]
+    return [text[span.start : span.end] for span in marked(text, matched, lexemes).highlights]
 
 
 def best_sentence(
     text: str, matched: Matched, lexemes: Mapping[str, tuple[str, ...]]
 ) -> str | None:
-    span = mark(text, words_of(text), matched, lexemes).sentence
+    span = marked(text, matched, lexemes).sentence
     return None if span is None else text[span.start : span.end]
 
 
@@ -51,7 +65,7 @@ def test_scripts_without_spaces_are_marked_by_pairs() -> None:
 def test_overlapping_pairs_become_one_range() -> None:
     matched = Matched({}, query_grams("東京タワー"))
     text = "昨日は東京タワーに"
-    assert mark(text, words_of(text), matched, {}).highlights == (Span(3, 8),)
+    assert marked(text, matched, {}).highlights == (Span(3, 8),)
 
 
 def test_offsets_count_characters_beyond_the_basic_plane() -> None:

@@ -1,7 +1,7 @@
 """The SQL of the search log."""
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -54,9 +54,12 @@ def insert_entries(session: Session, entries: Sequence[LogEntry]) -> None:
 
 
 def _existing(
-    session: Session, column: InstrumentedAttribute[int], ids: Collection[int | None]
+    session: Session, column: InstrumentedAttribute[int], ids: set[int | None]
 ) -> set[int]:
-    return set(session.execute(select(column).where(column.in_(ids))).scalars())
+    known = ids - {None}
+    return (
+        set(session.execute(select(column).where(column.in_(known))).scalars()) if known else set()
+    )
 
 
 def delete_entries(session: Session, *, older_than: timedelta, limit: int) -> int:
