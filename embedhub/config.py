@@ -87,6 +87,7 @@ class Config(BaseSettings):
     )
     max_import_bytes: int = Field(8 * 2**30, ge=1, description="Largest import body.")
     max_batch_documents: int = Field(1_000, ge=1, description="Documents in one batch.")
+    max_delete_ids: int = Field(10_000, ge=1, description="Ids in one request to delete.")
     max_text_chars: int = Field(5_000_000, ge=1, description="Characters in one document.")
     max_title_chars: int = Field(2_000, ge=1, description="Characters in a title.")
     max_metadata_bytes: int = Field(65_536, ge=1, description="JSON bytes of one metadata object.")

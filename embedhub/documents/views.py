@@ -90,8 +90,13 @@ def get_documents(request: HttpRequest, slug: str, body: GetIn) -> HttpResponse:
 @idempotent()
 def delete_documents(request: HttpRequest, slug: str, body: DeleteIn) -> HttpResponse:
     """Delete documents by ids or by a filter. What would take long becomes a run: 202."""
+    caller = caller_of(request, Scope.WRITE)
+    limit = get_config().max_delete_ids
+    if body.external_ids is not None and len(body.external_ids) > limit:
+        n = len(body.external_ids)
+        raise TooLarge(f"{n:,} ids; at most {limit:,} are accepted", "external_ids")
     deleted = service.delete_documents(
-        caller_of(request, Scope.WRITE), slug, external_ids=body.external_ids, where=body.filter
+        caller, slug, external_ids=body.external_ids, where=body.filter
     )
     return removed(deleted)
 

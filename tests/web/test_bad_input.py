@@ -261,6 +261,8 @@ def test_wrong_requests_about_documents_are_refused(
 def test_too_many_ids_are_refused(api: ApiClient) -> None:
     ids = [str(n) for n in range(get_config().max_limit + 1)]
     refused(api.post(DOCUMENTS + "/get", {"external_ids": ids}), 413, "external_ids")
+    ids = [str(n) for n in range(get_config().max_delete_ids + 1)]
+    refused(api.post(DOCUMENTS + "/delete", {"external_ids": ids}), 413, "external_ids")
 
 
 def test_ten_thousand_filter_terms_are_refused(api: ApiClient) -> None:
