@@ -13,73 +13,72 @@ from embedhub.console.words import bounded
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the sidebar's groups for the staff member who asks."""
+    return [
+        {"items": _first()},
+        {"title": "Content", "separator": True, "items": _content(request)},
+        {"title": "Work", "separator": True, "items": _work(request)},
+        {"title": "Catalogs", "separator": True, "collapsible": True, "items": _catalogs()},
+        {"title": "House", "separator": True, "collapsible": True, "items": _house()},
+    ]
+
+
+def _first() -> list[dict[str, Any]]:
+    return [
+        {"title": "Home", "icon": "home", "link": reverse("admin:index")},
+        {
+            "title": "Search",
+            "icon": "search",
+            "link": reverse("admin:console_search"),
+            "permission": _may("view_document"),
+        },
+    ]
+
+
+def _content(request: HttpRequest) -> list[dict[str, Any]]:
+    collections = _page("Collections", "collection", "folder_copy")
+    # The search page lies below the collections' address, but is not one of them.
+    is_search = request.path.startswith(reverse("admin:console_search"))
+    collections["active"] = request.path.startswith(collections["link"]) and not is_search
+    return [
+        _page("Workspaces", "workspace", "domain"),
+        _page("API keys", "apikey", "key"),
+        collections,
+        _page("Documents", "document", "description"),
+        _page("Chunks", "chunk", "segment"),
+    ]
+
+
+def _work(request: HttpRequest) -> list[dict[str, Any]]:
     dead = _page("Dead letters", "deadletter", "heart_broken")
     if may(request, "view_deadletter"):
         n_dead = queries.count_dead()
         if n_dead:
             dead |= {"badge": bounded(n_dead, queries.BADGE_BOUND), "badge_variant": "danger"}
-    search = reverse("admin:console_search")
-    # The search page lies below the collections' address, but is not one of them.
-    in_collections = not request.path.startswith(search) and request.path.startswith(
-        reverse("admin:console_collection_changelist")
-    )
     return [
-        {
-            "items": [
-                {"title": "Home", "icon": "home", "link": reverse("admin:index")},
-                {
-                    "title": "Search",
-                    "icon": "search",
-                    "link": search,
-                    "permission": _may("view_document"),
-                },
-            ]
-        },
-        {
-            "title": "Content",
-            "separator": True,
-            "items": [
-                _page("Workspaces", "workspace", "domain"),
-                _page("API keys", "apikey", "key"),
-                _page("Collections", "collection", "folder_copy") | {"active": in_collections},
-                _page("Documents", "document", "description"),
-                _page("Chunks", "chunk", "segment"),
-            ],
-        },
-        {
-            "title": "Work",
-            "separator": True,
-            "items": [
-                _page("Runs", "run", "directions_run"),
-                dead,
-                _page("Pending", "pending", "pending"),
-                _page("Spaces", "space", "scatter_plot"),
-            ],
-        },
-        {
-            "title": "Catalogs",
-            "separator": True,
-            "collapsible": True,
-            "items": [
-                _page("Catalogs", "catalog", "storefront"),
-                _page("Items", "item", "inventory_2"),
-                _page("Users", "user", "group"),
-                _page("Interactions", "interaction", "touch_app"),
-                _page("Impressions", "impression", "visibility"),
-            ],
-        },
-        {
-            "title": "House",
-            "separator": True,
-            "collapsible": True,
-            "items": [
-                _page("Logged searches", "searchlogentry", "manage_search"),
-                _page("Document versions", "documentversion", "history"),
-                _page("Staff actions", "staffaction", "fact_check"),
-                _page("Staff", "user", "badge", app="auth"),
-                _page("Groups", "group", "groups", app="auth"),
-            ],
-        },
+        _page("Runs", "run", "directions_run"),
+        dead,
+        _page("Pending", "pending", "pending"),
+        _page("Spaces", "space", "scatter_plot"),
+    ]
+
+
+def _catalogs() -> list[dict[str, Any]]:
+    return [
+        _page("Catalogs", "catalog", "storefront"),
+        _page("Items", "item", "inventory_2"),
+        _page("Users", "user", "group"),
+        _page("Interactions", "interaction", "touch_app"),
+        _page("Impressions", "impression", "visibility"),
+    ]
+
+
+def _house() -> list[dict[str, Any]]:
+    return [
+        _page("Logged searches", "searchlogentry", "manage_search"),
+        _page("Document versions", "documentversion", "history"),
+        _page("Staff actions", "staffaction", "fact_check"),
+        _page("Staff", "user", "badge", app="auth"),
+        _page("Groups", "group", "groups", app="auth"),
     ]
 
 

@@ -1,0 +1,50 @@
+"""The addresses of the console's pages, and reading them."""
+
+from typing import Any
+
+from tests.console.seed import House
+
+LISTS = [
+    "workspace",
+    "apikey",
+    "staffaction",
+    "collection",
+    "document",
+    "documentversion",
+    "chunk",
+    "space",
+    "pending",
+    "deadletter",
+    "run",
+    "searchlogentry",
+    "catalog",
+    "item",
+    "user",
+    "interaction",
+    "impression",
+]
+OWN_PAGES = [
+    "/admin/",
+    "/admin/console/collection/search/",
+    "/admin/console/workspace/new/",
+    "/admin/console/apikey/new/",
+    "/admin/console/deadletter/retry-all/",
+]
+
+
+def every_page(house: House) -> list[str]:
+    lists = [f"/admin/console/{name}/" for name in LISTS]
+    rows = [
+        f"/admin/console/workspace/{house.caller.workspace_id}/change/",
+        f"/admin/console/apikey/{house.key_id}/change/",
+        f"/admin/console/apikey/{house.key_id}/revoke/",
+        f"/admin/console/collection/{house.collection_id}/change/",
+        f"/admin/console/run/{house.run_id}/change/",
+        f"/admin/console/run/{house.run_id}/cancel/",
+    ]
+    return OWN_PAGES + lists + rows
+
+
+def html_of(answer: Any) -> str:
+    assert answer.status_code == 200, answer.status_code
+    return str(answer.content.decode())
