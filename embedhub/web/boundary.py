@@ -55,7 +55,8 @@ def refuse(request: HttpRequest) -> HttpResponseBase | None:
         try:
             request.get_host()
         except DisallowedHost:
-            return problem(request, 400, "unknown_host", "the Host header names no host of ours")
+            told = "this server does not answer to that host name; see EMBEDHUB_ALLOWED_HOSTS"
+            return problem(request, 400, "unknown_host", told)
     for name, value in (("path", request.path_info), ("query", request.META["QUERY_STRING"])):
         if "\x00" in value or "%00" in value:
             # PostgreSQL stores no NUL, so no address of ours can hold one.
