@@ -40,7 +40,7 @@ class Ranked(NamedTuple):
     chunk_id: int
     document_id: int
     score: float
-    parts: tuple[Part, ...]
+    parts: Sequence[Part]
 
     def explanation(self, tier: int) -> HitExplanation:
         """Return where the score comes from."""
@@ -66,8 +66,11 @@ def fuse(lists: Mapping[Leg, Sequence[Candidate]], weights: Mapping[Leg, float])
     }
     fused = []
     for chunk_id, document_id in chunks.items():
-        parts = tuple(ranking.part(chunk_id) for ranking in rankings)
-        fused.append(Ranked(chunk_id, document_id, sum(part.share for part in parts), parts))
+        parts = [ranking.part(chunk_id) for ranking in rankings]
+        score = 0.0
+        for part in parts:
+            score += part.weight * part.normalized
+        fused.append(Ranked(chunk_id, document_id, score, parts))
     return sorted(fused, key=_order)
 
 

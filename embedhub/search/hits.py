@@ -37,20 +37,20 @@ class LexemeCache:
     def look_up(
         self, session: Session, configuration: str, words: set[str]
     ) -> dict[str, tuple[str, ...]]:
-        """Return at least the lexemes of each word, by at most one statement for the new ones."""
+        """Return the lexemes of each word and of others, by one statement at most for new words."""
         known = self._lexemes.get(configuration, {})
-        unknown = words - known.keys()
+        unknown = [word for word in words if word not in known]
         if not unknown:
             return known
-        found = queries.lexemes_of_words(
-            session, configuration=configuration, words=sorted(unknown)
-        )
+        found = queries.lexemes_of_words(session, configuration=configuration, words=unknown)
         with self._lock:
-            kept = self._lexemes.get(configuration, {})
-            # A new mapping each time: another thread may be reading the old one.
-            merged = found if len(kept) + len(found) > self.size else kept | found
-            self._lexemes[configuration] = merged
-        return known | found if merged is found else merged
+            kept = self._lexemes.setdefault(configuration, {})
+            if len(kept) + len(found) <= self.size:
+                kept.update(found)
+                return kept
+            # Begun anew, not emptied: another thread may be reading the old one.
+            self._lexemes[configuration] = dict(found)
+        return known | found
 
 
 _cache = LexemeCache()

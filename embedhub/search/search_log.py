@@ -7,8 +7,6 @@ import threading
 import time
 from datetime import timedelta
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from embedhub import db
 from embedhub.config import get_config
 from embedhub.search.queries import search_log as queries
@@ -76,7 +74,9 @@ class SearchLogWriter:
             try:
                 with db.writing() as session:
                     queries.insert_entries(session, entries)
-            except SQLAlchemyError:
+            # Whatever is raised while the database goes away or the process ends: the thread has to
+            # live on, and the loss has to be counted.
+            except Exception:
                 logger.warning("search log entries not written", exc_info=True)
                 self._drop(len(entries), "the database refused")
             finally:
