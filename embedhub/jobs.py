@@ -82,7 +82,7 @@ def pgmq_conninfo(database_url: str) -> str:
 def app() -> Celery:
     """Return the process's Celery app."""
     broker_url = get_config().broker_url or "pgmq://"
-    # Without fix-ups: where DJANGO_SETTINGS_MODULE is set, Celery would bring Django up in a worker.
+    # Where DJANGO_SETTINGS_MODULE is set, Celery's fix-up would bring Django up in a worker.
     celery = Celery("embedhub", broker=broker_url, set_as_current=False, fixups=set())
     celery.conf.update(
         broker_transport_options=broker_options(broker_url),
