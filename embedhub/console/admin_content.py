@@ -51,15 +51,12 @@ class CollectionAdmin(ReadOnlyAdmin):
     search_help_text = "Slug or name"
     ordering = ("workspace", "slug")
     fields = (
-        "slug",
-        "name",
+        ("slug", "name"),
         "workspace",
-        "language",
-        "encoder",
+        ("language", "encoder"),
         "chunking",
         "filterable",
-        "created_at",
-        "deleted_at",
+        ("created_at", "deleted_at"),
     )
     change_form_outer_before_template = "console/collection_state.html"
     empty_title = "No collection yet"
@@ -160,16 +157,12 @@ class DocumentAdmin(ReadOnlyAdmin):
     fields = (
         "external_id",
         "shown_title",
-        "collection",
-        "workspace",
+        ("collection", "workspace"),
         "url",
-        "shown_access",
-        "language",
+        ("shown_access", "language"),
         "metadata",
-        "source_version",
-        "expires_at",
-        "created_at",
-        "updated_at",
+        ("source_version", "expires_at"),
+        ("created_at", "updated_at"),
     )
     change_form_template = "console/document.html"
     empty_title = "No document yet"

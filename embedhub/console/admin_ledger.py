@@ -71,13 +71,10 @@ class DeadLetterAdmin(LedgerAdmin):
     fields = (
         "shown_document",
         "shown_text",
-        "shown_collection",
-        "workspace",
-        "encoder",
+        ("shown_collection", "workspace"),
         "last_error",
-        "attempts",
-        "created_at",
-        "dead_at",
+        ("encoder", "attempts"),
+        ("created_at", "dead_at"),
     )
     actions = ("retry_selected",)
     actions_list = ("retry_all",)
