@@ -74,7 +74,7 @@ class DocumentView:
 
 @dataclass(frozen=True, slots=True)
 class DocumentPage:
-    """Documents in the order they were first sent; `after` continues, None at the end."""
+    """Documents by their id; `after` continues, None at the end."""
 
     documents: list[DocumentView]
     after: int | None

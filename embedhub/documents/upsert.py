@@ -97,8 +97,12 @@ def _chunk_changed(facts: CollectionFacts, batch: Sequence[Prepared], field: str
 def _write(
     session: Session, facts: CollectionFacts, batch: Sequence[Prepared], priority: int
 ) -> list[Outcome]:
-    if not queries.hold_collection(session, facts.id):
+    filterable = queries.hold_collection(session, facts.id)
+    if filterable is None:
         raise NotFound("collection", facts.id)
+    if filterable != facts.filterable:
+        # The run that rewrites the filter values of stored documents may have passed already.
+        raise NotReady("the filterable fields were changed at this moment", retry_after_s=1)
     spaces = generations.hold_spaces(session, facts.id)
     stored = queries.hold_or_insert(
         session,

@@ -63,7 +63,7 @@ def upsert_documents(
 
 @router.post(PLURAL + "/query", response=DocumentListPage, summary="List documents")
 def list_documents(request: HttpRequest, slug: str, body: ListIn) -> HttpResponse:
-    """Documents that a filter matches, without their texts, in the order they were first sent."""
+    """Documents that a filter matches, without their texts, older ones first."""
     listed = service.list_documents(
         narrowed_caller(request, Scope.READ, body.principals),
         slug,

@@ -9,14 +9,21 @@ from sqlalchemy import text
 
 from embedhub import db
 from embedhub.access.caller import Caller
-from embedhub.collections.service import delete_collection
+from embedhub.collections.service import (
+    CollectionChanges,
+    delete_collection,
+    update_collection,
+)
 from embedhub.config import override_config
 from embedhub.documents import service
+from embedhub.documents.inputs import parse_document
+from embedhub.documents.preparation import prepare
 from embedhub.documents.service import (
     delete_documents,
     get_document,
     get_documents,
     list_documents,
+    open_for_writing,
     wait_until_indexed,
 )
 from embedhub.documents.upkeep import (
@@ -25,7 +32,8 @@ from embedhub.documents.upkeep import (
     forget_old_versions,
     update_attributes,
 )
-from embedhub.errors import Forbidden, InvalidInput, NotFound, TooLarge
+from embedhub.documents.upsert import upsert
+from embedhub.errors import Forbidden, InvalidInput, NotFound, NotReady, TooLarge
 from embedhub.runs import service as runs
 from embedhub.spaces.doctor import examine
 from tests.factories import encode_everything, make_collection, send, send_texts
@@ -172,8 +180,6 @@ def test_a_large_deletion_becomes_a_run(caller: Caller, monkeypatch: pytest.Monk
 def test_changed_filter_fields_reach_every_document(caller: Caller) -> None:
     collection = make_collection(caller)
     send(caller, {"external_id": "a", "text": "x", "metadata": {"when": "2020-05-01"}})
-    from embedhub.collections.service import CollectionChanges, update_collection
-
     _, run_id = update_collection(caller, "papers", CollectionChanges(filterable={"when": "date"}))
     assert run_id is not None
     runs.carry_out(run_id, update_attributes)
@@ -270,3 +276,14 @@ def test_a_deleted_collection_takes_no_more_documents(caller: Caller) -> None:
     delete_collection(caller, "papers")
     with pytest.raises(NotFound):
         send_texts(caller, ["late"])
+
+
+def test_a_batch_checked_against_old_filter_fields_is_sent_again(caller: Caller) -> None:
+    make_collection(caller)
+    facts = open_for_writing(caller, "papers")
+    update_collection(caller, "papers", CollectionChanges(filterable={"when": "date"}))
+    late = prepare(
+        parse_document({"external_id": "a", "metadata": {"when": "2020-05-01"}}, "d"), facts, "d"
+    )
+    with pytest.raises(NotReady, match="filterable"):
+        upsert(facts, [late], priority=0, field="documents")

@@ -47,14 +47,17 @@ def known_hashes(
     return {row[0]: (row[1], row[2]) for row in session.execute(statement)}
 
 
-def hold_collection(session: Session, collection_id: int) -> bool:
-    """Keep the collection from being deleted until the transaction ends; False if it is gone."""
+def hold_collection(session: Session, collection_id: int) -> dict[str, str] | None:
+    """Keep the collection as it is until the transaction ends.
+
+    Returns the types of its filterable fields; None if it is gone.
+    """
     statement = (
-        select(Collection.id)
+        select(Collection.filterable)
         .where(Collection.id == collection_id, Collection.deleted_at.is_(None))
         .with_for_update(read=True)
     )
-    return session.execute(statement).scalar() is not None
+    return session.execute(statement).scalar_one_or_none()
 
 
 def hold_or_insert(
