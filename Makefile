@@ -37,7 +37,7 @@ down: $(VENV)/.installed ## Stop the service of HOME_DIR
 	@$(PY) -m embedhub.cli down $(if $(HOME_DIR),--home '$(HOME_DIR)')
 
 test: lint ## Check style and types, then run every test: TESTS=path WORKERS=2
-	$(PY) -m pytest -n $(WORKERS) $(TESTS)
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
 lint: $(VENV)/.installed-dev ## Check style and types
 	$(PY) -m ruff check .

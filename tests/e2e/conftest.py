@@ -1,4 +1,4 @@
-"""A running service for the end-to-end tests, one a module."""
+"""A running service for the end-to-end tests, one a test process."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ import pytest
 from tests.e2e.hub import Hub
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     """A running service with the hashing encoder, quick leases and small batches."""
     hub = Hub(

@@ -27,6 +27,13 @@ def notes(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture
+def kept(hub: Hub, notes: Path) -> str:
+    """A collection that holds the three readable notes; returns its slug."""
+    hub.run("ingest", str(notes), "--collection", "kept")
+    return "kept"
+
+
 def http(hub: Hub) -> httpx.Client:
     server = find_server(hub.home.root, None, None)
     headers = {"Authorization": f"Bearer {server.key}", "Content-Type": "application/json"}
@@ -68,7 +75,7 @@ def test_mistakes_are_one_line(hub: Hub, notes: Path) -> None:
         assert done.stderr.startswith("embedhub: ")
 
 
-def test_keys_are_made_used_and_revoked(hub: Hub) -> None:
+def test_keys_are_made_used_and_revoked(hub: Hub, kept: str) -> None:
     made = hub.run("key", "create", "--workspace", "team", "--scopes", "read,write", "--name", "ci")
     assert re.fullmatch(r"eh_\w+\n", made.stdout)
     key = made.stdout.strip()
@@ -78,7 +85,7 @@ def test_keys_are_made_used_and_revoked(hub: Hub) -> None:
     assert key.startswith(prefix)
     assert key not in listed
     # Another workspace's collections are not there for it.
-    other = hub.run("search", "x", "--collection", "notes", "--key", key)
+    other = hub.run("search", "x", "--collection", kept, "--key", key)
     assert "no collection" in other.stderr
     assert hub.run("key", "revoke", prefix, "--workspace", "team").returncode == 0
     assert "revoked" in hub.run("key", "list", "--workspace", "team").stdout
@@ -90,10 +97,10 @@ def test_keys_are_made_used_and_revoked(hub: Hub) -> None:
     wait_for(refused, seconds=15)
 
 
-def test_status_and_doctor_speak_for_all(hub: Hub) -> None:
+def test_status_and_doctor_speak_for_all(hub: Hub, kept: str) -> None:
     status = hub.run("status").stdout
     assert hub.state.url in status
-    assert re.search(r"notes: 3 documents, 3 passages, 0 pending, 0 dead", status)
+    assert f"{kept}: 3 documents, 3 passages, 0 pending, 0 dead" in status
     doctor = hub.run("doctor")
     assert doctor.returncode == 0
     assert doctor.stdout.endswith("clean\n")
@@ -165,7 +172,7 @@ def test_the_demo_uses_a_running_service_and_leaves_it(hub: Hub, notes: Path) ->
     assert hub.home.running() is not None
 
 
-def test_a_backup_is_restored_into_a_fresh_home_only(hub: Hub, tmp_path: Path) -> None:
+def test_a_backup_is_restored_into_a_fresh_home_only(hub: Hub, kept: str, tmp_path: Path) -> None:
     file = tmp_path / "hub.dump"
     key = find_server(hub.home.root, None, None).key
     assert hub.run("backup", str(file)).returncode == 0
@@ -181,7 +188,7 @@ def test_a_backup_is_restored_into_a_fresh_home_only(hub: Hub, tmp_path: Path) -
     try:
         assert fresh.run("doctor").returncode == 0
         # The keys of the past go on working.
-        found = fresh.run("search", "tomatoes", "--collection", "notes", "--key", key)
+        found = fresh.run("search", "tomatoes", "--collection", kept, "--key", key)
         assert "Garden plan" in found.stdout, found.stderr
     finally:
         fresh.down()
