@@ -14,7 +14,7 @@ Meaning, the same for every operator:
   that lack the key.
 - null stands for "no value": {"a": null} matches null and missing keys, {"a": {"$ne": null}} any
   other value. {"a": {"$exists": true}} asks for the key itself, whatever its value.
-- $contains asks a list for an element, and a string for a part of it.
+- $contains asks a list for an element, and a string for a part of its first 256 bytes.
 - "a.b" is the key b of the object a, and as well a key that is itself called "a.b".
 - A field declared as `date` compares as a moment (no zone means UTC); an undeclared date is a
   string and compares as one.

@@ -60,7 +60,8 @@ def lexical_leg(
         return LegResult([], _lexical_report([], terms, complete=True), [note])
     query = lexical.query_vector(terms)
     cap = get_config().lexical_cap
-    if space.shelf_id == SHARED_SHELF or asked.n_rows <= cap:
+    # The shared shelf has no index on its terms.
+    if space.shelf_id == SHARED_SHELF or lexical.is_scan_cheaper(terms, asked.n_rows, cap):
         found = queries.lexical_scan(
             session, space=space, query=query, restriction=restriction, limit=limit
         )

@@ -16,6 +16,7 @@ K1 = 1.2
 B = 0.75
 # What a term adds to a score at most, as a multiple of its idf.
 MAX_WEIGHT = K1 + 1
+SCANNED_FOR_ONE_FETCHED = 3
 # With a filter, terms beyond the first group are tried one by one, so many at most.
 MAX_SINGLE_TIERS = 4
 # More different lexemes than this in one query are cut, the most common first: a sparse vector
@@ -66,6 +67,16 @@ def query_vector(terms: Sequence[Term]) -> dict[int, float]:
     for term in terms:
         vector[term.place] = vector.get(term.place, 0.0) + term.idf
     return vector
+
+
+def is_scan_cheaper(terms: Sequence[Term], n_rows: int, cap: int) -> bool:
+    """Return whether scoring every row of a space beats looking candidates up in the index.
+
+    A scan is complete as well. A row fetched by the index costs about three rows scanned in order
+    (measured over 30,000 abstracts).
+    """
+    expected = min(cap, sum(term.n_rows for term in terms))
+    return n_rows <= SCANNED_FOR_ONE_FETCHED * expected
 
 
 def candidate_tiers(terms: Sequence[Term], cap: int, *, is_filtered: bool) -> list[list[Term]]:

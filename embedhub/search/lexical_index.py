@@ -29,7 +29,7 @@ INDEX_BATCH = 500
 REWEIGH_BATCH = 500
 # A larger space is weighed anew by a run, a smaller one at once.
 REWEIGH_AT_ONCE = 1_000
-FOLD_BATCH = 20_000
+FOLD_BATCH = 5_000
 # The average length may be off by this part before weights are computed anew.
 LENGTH_TOLERANCE = 0.1
 
@@ -98,13 +98,15 @@ def fold() -> int:
 
 def fold_counts(space_id: int) -> int:
     """Replace the deltas of one space by their sums, in short transactions; return the lexemes."""
-    n_folded = 0
+    n_folded, last = 0, ""
     while True:
         with db.writing() as session:
             is_ours = queries.try_lock_fold(session, space_id)
             if not is_ours or not queries.hold_from_deletion(session, space_id):
                 return n_folded
-            n_lexemes = queries.fold_terms(session, space_id=space_id, limit=FOLD_BATCH)
+            n_lexemes, last = queries.fold_terms(
+                session, space_id=space_id, after=last, limit=FOLD_BATCH
+            )
             if n_lexemes < FOLD_BATCH:
                 queries.fold_sizes(session, space_id)
         n_folded += n_lexemes

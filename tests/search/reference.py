@@ -27,17 +27,27 @@ def _field(key: str, value: Any, metadata: Mapping[str, Any], dates: frozenset[s
     if not isinstance(value, Mapping):
         value = {"$eq": value}
     found = list(values_at(key, metadata))
+    # A string by itself may be asked for a part, a list of strings only for an element.
+    is_lone = len(found) == 1 and isinstance(found[0], str) and not is_listed(key, metadata)
     exists = has_key(key, metadata)
     is_date = key in dates
     return all(
         not _field(key, operand, metadata, dates)
         if operator == "$not"
-        else _holds(operator, operand, found, exists=exists, is_date=is_date)
+        else _holds(operator, operand, found, exists=exists, is_date=is_date, is_lone=is_lone)
         for operator, operand in value.items()
     )
 
 
-def _holds(operator: str, operand: Any, found: list[Any], *, exists: bool, is_date: bool) -> bool:
+def _holds(
+    operator: str,
+    operand: Any,
+    found: list[Any],
+    *,
+    exists: bool,
+    is_date: bool,
+    is_lone: bool,
+) -> bool:
     if is_date and not isinstance(operand, (list, bool, type(None))):
         operand = epoch_of(operand)
         found = [moment for value in found if (moment := epoch_of(value)) is not None]
@@ -48,18 +58,23 @@ def _holds(operator: str, operand: Any, found: list[Any], *, exists: bool, is_da
                 return not exists or None in found
             return any(_same(value, operand) for value in found)
         case "$ne":
-            return not _holds("$eq", operand, found, exists=exists, is_date=is_date)
+            return not _holds(
+                "$eq", operand, found, exists=exists, is_date=is_date, is_lone=is_lone
+            )
         case "$in":
-            return any(_holds("$eq", one, found, exists=exists, is_date=is_date) for one in operand)
+            return any(
+                _holds("$eq", one, found, exists=exists, is_date=is_date, is_lone=is_lone)
+                for one in operand
+            )
         case "$nin":
-            return not _holds("$in", operand, found, exists=exists, is_date=is_date)
+            return not _holds(
+                "$in", operand, found, exists=exists, is_date=is_date, is_lone=is_lone
+            )
         case "$exists":
             return exists is operand
         case "$contains":
-            return any(
-                _same(value, operand)
-                or (isinstance(operand, str) and isinstance(value, str) and operand in value)
-                for value in found
+            return any(_same(value, operand) for value in found) or (
+                is_lone and isinstance(operand, str) and operand in found[0]
             )
     return any(_ordered(operator, value, operand) for value in found)
 
@@ -112,3 +127,13 @@ def has_key(key: str, value: Any, name: str = "") -> bool:
             for inner, child in value.items()
         )
     return isinstance(value, list) and any(has_key(key, child, name) for child in value)
+
+
+def is_listed(key: str, value: Any, name: str = "") -> bool:
+    """Return whether a list stands somewhere on the way to a dotted key, or at it."""
+    if isinstance(value, list):
+        return name == key or any(has_key(key, child, name) for child in value)
+    return isinstance(value, Mapping) and any(
+        is_listed(key, child, f"{name}.{inner}" if name else inner)
+        for inner, child in value.items()
+    )

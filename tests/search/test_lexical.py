@@ -10,6 +10,7 @@ from embedhub.search.lexical import (
     candidate_tiers,
     idf,
     is_list_complete,
+    is_scan_cheaper,
     omitted_terms,
     query_terms,
     query_vector,
@@ -52,6 +53,12 @@ def test_candidates_come_from_the_rare_terms_while_they_fit_the_cap() -> None:
     assert candidate_tiers(found[:2], 100, is_filtered=True) == [found[:2]]
     assert candidate_tiers(found[5:], 100, is_filtered=False) == [found[5:6]]
     assert candidate_tiers([], 100, is_filtered=True) == []
+
+
+def test_common_words_of_a_small_space_are_scanned() -> None:
+    assert is_scan_cheaper(terms(10, 5_000), n_rows=10_000, cap=10_000)
+    assert not is_scan_cheaper(terms(10, 20), n_rows=10_000, cap=10_000)
+    assert not is_scan_cheaper(terms(50_000, 90_000), n_rows=100_000, cap=10_000)
 
 
 def test_terms_taken_before_the_cut_are_not_omitted() -> None:
