@@ -107,7 +107,7 @@ def _leaves(prefix: str, value: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def _list_leaves(name: str, values: list[Any]) -> Iterator[tuple[str, Any]]:
     flat = list(_elements(values))
-    objects = [value for value in flat if isinstance(value, Mapping)]
+    objects = [value for value in flat if isinstance(value, Mapping) and value]
     rest = [value for value in flat if not isinstance(value, Mapping)]
     if rest or not objects:
         yield name, rest

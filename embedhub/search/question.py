@@ -131,7 +131,7 @@ def _query_vector(
         message = "the collection's vectors are supplied and the request gives none"
         return _without_dense(request, NoteCode.NO_DENSE_SPACE, message)
     if encoded.vector is None:
-        message = f"the encoder {space.encoder} is being loaded"
+        message = f"the encoder {space.encoder} is not loaded yet"
         return _without_dense(request, NoteCode.ENCODER_NOT_READY, message)
     return encoded.vector, []
 
@@ -148,7 +148,7 @@ def ensure_loaded(encoder: str, wait_s: float = LOAD_WAIT_S) -> bool:
         if is_loaded(encoder):
             return True
     except HubError as error:
-        # No weights on this machine: words still find, and the note says why no more.
+        # Its weights are not on this machine: words still find.
         logger.warning("encoder not available: %s", error)
         return False
     with _loading_lock:

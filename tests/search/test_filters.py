@@ -261,9 +261,17 @@ def test_the_largest_filter_runs(evaluate: Evaluate) -> None:
 
 def test_attributes_are_flat_and_bounded() -> None:
     stored = normalise_attributes(
-        {"a": {"b": [1, [2]], "c": {}}, "a.b": 3, "long": "ü" * 200, "k" * 257: 1, "n": None}, {}
+        {
+            "a": {"b": [1, [2]], "c": {}},
+            "a.b": 3,
+            "e": [{}],
+            "long": "ü" * 200,
+            "k" * 257: 1,
+            "n": None,
+        },
+        {},
     )
-    assert stored == {"a.b": [1, 2, 3], "a.c": {}, "long": "ü" * 130, "n": None}
+    assert stored == {"a.b": [1, 2, 3], "a.c": {}, "e": [], "long": "ü" * 130, "n": None}
     assert json.loads(json.dumps(stored)) == stored
 
 
