@@ -34,8 +34,9 @@ def end_all(watched: dict[int, int]) -> None:
     for pid, number in watched.items():
         # Postgres tells its own children; a signal to its whole group would upset them.
         _send(pid, number, group=number == signal.SIGKILL)
+    may_finish = [pid for pid, number in watched.items() if number != signal.SIGKILL]
     deadline = time.monotonic() + GRACE_S
-    while time.monotonic() < deadline and any(_send(pid, 0, group=False) for pid in watched):
+    while time.monotonic() < deadline and any(_send(pid, 0, group=False) for pid in may_finish):
         time.sleep(0.1)
     for pid in watched:
         _send(pid, signal.SIGKILL, group=True)

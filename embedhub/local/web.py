@@ -6,6 +6,7 @@ bodies to disk: the application always gets a true CONTENT_LENGTH.
 
 import argparse
 import logging
+import signal
 import sys
 
 from waitress.server import create_server
@@ -36,6 +37,8 @@ def serve(host: str, port: int) -> None:
         clear_untrusted_proxy_headers=True,
         asyncore_use_poll=True,
     )
+    # Python's own answer to SIGTERM would cut off the requests under way.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     server.run()
 
 
