@@ -4,11 +4,45 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select, text
+from sqlalchemy import FromClause, and_, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from embedhub.search.access import access_predicate
 from embedhub.tables import Chunk, Document, DocumentVersion
+
+# The tables and not the mapped classes: a query for plain columns runs without the ORM's share.
+CHUNKS: FromClause = Chunk.__table__
+DOCUMENTS: FromClause = Document.__table__
+VERSIONS: FromClause = DocumentVersion.__table__
+
+# Live chunks of documents whose time has not passed, in the order of ShownChunk.
+SHOWN = (
+    select(
+        CHUNKS.c.id,
+        CHUNKS.c.document_id,
+        CHUNKS.c.text,
+        CHUNKS.c.start_offset,
+        CHUNKS.c.end_offset,
+        CHUNKS.c.position,
+        DOCUMENTS.c.external_id,
+        DOCUMENTS.c.url,
+        DOCUMENTS.c.metadata,
+        VERSIONS.c.title,
+    )
+    .select_from(CHUNKS)
+    .join(
+        DOCUMENTS,
+        and_(
+            DOCUMENTS.c.id == CHUNKS.c.document_id,
+            DOCUMENTS.c.live_generation == CHUNKS.c.generation,
+        ),
+    )
+    .join(
+        VERSIONS,
+        and_(VERSIONS.c.document_id == DOCUMENTS.c.id, VERSIONS.c.version == CHUNKS.c.version),
+    )
+    .where(or_(DOCUMENTS.c.expires_at.is_(None), DOCUMENTS.c.expires_at > func.now()))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,37 +73,11 @@ def shown_chunks(
 
     The legs restrict by the same access already; here it is asked of the document itself.
     """
-    statement = (
-        select(
-            Chunk.id,
-            Chunk.document_id,
-            Chunk.text,
-            Chunk.start_offset,
-            Chunk.end_offset,
-            Chunk.position,
-            Document.external_id,
-            Document.url,
-            Document.metadata_,
-            DocumentVersion.title,
-        )
-        .join(
-            Document,
-            and_(Document.id == Chunk.document_id, Document.live_generation == Chunk.generation),
-        )
-        .join(
-            DocumentVersion,
-            and_(
-                DocumentVersion.document_id == Document.id,
-                DocumentVersion.version == Chunk.version,
-            ),
-        )
-        .where(
-            Chunk.id.in_(chunk_ids),
-            Document.workspace_id == workspace_id,
-            Document.collection_id == collection_id,
-            or_(Document.expires_at.is_(None), Document.expires_at > func.now()),
-            access_predicate(Document.access, principals),
-        )
+    statement = SHOWN.where(
+        CHUNKS.c.id.in_(chunk_ids),
+        DOCUMENTS.c.workspace_id == workspace_id,
+        DOCUMENTS.c.collection_id == collection_id,
+        access_predicate(DOCUMENTS.c.access, principals),
     )
     return {row[0]: ShownChunk(*row) for row in session.execute(statement)}
 

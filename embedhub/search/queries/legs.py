@@ -10,6 +10,7 @@ from pgvector.sqlalchemy import SPARSEVEC
 from sqlalchemy import (
     ColumnElement,
     Float,
+    FromClause,
     Select,
     and_,
     cast,
@@ -21,7 +22,7 @@ from sqlalchemy import (
     union_all,
 )
 from sqlalchemy.dialects.postgresql import TSQUERY
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from embedhub.search.access import access_predicate
 from embedhub.search.dense import BIT_OVERSAMPLING, Sample
@@ -32,6 +33,10 @@ from embedhub.search.queries.lexical_index import PLACE
 from embedhub.spaces.distance import Precision, exact_distance, indexed_distance, score_of
 from embedhub.tables import Embedding, Space, SparseEmbedding
 from embedhub.tables.spaces import SPARSE_DIMENSIONS
+
+# The tables and not the mapped classes: a query for plain columns runs without the ORM's share.
+DENSE: FromClause = Embedding.__table__
+SPARSE: FromClause = SparseEmbedding.__table__
 
 ANALYSE_QUERY = text(f"""
     WITH asked AS MATERIALIZED (
@@ -59,14 +64,14 @@ class Restriction:
         """Return whether every row of the space passes."""
         return not self.filter.jsonpath and self.principals is None and not self.expired_documents
 
-    def predicate(self, table: type[Embedding] | type[SparseEmbedding]) -> ColumnElement[bool]:
+    def predicate(self, table: FromClause) -> ColumnElement[bool]:
         """Return the condition over the columns of either index table."""
         conditions = [
-            self.filter.predicate(table.attributes),
-            access_predicate(table.access, self.principals),
+            self.filter.predicate(table.c.attributes),
+            access_predicate(table.c.access, self.principals),
         ]
         if self.expired_documents:
-            conditions.append(table.document_id.not_in(self.expired_documents))
+            conditions.append(table.c.document_id.not_in(self.expired_documents))
         return and_(*conditions)
 
 
@@ -100,9 +105,9 @@ def lexical_scan(
     """Return the best rows of a space by scoring every one that passes: right for small spaces."""
     distance = _lexical_distance(query).label("distance")
     nearest = (
-        select(SparseEmbedding.owner_id, SparseEmbedding.document_id, distance)
-        .where(*_place(SparseEmbedding, space), restriction.predicate(SparseEmbedding))
-        .order_by(distance, SparseEmbedding.owner_id)
+        select(SPARSE.c.owner_id, SPARSE.c.document_id, distance)
+        .where(*_place(SPARSE, space), restriction.predicate(SPARSE))
+        .order_by(distance, SPARSE.c.owner_id)
         .limit(limit)
         .subquery()
     )
@@ -132,18 +137,18 @@ def lexical_candidates(
     branches: list[Select[tuple[int, int, int | None, float]]] = []
     for position, tier in enumerate(tiers):
         conditions = [
-            *_place(SparseEmbedding, space),
-            restriction.predicate(SparseEmbedding),
-            SparseEmbedding.terms.op("@@")(_any_of(tier)),
+            *_place(SPARSE, space),
+            restriction.predicate(SPARSE),
+            SPARSE.c.terms.op("@@")(_any_of(tier)),
         ]
         if taken:
-            conditions.append(~SparseEmbedding.terms.op("@@")(_any_of(taken)))
+            conditions.append(~SPARSE.c.terms.op("@@")(_any_of(taken)))
         taken.extend(tier)
         branches.append(
             select(
                 literal(position).label("tier"),
-                SparseEmbedding.owner_id,
-                SparseEmbedding.document_id,
+                SPARSE.c.owner_id,
+                SPARSE.c.document_id,
                 _lexical_distance(query).label("distance"),
             ).where(*conditions)
         )
@@ -176,11 +181,11 @@ def dense_exact(
     limit: int,
 ) -> list[Candidate]:
     """Return the nearest rows that pass, by comparing all of them: no index can be taken."""
-    distance = exact_distance(Embedding.vector, query, space.metric).label("distance")
+    distance = exact_distance(DENSE.c.vector, query, space.metric).label("distance")
     statement = (
-        select(Embedding.owner_id, Embedding.document_id, distance)
-        .where(*_place(Embedding, space), restriction.predicate(Embedding))
-        .order_by(distance, Embedding.owner_id)
+        select(DENSE.c.owner_id, DENSE.c.document_id, distance)
+        .where(*_place(DENSE, space), restriction.predicate(DENSE))
+        .order_by(distance, DENSE.c.owner_id)
         .limit(limit)
     )
     return _dense_candidates(session, statement, space.metric)
@@ -206,12 +211,12 @@ def dense_hnsw(
         """),
         {"ef_search": str(ef_search)},
     )
-    rough = indexed_distance(Embedding.vector, query, space.metric, space.precision)
-    exact = exact_distance(Embedding.vector, query, space.metric).label("distance")
+    rough = indexed_distance(DENSE.c.vector, query, space.metric, space.precision)
+    exact = exact_distance(DENSE.c.vector, query, space.metric).label("distance")
     n_rough = limit * BIT_OVERSAMPLING if space.precision == Precision.BIT else limit
     near = (
-        select(Embedding.owner_id, Embedding.document_id, exact)
-        .where(*_place(Embedding, space), restriction.predicate(Embedding))
+        select(DENSE.c.owner_id, DENSE.c.document_id, exact)
+        .where(*_place(DENSE, space), restriction.predicate(DENSE))
         .order_by(rough)
         .limit(n_rough)
         .cte("near")
@@ -227,7 +232,7 @@ def sample_passing(
     session: Session, *, space: Space, restriction: Restriction, percent: float
 ) -> Sample:
     """Return what a random part of the pages of a space's own shelf shows about a restriction."""
-    sampled = aliased(Embedding, tablesample(Embedding, func.system(percent), name="sampled"))
+    sampled = tablesample(DENSE, func.system(percent), name="sampled")
     statement = select(func.count(), func.count().filter(restriction.predicate(sampled))).where(
         *_place(sampled, space)
     )
@@ -238,8 +243,8 @@ def sample_passing(
 def count_passing(session: Session, *, space: Space, restriction: Restriction, at_most: int) -> int:
     """Return how many rows of a space pass; counting stops at `at_most`."""
     passing = (
-        select(Embedding.owner_id)
-        .where(*_place(Embedding, space), restriction.predicate(Embedding))
+        select(DENSE.c.owner_id)
+        .where(*_place(DENSE, space), restriction.predicate(DENSE))
         .limit(at_most)
         .subquery()
     )
@@ -255,11 +260,9 @@ def rows_by_statistics(session: Session, shelf_id: int) -> int:
     return session.execute(statement, {"shelf_id": shelf_id}).scalar() or 0
 
 
-def _place(
-    table: type[Embedding] | type[SparseEmbedding], space: Space
-) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+def _place(table: FromClause, space: Space) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     # Both always: the shelf picks the partition, the space its rows there.
-    return table.shelf_id == space.shelf_id, table.space_id == space.id
+    return table.c.shelf_id == space.shelf_id, table.c.space_id == space.id
 
 
 def _lexical_distance(query: dict[int, float]) -> ColumnElement[float]:
@@ -267,7 +270,7 @@ def _lexical_distance(query: dict[int, float]) -> ColumnElement[float]:
     # The Python class counts places from 0, the text form and our hashes from 1.
     vector = SparseVector({place - 1: weight for place, weight in query.items()}, SPARSE_DIMENSIONS)
     asked = cast(literal(vector, sparse), sparse)
-    distance: ColumnElement[float] = SparseEmbedding.weights.op("<#>", return_type=Float())(asked)
+    distance: ColumnElement[float] = SPARSE.c.weights.op("<#>", return_type=Float())(asked)
     return distance
 
 
