@@ -1,5 +1,7 @@
 """`embedhub up` and `embedhub down`: the whole service on this machine."""
 
+import sys
+import time
 from pathlib import Path
 
 import click
@@ -30,7 +32,12 @@ def up(home: Path | None, host: str, port: int, *, detach: bool) -> None:
     if detach:
         click.echo(f"ready at {service.start_detached(place, host, port).url}")
         return
-    supervisor.run(place, host, port, click.echo)
+    supervisor.run(place, host, port, say)
+
+
+def say(text: str) -> None:
+    """Print a line for a person watching, with the time for one who reads the log later."""
+    click.echo(text if sys.stdout.isatty() else f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}")
 
 
 @click.command()

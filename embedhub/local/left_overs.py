@@ -1,5 +1,6 @@
 """Processes that an earlier supervisor of this home left behind: waited for, then ended."""
 
+import os
 import time
 from signal import SIGKILL
 
@@ -14,19 +15,35 @@ OUR_MODULES = frozenset({"embedhub.local.web", "celery"})
 
 
 def clear_left_overs(home: Home) -> None:
-    """Return when none of the children that the last supervisor noted runs any more.
+    """Return when nothing of the children that the last supervisor noted runs any more.
 
     They end by themselves within moments of their supervisor. Postgres is not among them: the
     next start waits for it at its data folder.
     """
     state = home.state()
-    pids = list(state.children.values()) if state else []
+    groups = set(state.children.values()) if state else set()
     deadline = time.monotonic() + PATIENCE_S
-    while left := [pid for pid in pids if is_ours(pid)]:
+    while left := [group for group in groups if has_ours(group)]:
         if time.monotonic() > deadline:
-            for pid in left:
-                signal_group(pid, SIGKILL)
+            for group in left:
+                signal_group(group, SIGKILL)
         time.sleep(0.05)
+
+
+def has_ours(group: int) -> bool:
+    """Tell whether a process group holds a running child of an embedded default.
+
+    The child that gave the group its number may be gone and one that it started still be there.
+    """
+    return any(is_ours(pid) for pid in psutil.pids() if group_of(pid) == group)
+
+
+def group_of(pid: int) -> int | None:
+    """Return the process group of a process, None when it is gone."""
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return None
 
 
 def is_ours(pid: int) -> bool:

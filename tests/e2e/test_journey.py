@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import httpx
 import pytest
 
 from embedhub.cli.options import find_server
+from embedhub.local.home import Home
 from tests.e2e.hub import Hub, wait_for
 
 
@@ -73,6 +75,19 @@ def test_mistakes_are_one_line(hub: Hub, notes: Path) -> None:
         assert line in done.stderr, (arguments, done.stderr)
         assert done.stderr.count("\n") == 1, done.stderr
         assert done.stderr.startswith("embedhub: ")
+
+
+def test_a_taken_port_is_named_and_nothing_is_left_running(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        for detach in ([], ["--detach"]):
+            done = Hub(tmp_path / "home").run("up", "--port", port, *detach)
+            assert done.returncode == 1
+            assert f"cannot listen on port {port} of 127.0.0.1" in done.stderr
+            assert done.stderr.count("\n") == 1
+    assert not Home.at(tmp_path / "home").is_locked()
 
 
 def test_keys_are_made_used_and_revoked(hub: Hub, kept: str) -> None:

@@ -14,9 +14,9 @@ from embedhub.local import supervised
 from embedhub.local.children import ChildSpec
 from embedhub.local.guard import Guard
 from embedhub.local.home import Home, RunningState
-from embedhub.local.left_overs import clear_left_overs, is_ours
+from embedhub.local.left_overs import clear_left_overs, has_ours
 from embedhub.local.logs import cap_sizes, last_said
-from embedhub.local.processes import is_running
+from embedhub.local.processes import is_running, signal_group
 from embedhub.local.supervised import Supervised
 
 # Starts a process of its own, writes both ids, and waits.
@@ -170,21 +170,23 @@ def test_left_overs_are_ended_and_strangers_are_not(
     monkeypatch.setattr("embedhub.local.left_overs.PATIENCE_S", 0.2)
     home = Home.at(tmp_path)
     sleep = "import time; time.sleep(600)"
-    # A worker that nobody supervises any more, as a killed supervisor could leave it.
-    ours = subprocess.Popen([sys.executable, "-c", sleep, "celery"], start_new_session=True)
+    # What a worker had started, alone in its group: nobody supervises it any more.
+    start = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {sleep!r}, 'celery'])"
+    ours = subprocess.Popen([sys.executable, "-c", start], start_new_session=True)
+    ours.wait()
     stranger = subprocess.Popen([sys.executable, "-c", sleep], start_new_session=True)
     try:
-        wait_for(lambda: is_ours(ours.pid))
+        wait_for(lambda: has_ours(ours.pid))
         home.write_state(
             RunningState(1, "http://x", "", children={"embed": ours.pid, "web": stranger.pid})
         )
         clear_left_overs(home)
-        assert ours.poll() == -signal.SIGKILL
+        assert not has_ours(ours.pid)
         assert stranger.poll() is None
     finally:
-        for process in (ours, stranger):
-            process.kill()
-            process.wait()
+        signal_group(ours.pid, signal.SIGKILL)
+        stranger.kill()
+        stranger.wait()
 
 
 def test_logs_stay_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
