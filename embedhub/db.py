@@ -82,6 +82,20 @@ def after_commit(session: Session) -> list[AfterCommit]:
     return sends
 
 
+def in_batches(step: Callable[[Session, int], int], *, size: int = 1_000) -> int:
+    """Repeat a step, each time in a transaction of its own, until it did less than `size`.
+
+    The step is given the session and the size, and returns how much it did; the sum is returned.
+    """
+    total = 0
+    while True:
+        with writing() as session:
+            n_done = step(session, size)
+        total += n_done
+        if n_done < size:
+            return total
+
+
 @contextmanager
 def autocommit() -> Iterator[Connection]:
     """Open a connection where each statement commits itself: for index builds and partitions."""

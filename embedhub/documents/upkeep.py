@@ -14,7 +14,6 @@ from embedhub.search.filters import parse_filter
 from embedhub.spaces import generations
 
 RELABELLED_AT_ONCE = 500
-FORGOTTEN_AT_ONCE = 1_000
 
 
 def carry_out_deletion(progress: RunProgress, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -74,12 +73,7 @@ def delete_expired() -> int:
 
 def forget_old_versions() -> int:
     """Delete texts that were superseded more than `version_days` ago; return how many."""
-    n_deleted = 0
-    while True:
-        with db.writing() as session:
-            n = queries.delete_old_versions(
-                session, days=get_config().version_days, limit=FORGOTTEN_AT_ONCE
-            )
-        n_deleted += n
-        if n < FORGOTTEN_AT_ONCE:
-            return n_deleted
+    days = get_config().version_days
+    return db.in_batches(
+        lambda session, size: queries.delete_old_versions(session, days=days, limit=size)
+    )

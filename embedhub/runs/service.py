@@ -46,7 +46,6 @@ logger = logging.getLogger(__name__)
 Work = Callable[[RunProgress, dict[str, Any]], dict[str, Any]]
 # A run not begun this long after it was asked for has lost its message.
 OVERDUE = timedelta(seconds=30)
-FORGOTTEN_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,13 +183,9 @@ def ring_for_waiting() -> int:
 def forget_old() -> int:
     """Delete runs that ended more than `run_days` ago, in batches; return how many."""
     older_than = timedelta(days=get_config().run_days)
-    n_deleted = 0
-    while True:
-        with db.writing() as session:
-            n = queries.delete_finished(session, older_than=older_than, limit=FORGOTTEN_AT_ONCE)
-        n_deleted += n
-        if n < FORGOTTEN_AT_ONCE:
-            return n_deleted
+    return db.in_batches(
+        lambda session, size: queries.delete_finished(session, older_than=older_than, limit=size)
+    )
 
 
 def _outcome(

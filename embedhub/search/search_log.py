@@ -21,7 +21,6 @@ BATCH = 200
 LINGER_S = 1.0
 # How long the end of the process may be held up by entries not yet written.
 FLUSH_S = 2.0
-FORGOTTEN_AT_ONCE = 5_000
 
 
 class SearchLogWriter:
@@ -93,13 +92,9 @@ class SearchLogWriter:
 def forget_old() -> int:
     """Delete entries older than `search_log_days`, in batches; return how many."""
     older_than = timedelta(days=get_config().search_log_days)
-    n_deleted = 0
-    while True:
-        with db.writing() as session:
-            n = queries.delete_entries(session, older_than=older_than, limit=FORGOTTEN_AT_ONCE)
-        n_deleted += n
-        if n < FORGOTTEN_AT_ONCE:
-            return n_deleted
+    return db.in_batches(
+        lambda session, size: queries.delete_entries(session, older_than=older_than, limit=size)
+    )
 
 
 writer = SearchLogWriter()

@@ -34,7 +34,6 @@ __all__ = [
 ]
 
 CRASHED = "the worker stopped each time it encoded this text"
-FORGOTTEN_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,15 +147,10 @@ def forget_unused_vectors() -> int:
 
     Vectors that answer are elsewhere: they are not forgotten.
     """
-    n_deleted = 0
-    while True:
-        with db.writing() as session:
-            n = ledger.delete_unused_vectors(
-                session, days=get_config().vector_cache_days, limit=FORGOTTEN_AT_ONCE
-            )
-        n_deleted += n
-        if n < FORGOTTEN_AT_ONCE:
-            return n_deleted
+    days = get_config().vector_cache_days
+    return db.in_batches(
+        lambda session, size: ledger.delete_unused_vectors(session, days=days, limit=size)
+    )
 
 
 def sweep() -> None:
