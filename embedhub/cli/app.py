@@ -5,7 +5,7 @@ import sys
 import click
 
 from embedhub import __version__
-from embedhub.cli import backup, demo, documents, keys, operation, service, settings
+from embedhub.cli import backup, demo, documents, keys, operation, service, settings, staff
 from embedhub.errors import HubError
 
 INTERRUPTED = 130
@@ -24,6 +24,7 @@ for command in (
     documents.ingest,
     documents.search,
     keys.key,
+    staff.staff,
     operation.doctor,
     operation.status,
     settings.settings,

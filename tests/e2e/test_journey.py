@@ -112,6 +112,25 @@ def test_keys_are_made_used_and_revoked(hub: Hub, kept: str) -> None:
     wait_for(refused, seconds=15)
 
 
+def test_staff_get_a_login_that_opens_the_admin(hub: Hub) -> None:
+    made = hub.run("staff", "grace")
+    assert made.returncode == 0, made.stderr
+    url = find_server(hub.home.root, None, None).url
+    with httpx.Client(base_url=url, follow_redirects=True, trust_env=False, timeout=60) as browser:
+        browser.get("/admin/login/")
+        form = {
+            "username": "grace",
+            "password": made.stdout.strip(),
+            "csrfmiddlewaretoken": browser.cookies["csrftoken"],
+            "next": "/admin/",
+        }
+        page = browser.post("/admin/login/", data=form, headers={"Referer": url})
+        assert page.status_code == 200
+        assert page.url.path == "/admin/"
+        assert "grace" in page.text
+    assert hub.run("staff", "grace").stdout != made.stdout
+
+
 def test_status_and_doctor_speak_for_all(hub: Hub, kept: str) -> None:
     status = hub.run("status").stdout
     assert hub.state.url in status
