@@ -13,7 +13,7 @@ import click
 
 from embedhub.cli.client import HubClient
 from embedhub.cli.hits import print_answer
-from embedhub.cli.options import Server, find_server, home_at, home_option
+from embedhub.cli.options import Server, UserPath, find_server, home_at, home_option
 from embedhub.cli.service import DEFAULT_PORT
 from embedhub.errors import HubError
 
@@ -33,7 +33,7 @@ ENCODER_TIMEOUT_S = 120
 @click.option("--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, show_default=True)
 @click.option(
     "--docs",
-    type=click.Path(exists=True, path_type=Path),
+    type=UserPath(),
     help="Your own file or folder.  [default: the documentation of Python's standard library]",
 )
 @click.option("--language", default="english", show_default=True, help="Of your own documents.")

@@ -7,14 +7,14 @@ import click
 import orjson
 
 from embedhub.cli.client import HubClient
-from embedhub.cli.options import find_server, server_options
+from embedhub.cli.options import UserPath, find_server, server_options
 from embedhub.errors import HubError
 
 DEFAULT_LANGUAGE = "english"
 
 
 @click.command()
-@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.argument("path", type=UserPath())
 @click.option("--collection", required=True, help="Slug of the collection; made if missing.")
 @click.option(
     "--language", default=DEFAULT_LANGUAGE, show_default=True, help="Of a new collection."

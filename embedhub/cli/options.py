@@ -20,6 +20,19 @@ home_option = click.option(
 )
 
 
+class UserPath(click.Path):
+    """A path that exists; a leading ~ is the user's home even where no shell has expanded it."""
+
+    def __init__(self) -> None:
+        super().__init__(exists=True, path_type=Path)
+
+    def convert(
+        self, value: Any, parameter: click.Parameter | None, context: click.Context | None
+    ) -> Any:
+        """Return the expanded path; a usage error when there is nothing."""
+        return super().convert(Path(value).expanduser(), parameter, context)
+
+
 def server_options(command: Command) -> Command:
     """Add the options that say which server to talk to, and as whom."""
     command = click.option(
