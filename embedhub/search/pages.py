@@ -5,13 +5,11 @@ tier 1 ranked; it is appended after tier 1, so going deeper never reorders what 
 """
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import wait
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
 from embedhub.config import get_config
-from embedhub.search.beside import start_beside
 from embedhub.search.checks import leg_weights
 from embedhub.search.cursor import Position, after
 from embedhub.search.fusion import Ranked, best_of_documents, fuse, single
@@ -74,44 +72,28 @@ class Ranker:
         return Page(page, legs, notes, None)
 
     def run_legs(self, limit: int) -> dict[Leg, LegResult]:
-        """Return the lists of the legs that run, so many candidates each; side by side if both."""
+        """Return the lists of the legs that run, so many candidates each."""
+        legs: dict[Leg, LegResult] = {}
+        if self.question.vector is not None and self.spaces.dense is not None:
+            with self.watch.part("dense"):
+                legs[Leg.DENSE] = dense_leg(
+                    self.session,
+                    space=self.spaces.dense,
+                    vector=self.question.vector,
+                    restriction=self.restriction,
+                    limit=limit,
+                )
         is_lexical_asked = self.question.request.mode is not Mode.DENSE
-        has_dense = self.question.vector is not None and self.spaces.dense is not None
-        has_lexical = is_lexical_asked and self.terms is not None and self.spaces.sparse is not None
-        beside = None
-        if has_dense and has_lexical:
-            beside = start_beside(self.session, lambda session: self.run_dense(session, limit))
-        try:
-            legs: dict[Leg, LegResult] = {}
-            if has_dense and beside is None:
-                legs[Leg.DENSE] = self.run_dense(self.session, limit)
-            if has_lexical:
-                legs[Leg.LEXICAL] = self.run_lexical(limit)
-        finally:
-            # The other connection reads this transaction's snapshot: it must have ended first.
-            if beside is not None:
-                wait([beside])
-        return legs if beside is None else {Leg.DENSE: beside.result(), **legs}
-
-    def run_dense(self, session: Session, limit: int) -> LegResult:
-        """Return the dense leg's list."""
-        vector, space = self.question.vector, self.spaces.dense
-        assert vector is not None  # noqa: S101 - run_legs asks only then
-        assert space is not None  # noqa: S101
-        with self.watch.part("dense"):
-            return dense_leg(
-                session, space=space, vector=vector, restriction=self.restriction, limit=limit
-            )
-
-    def run_lexical(self, limit: int) -> LegResult:
-        """Return the lexical leg's list."""
-        terms, space = self.terms, self.spaces.sparse
-        assert terms is not None  # noqa: S101 - run_legs asks only then
-        assert space is not None  # noqa: S101
-        with self.watch.part("lexical"):
-            return lexical_leg(
-                self.session, space=space, asked=terms, restriction=self.restriction, limit=limit
-            )
+        if is_lexical_asked and self.terms is not None and self.spaces.sparse is not None:
+            with self.watch.part("lexical"):
+                legs[Leg.LEXICAL] = lexical_leg(
+                    self.session,
+                    space=self.spaces.sparse,
+                    asked=self.terms,
+                    restriction=self.restriction,
+                    limit=limit,
+                )
+        return legs
 
     def rank(self, legs: Mapping[Leg, LegResult]) -> list[Ranked]:
         """Return the candidates of all legs, best first; grouped if the request says so."""

@@ -182,7 +182,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Took:
-    """Milliseconds spent in each part; `dense` and `lexical` may run side by side."""
+    """Milliseconds spent in each part; `total` also holds what lies between."""
 
     encode: float
     dense: float
