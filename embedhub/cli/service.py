@@ -3,10 +3,14 @@
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from embedhub.cli.options import home_at, home_option
+
+if TYPE_CHECKING:
+    from embedhub.local.home import Credentials
 
 DEFAULT_PORT = 8000
 
@@ -29,10 +33,22 @@ def up(home: Path | None, host: str, port: int, *, detach: bool) -> None:
     from embedhub.local import service, supervisor
 
     place = home_at(home)
-    if detach:
-        click.echo(f"ready at {service.start_detached(place, host, port).url}")
+    if not detach:
+        supervisor.run(place, host, port, say, welcome)
         return
-    supervisor.run(place, host, port, say)
+    is_first = place.credentials() is None
+    click.echo(f"ready at {service.start_detached(place, host, port).url}")
+    credentials = place.credentials()
+    if is_first and credentials is not None:
+        welcome(credentials)
+
+
+def welcome(credentials: "Credentials") -> None:
+    """Print what the first start made, to a person only: a log is no place for a password."""
+    if sys.stdout.isatty():
+        click.echo(f"admin login  {credentials.staff_name} / {credentials.staff_password}")
+        click.echo(f"API key      {credentials.api_key}")
+        click.echo("Both are kept in credentials.json of the home, for you only.")
 
 
 def say(text: str) -> None:

@@ -16,7 +16,7 @@ from embedhub.local import logs, prepare
 from embedhub.local.children import WEB, local_children
 from embedhub.local.errors import LocalError
 from embedhub.local.guard import Guard
-from embedhub.local.home import Home, RunningState
+from embedhub.local.home import Credentials, Home, RunningState
 from embedhub.local.left_overs import clear_left_overs
 from embedhub.local.network import answers, free_port, web_url
 from embedhub.local.postgres import EmbeddedPostgres
@@ -174,15 +174,21 @@ class StopSignals:
             raise StopRequested
 
 
-def run(home: Home, host: str, port: int, say: Say) -> None:
-    """Run the service until a signal stops it; raises LocalError when it cannot start."""
+def run(home: Home, host: str, port: int, say: Say, welcome: Callable[[Credentials], None]) -> None:
+    """Run the service until a signal stops it; raises LocalError when it cannot start.
+
+    `welcome` is called at the very first start of a home, with what that made.
+    """
     with home.locked():
+        is_first = home.credentials() is None
         supervisor = Supervisor(home, host, port, say)
         signals = StopSignals(supervisor.kill)
         try:
             supervisor.start()
             signals.starting = False
             say(f"serving at {supervisor.url}")
+            if is_first and (credentials := home.credentials()) is not None:
+                welcome(credentials)
             while signals.count == 0:
                 supervisor.keep_alive()
                 time.sleep(BEAT_S)
