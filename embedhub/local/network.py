@@ -25,7 +25,8 @@ def free_port(host: str, port: int) -> int:
             return int(listener.getsockname()[1])
     except OSError as error:
         reason = error.strerror or str(error)
-        raise LocalError(f"cannot listen on port {port} of {host}: {reason}") from error
+        message = f"cannot listen on port {port} of {host}: {reason}; --port names another"
+        raise LocalError(message) from error
 
 
 def answers(url: str, path: str) -> bool:
