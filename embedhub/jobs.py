@@ -9,7 +9,6 @@ from enum import StrEnum
 from functools import lru_cache
 
 from celery import Celery
-from kombu.exceptions import OperationalError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sqlalchemy.orm import Session
 
@@ -55,6 +54,9 @@ def broker_options(broker_url: str) -> dict[str, object]:
         # The SQL of pgmq is installed by a migration: no extension has to be there.
         "init_extension": False,
         "use_notify": True,
+        # A long poll keeps a transaction open that whoever declares the queue has to wait for, and
+        # then everybody who sends. A worker waits for the notification instead, outside of one.
+        "wait_time_seconds": 0,
         "notify_throttle_interval_ms": 0,
         "pool_size": 4,
         # A request that rings while the database restarts must not hang: the timer rings too.
@@ -111,8 +113,18 @@ def enqueue(session: Session, job: Job, **arguments: object) -> None:
 
 
 def send(job: Job, **arguments: object) -> None:
-    """Send a job now; a broker that cannot be reached is logged, because a timer rings again."""
+    """Send a job now; a message that cannot be sent is logged, because a timer rings again."""
     try:
-        app().send_task(job.value, kwargs=arguments, ignore_result=True)
-    except (OperationalError, OSError):
+        # Not declaring the queue each time: that locks it against the worker that reads it.
+        app().send_task(job.value, kwargs=arguments, ignore_result=True, declare=[])
+    except Exception:  # the rows are committed; a doorbell must never fail its caller
         logger.warning("job not sent, the timer will ring", extra={"job": job.value}, exc_info=True)
+
+
+def declare_queues() -> None:
+    """Make the queues in Postgres, so that jobs are kept before a worker has ever run."""
+    if not str(app().conf.broker_url).startswith("pgmq:"):
+        return
+    with app().connection_for_write() as connection:
+        for queue in Queue:
+            app().amqp.queues[queue.value](connection.default_channel).declare()

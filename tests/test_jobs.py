@@ -1,7 +1,14 @@
 """Jobs are doorbells: sent after the commit, to the database that the URL names, or not at all."""
 
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
 import pytest
 from celery import Celery
+from kombu import Message
 from pgmq.base import PGMQConfig
 from psycopg.conninfo import conninfo_to_dict
 
@@ -65,4 +72,65 @@ def test_a_broker_that_is_away_fails_no_request(
     unreachable.conf.broker_transport_options = options
     monkeypatch.setattr(jobs, "app", lambda: unreachable)
     SEND(jobs.Job.EMBED)
+    assert "the timer will ring" in caplog.text
+
+
+@pytest.fixture
+def broker(database: str) -> Iterator[Celery]:
+    """The sending side as the web server has it: its queues are in the test's Postgres."""
+    jobs.app.cache_clear()
+    jobs.declare_queues()
+    yield jobs.app()
+    jobs.app().close()
+    jobs.app.cache_clear()
+
+
+def consume(celery: Celery, received: list[object], is_enough: threading.Event) -> None:
+    """Read one queue as a worker does, until told to stop."""
+    queue = celery.amqp.queues[jobs.Queue.UPKEEP.value]
+
+    def take(body: list[object], message: Message) -> None:
+        received.append(body[1])
+        message.ack()
+
+    with (
+        celery.connection_for_read() as connection,
+        connection.Consumer([queue], callbacks=[take]),
+    ):
+        while not is_enough.is_set():
+            with suppress(TimeoutError):
+                connection.drain_events(timeout=2)
+
+
+def test_many_threads_send_while_a_worker_reads(
+    broker: Celery, caplog: pytest.LogCaptureFixture
+) -> None:
+    received: list[object] = []
+    is_enough = threading.Event()
+    worker = threading.Thread(target=consume, args=(broker, received, is_enough))
+    worker.start()
+    try:
+        time.sleep(1)  # the worker is waiting by now
+        begun = time.monotonic()
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(lambda n: SEND(jobs.Job.RUN, run_id=n), range(24)))
+        sent_s = time.monotonic() - begun
+        while len(received) < 24 and time.monotonic() - begun < 10:
+            time.sleep(0.05)
+        received_s = time.monotonic() - begun
+    finally:
+        is_enough.set()
+        worker.join()
+    assert "job not sent" not in caplog.text
+    assert sorted(one["run_id"] for one in received if isinstance(one, dict)) == [*range(24)]
+    # Seconds each when every connection declared the queue that the worker was reading.
+    assert sent_s < 3
+    assert received_s < 4
+
+
+def test_a_queue_that_does_not_exist_fails_no_request(
+    broker: Celery, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(broker.conf.task_routes, jobs.Job.FOLD.value, {"queue": "nowhere"})
+    SEND(jobs.Job.FOLD)
     assert "the timer will ring" in caplog.text

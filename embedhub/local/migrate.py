@@ -1,4 +1,4 @@
-"""Brings the domain's schema (Alembic) and Django's to their newest version: one command."""
+"""Brings the domain's schema (Alembic), Django's and the queues up to date: one command."""
 
 import sys
 
@@ -6,12 +6,13 @@ from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
 
+from embedhub.jobs import declare_queues
 from embedhub.local.errors import LocalError
 from embedhub.local.prepare import migrations_folder
 
 
 def migrate() -> None:
-    """Return when both schemas are at the newest version; safe to call at any time."""
+    """Return when both schemas are at the newest version and the queues exist; safe at any time."""
     from embedhub.console.staff import migrate_staff_tables
 
     config = Config()
@@ -22,6 +23,7 @@ def migrate() -> None:
     except CommandError as error:
         raise LocalError(f"the database does not fit this release: {error}") from error
     migrate_staff_tables()
+    declare_queues()
 
 
 if __name__ == "__main__":
