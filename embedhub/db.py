@@ -5,15 +5,21 @@ write. `writing()` commits once at the end and then sends the jobs asked for ins
 exception rolls both back.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from enum import StrEnum
+from typing import TypeVar
 
+import orjson
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from embedhub.config import get_config
 
 AfterCommit = Callable[[], None]
+Done = TypeVar("Done")
+DEADLOCK, DEADLOCK_ATTEMPTS = "40P01", 5
 
 SessionFactory: sessionmaker[Session] = sessionmaker(expire_on_commit=False)
 _engine: Engine | None = None
@@ -39,6 +45,8 @@ def make_engine(database_url: str) -> Engine:
         max_overflow=0,
         pool_pre_ping=True,
         pool_timeout=config.statement_timeout_s,
+        # jsonb writes 1.989e30 as an integer of 31 digits, which an answer's JSON cannot hold.
+        json_deserializer=orjson.loads,
         connect_args={
             # With many partitions a generic plan locks them all: 12,010 locks for one DELETE.
             "options": "-c plan_cache_mode=force_custom_plan -c jit=off -c timezone=UTC"
@@ -80,6 +88,50 @@ def after_commit(session: Session) -> list[AfterCommit]:
     """Return the list of calls to make once the session's transaction has committed."""
     sends: list[AfterCommit] = session.info.setdefault("after_commit", [])
     return sends
+
+
+def retry_deadlocks(unit: Callable[[], Done]) -> Done:
+    """Carry out a whole unit of work, again if Postgres chose it as the victim of a deadlock."""
+    for _ in range(DEADLOCK_ATTEMPTS - 1):
+        try:
+            return unit()
+        except OperationalError as error:
+            if getattr(error.orig, "sqlstate", None) != DEADLOCK:
+                raise
+    return unit()
+
+
+class Turn(StrEnum):
+    """What is waited for in turn; who needs both takes the collection's turn first."""
+
+    COLLECTION = "collection"
+    SPACE = "space"
+
+
+def share_turn(session: Session, what: Turn, ids: Sequence[int]) -> None:
+    """Wait for those who hold or wait for one of these rows alone; for before a FOR SHARE.
+
+    A row lock alone does not queue: sharers that overlap keep an exclusive taker out for ever.
+    """
+    # A statement of its own: the next one must see what was changed while this one waited.
+    session.execute(
+        text(
+            "SELECT pg_advisory_xact_lock_shared(hashtextextended(:what, id))"
+            " FROM unnest(CAST(:ids AS bigint[])) AS id"
+        ),
+        {"what": what.value, "ids": sorted(set(ids))},
+    )
+
+
+def take_turn(session: Session, what: Turn, ident: int) -> None:
+    """Wait for everybody who shares this row now, ahead of who comes later; for before an UPDATE.
+
+    Held until the transaction ends, as `share_turn` is.
+    """
+    session.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended(:what, :id))"),
+        {"what": what.value, "id": ident},
+    )
 
 
 def in_batches(step: Callable[[Session, int], int], *, size: int = 1_000) -> int:

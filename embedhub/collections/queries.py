@@ -10,6 +10,7 @@ from sqlalchemy import exists, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from embedhub import db
 from embedhub.tables import Collection, Run, Space
 
 
@@ -89,6 +90,7 @@ def update_collection(
     session: Session, *, workspace_id: int, collection_id: int, **columns: Any
 ) -> Collection:
     """Change columns of a collection and return it."""
+    db.take_turn(session, db.Turn.COLLECTION, collection_id)
     statement = (
         update(Collection)
         .where(Collection.id == collection_id, Collection.workspace_id == workspace_id)
@@ -99,19 +101,20 @@ def update_collection(
     return session.scalars(statement).one()
 
 
-def mark_deleted(session: Session, *, workspace_id: int, slug: str) -> int | None:
-    """Hide a collection, which frees its slug, and return its id; None if there is none."""
+def mark_deleted(session: Session, *, workspace_id: int, collection_id: int) -> bool:
+    """Hide a collection, which frees its slug; False if somebody else did."""
+    db.take_turn(session, db.Turn.COLLECTION, collection_id)
     statement = (
         update(Collection)
         .where(
             Collection.workspace_id == workspace_id,
-            Collection.slug == slug,
+            Collection.id == collection_id,
             Collection.deleted_at.is_(None),
         )
         .values(deleted_at=func.now())
         .returning(Collection.id)
     )
-    return session.scalars(statement).one_or_none()
+    return session.scalars(statement).one_or_none() is not None
 
 
 def deleted_collections(session: Session, *, pause: timedelta) -> list[tuple[int, int]]:
@@ -146,11 +149,14 @@ def is_deleted(session: Session, collection_id: int) -> bool:
 
 def hold_collection(session: Session, collection_id: int) -> None:
     """Wait for those who are adding to the collection, and let nobody add more."""
+    db.take_turn(session, db.Turn.COLLECTION, collection_id)
     session.execute(select(Collection.id).where(Collection.id == collection_id).with_for_update())
 
 
 def hold_spaces(session: Session, collection_id: int) -> list[SpaceOnShelf]:
     """Return the collection's spaces, held on their shelves until the transaction ends."""
+    ids = session.scalars(select(Space.id).where(Space.collection_id == collection_id)).all()
+    db.share_turn(session, db.Turn.SPACE, ids)
     statement = text(
         "SELECT id, kind, shelf_id FROM spaces WHERE collection_id = :id ORDER BY id FOR SHARE"
     )

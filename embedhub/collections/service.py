@@ -184,11 +184,12 @@ def delete_collection(caller: Caller, slug: str) -> int:
     """Hide a collection at once, which frees its slug, and return the run that removes it."""
     caller.require_writing()
     with db.writing() as session:
-        find_collection(session, caller, slug)
-        collection_id = queries.mark_deleted(session, workspace_id=caller.workspace_id, slug=slug)
-        if collection_id is None:
+        found = find_collection(session, caller, slug)
+        if not queries.mark_deleted(
+            session, workspace_id=caller.workspace_id, collection_id=found.id
+        ):
             raise NotFound("collection", slug)
-        return _start_removal(session, caller.workspace_id, collection_id)
+        return _start_removal(session, caller.workspace_id, found.id)
 
 
 def collection_status(caller: Caller, slug: str) -> CollectionCounts:

@@ -44,7 +44,8 @@ def grow_space(progress: RunProgress, arguments: dict[str, Any]) -> dict[str, An
         space = shelves.hold_space(session, space_id)
         if space is None:
             raise NotFound("space", space_id)
-        shelf_id = shelves.next_shelf(session) if space.shelf_id == SHARED_SHELF else space.shelf_id
+    # Its own number, so that a repeated growth finds the table of the one that failed.
+    shelf_id = space.id if space.shelf_id == SHARED_SHELF else space.shelf_id
     moved = 0
     with db.autocommit() as connection:
         attach_shelf(connection, space, shelf_id)
@@ -78,13 +79,15 @@ def attach_shelf(connection: Connection, space: Space, shelf_id: int) -> None:
     )
     if space.kind == "dense" and space.dimension <= MAX_PLAIN_DIMENSION:
         connection.execute(text(f"ALTER TABLE {table} ALTER COLUMN vector SET STORAGE PLAIN"))
-    attached = connection.execute(
-        text("SELECT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = CAST(:t AS regclass))"),
-        {"t": table},
-    ).scalar()
-    if not attached:
+    if not is_attached(connection, table):
         attach = f"ALTER TABLE {parent} ATTACH PARTITION {table} FOR VALUES IN ({shelf_id})"
         with_brief_locks(connection, lambda: connection.execute(text(attach)))
+
+
+def is_attached(connection: Connection, table: str) -> bool:
+    """Say whether a table of schema `vectors` is somebody's partition."""
+    statement = text("SELECT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = to_regclass(:t))")
+    return bool(connection.execute(statement, {"t": table}).scalar())
 
 
 def build_indexes(space: Space, shelf_id: int, progress: RunProgress) -> None:
@@ -114,6 +117,7 @@ def build_index(
 
     Raises NotReady if the index is not valid in the end.
     """
+    wait_for_builder(index, progress)
     if is_valid(connection, index) is True:
         return
     connection.execute(text(f"DROP INDEX CONCURRENTLY IF EXISTS vectors.{index}"))
@@ -121,6 +125,26 @@ def build_index(
         connection.execute(text(f"CREATE INDEX CONCURRENTLY {index} ON {table} USING {method}"))
     if not is_valid(connection, index):
         raise NotReady(f"index {index} was built but is not valid")
+
+
+def wait_for_builder(index: str, progress: RunProgress) -> None:
+    """Wait while the backend of a worker that was killed still builds this index.
+
+    It goes on without its client, and dropping the index would throw away its work.
+    """
+    while True:
+        with db.reading() as session:
+            pid = shelves.builder_of(session, index)
+            if pid is None:
+                return
+            steps = shelves.index_progress(session, pid)
+        try:
+            progress.report(*steps)
+        except RunCancelled:
+            with db.writing() as session:
+                shelves.cancel_statement(session, pid)
+            raise
+        time.sleep(WATCH_S)
 
 
 def is_valid(connection: Connection, index: str) -> bool | None:
@@ -171,8 +195,10 @@ def drop_shelf(connection: Connection, *, kind: str, shelf_id: int) -> None:
     table = f"vectors.{TABLES[kind]}_{shelf_id}"
     if connection.execute(text("SELECT to_regclass(:t)"), {"t": table}).scalar() is None:
         return
-    detach = f"ALTER TABLE {TABLES[kind]} DETACH PARTITION {table}"
-    with_brief_locks(connection, lambda: connection.execute(text(detach)))
+    # Who was killed between the two leaves a table that is detached already.
+    if is_attached(connection, table):
+        detach = f"ALTER TABLE {TABLES[kind]} DETACH PARTITION {table}"
+        with_brief_locks(connection, lambda: connection.execute(text(detach)))
     connection.execute(text(f"DROP TABLE {table}"))
 
 

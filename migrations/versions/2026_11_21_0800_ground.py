@@ -30,7 +30,6 @@ def downgrade() -> None:
 def create_shared_shelf() -> None:
     """Partitions live outside public, so that comparing public with the tables never sees them."""
     op.execute("CREATE SCHEMA vectors")
-    op.execute("CREATE SEQUENCE vectors.shelf_ids START 1")
     for table in ("embeddings", "sparse_embeddings"):
         # Rows stay in the main fork up to a page: a vector read from TOAST costs four times more.
         op.execute(

@@ -12,6 +12,7 @@ import orjson
 from sqlalchemy import and_, select, text
 from sqlalchemy.orm import Session
 
+from embedhub import db
 from embedhub.tables import Chunk, Collection, Document, DocumentVersion
 
 
@@ -57,6 +58,7 @@ def hold_collection(session: Session, collection_id: int) -> dict[str, str] | No
         .where(Collection.id == collection_id, Collection.deleted_at.is_(None))
         .with_for_update(read=True)
     )
+    db.share_turn(session, db.Turn.COLLECTION, [collection_id])
     return session.execute(statement).scalar_one_or_none()
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from embedhub import db
 from embedhub.search.lexical import K1, B
 from embedhub.tables.spaces import SPARSE_DIMENSIONS
 
@@ -280,6 +281,7 @@ def true_average_length(session: Session, space_id: int) -> float | None:
 
 def hold_space(session: Session, space_id: int) -> tuple[int, float | None] | None:
     """Return the space's shelf and average length, held against every store; None if gone."""
+    db.take_turn(session, db.Turn.SPACE, space_id)
     statement = text("SELECT shelf_id, average_length FROM spaces WHERE id = :id FOR UPDATE")
     row = session.execute(statement, {"id": space_id}).one_or_none()
     return None if row is None else (row[0], row[1])

@@ -10,6 +10,8 @@ from pgvector.sqlalchemy import VECTOR
 from sqlalchemy import bindparam, text
 from sqlalchemy.orm import Session
 
+from embedhub import db
+
 READY = "dead_at IS NULL AND not_before <= now() AND (leased_until IS NULL OR leased_until < now())"
 
 
@@ -141,10 +143,18 @@ def chunk_inputs(session: Session, chunk_ids: Sequence[int]) -> dict[int, ChunkI
 
 
 def lock_spaces(session: Session, space_ids: Sequence[int]) -> None:
-    """Hold these spaces on their shelves until the transaction ends."""
+    """Hold these spaces and their collections' others on their shelves until the transaction ends.
+
+    The others too: an update that becomes complete needs them, and later would be out of order.
+    """
+    siblings = text("""
+        SELECT s.id FROM spaces s WHERE s.id = ANY(:ids) OR s.collection_id IN (
+          SELECT collection_id FROM spaces WHERE id = ANY(:ids))
+    """)
+    ids = session.execute(siblings, {"ids": sorted(set(space_ids))}).scalars().all()
+    db.share_turn(session, db.Turn.SPACE, ids)
     session.execute(
-        text("SELECT id FROM spaces WHERE id = ANY(:ids) ORDER BY id FOR SHARE"),
-        {"ids": sorted(set(space_ids))},
+        text("SELECT id FROM spaces WHERE id = ANY(:ids) ORDER BY id FOR SHARE"), {"ids": ids}
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from embedhub import db
 from embedhub.tables import Space
 from embedhub.tables.spaces import SHARED_SHELF
 
@@ -30,13 +31,9 @@ def outgrown_spaces(session: Session, *, rows: int) -> Sequence[Space]:
     )
 
 
-def next_shelf(session: Session) -> int:
-    """Return a shelf number that nobody else will get."""
-    return int(session.execute(text("SELECT nextval('vectors.shelf_ids')")).scalar_one())
-
-
 def hold_space(session: Session, space_id: int) -> Space | None:
     """Return the space, held so that nobody stores into it until the transaction ends."""
+    db.take_turn(session, db.Turn.SPACE, space_id)
     statement = select(Space).where(Space.id == space_id).with_for_update()
     return session.execute(statement.execution_options(populate_existing=True)).scalar_one_or_none()
 
@@ -74,6 +71,15 @@ def index_progress(session: Session, pid: int) -> tuple[int, int | None]:
     """)
     row = session.execute(statement, {"pid": pid}).one_or_none()
     return (int(row[0]), row[1]) if row else (0, None)
+
+
+def builder_of(session: Session, index: str) -> int | None:
+    """Return the backend that builds this index of schema `vectors` right now, if there is one."""
+    statement = text("""
+        SELECT pid FROM pg_stat_progress_create_index
+        WHERE datname = current_database() AND index_relid = to_regclass(:index) LIMIT 1
+    """)
+    return session.execute(statement, {"index": f"vectors.{index}"}).scalar()
 
 
 def cancel_statement(session: Session, pid: int) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import insert, select, text
 from sqlalchemy.orm import Session
 
+from embedhub import db
 from embedhub.tables import Space
 
 
@@ -52,9 +53,12 @@ def spaces_of_collection(session: Session, *, workspace_id: int, collection_id: 
 
 def lock_collection_spaces(session: Session, *, collection_id: int) -> list[Space]:
     """Return a collection's chunk spaces, held on their shelves until the transaction ends."""
+    chosen = (Space.collection_id == collection_id, Space.subject == "chunk")
+    ids = session.execute(select(Space.id).where(*chosen)).scalars().all()
+    db.share_turn(session, db.Turn.SPACE, ids)
     statement = (
         select(Space)
-        .where(Space.collection_id == collection_id, Space.subject == "chunk")
+        .where(*chosen)
         .order_by(Space.id)
         .with_for_update(read=True)
         .execution_options(populate_existing=True)
