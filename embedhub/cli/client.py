@@ -53,9 +53,13 @@ class HubClient:
         """Return the decoded answer of a request.
 
         Waits and repeats when the server says that it is busy or cannot be reached; every request
-        made here may be repeated. Raises RequestRefused or Unreachable.
+        made here may be repeated. Raises RequestRefused, Unreachable, or HubError for a body that
+        is not JSON.
         """
-        content = None if body is None else orjson.dumps(body)
+        try:
+            content = None if body is None else orjson.dumps(body)
+        except orjson.JSONEncodeError as error:
+            raise HubError(f"cannot be sent as JSON: {error}") from error
         for attempt in range(ATTEMPTS):
             last = attempt == ATTEMPTS - 1
             try:

@@ -92,7 +92,7 @@ def search(
         "explain": explain,
     }
     if filter_json is not None:
-        request["filter"] = parse_filter(filter_json)
+        request["filter"] = decode_filter(filter_json)
     answer = client.search(collection or only_collection(client), request)
     if as_json:
         click.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode())
@@ -100,7 +100,7 @@ def search(
         print_answer(answer, explain=explain)
 
 
-def parse_filter(text: str) -> Any:
+def decode_filter(text: str) -> Any:
     """Return the decoded filter; raises a usage error when it is not a JSON object."""
     try:
         decoded = orjson.loads(text)

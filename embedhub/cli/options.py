@@ -30,7 +30,11 @@ class UserPath(click.Path):
         self, value: Any, parameter: click.Parameter | None, context: click.Context | None
     ) -> Any:
         """Return the expanded path; a usage error when there is nothing."""
-        return super().convert(Path(value).expanduser(), parameter, context)
+        try:
+            path = Path(value).expanduser()
+        except RuntimeError:
+            self.fail(f"{value!r} names nobody's home", parameter, context)
+        return super().convert(path, parameter, context)
 
 
 def server_options(command: Command) -> Command:

@@ -39,10 +39,13 @@ def send(
             client,
             slug,
             found,
-            lambda tally: progress.update(task, completed=tally.accepted + tally.refused),
+            lambda tally: progress.update(
+                task,
+                completed=tally.accepted,
+                total=None if total is None else total - tally.refused,
+            ),
         )
-        seen = tally.accepted + tally.refused
-        progress.update(task, completed=seen, total=seen)
+        progress.update(task, completed=tally.accepted, total=tally.accepted)
     return tally
 
 

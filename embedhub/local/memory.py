@@ -35,7 +35,7 @@ def machine_memory() -> int:
 
 
 def plan_memory(total: int) -> PostgresMemory:
-    """Return settings for a machine of `total` bytes that also runs two processes with a model.
+    """Return settings for a machine of `total` bytes that also runs two processes with an encoder.
 
     Less than the usual quarter for shared_buffers: the encoder lives on the same machine.
     """

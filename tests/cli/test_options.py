@@ -24,6 +24,8 @@ def test_a_tilde_is_the_users_home(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         (["up", "--prot", "1"], "No such option '--prot'"),
         (["up", "--port", "99999"], "99999 is not in the range"),
         (["ingest", "/nothing/here", "--collection", "a"], "'/nothing/here' does not exist"),
+        (["ingest", "~nobody-here/x", "--collection", "a"], "names nobody's home"),
+        (["demo", "--docs", "~/not/there"], "/not/there' does not exist"),
         (["ingest", "."], "Missing option '--collection'"),
         (["search", "x", "--mode", "fuzzy"], "'fuzzy' is not one of"),
         (["search", "x", "--url", "http://h", "--key", "k", "--filter", "{"], "is not JSON"),

@@ -6,7 +6,12 @@ from pathlib import Path
 
 from embedhub.documents.parsing import html, plain, records
 from embedhub.documents.parsing.encoding import read_text
-from embedhub.documents.parsing.parsed import ParsedDocument, RefusedFile, Unreadable
+from embedhub.documents.parsing.parsed import (
+    ParsedDocument,
+    RefusedFile,
+    Unreadable,
+    why_unsendable,
+)
 
 WHOLE_FILE: dict[str, Callable[[str, str], ParsedDocument]] = {
     ".txt": plain.parse_text,
@@ -34,6 +39,11 @@ def read_path(path: Path) -> Iterator[ParsedDocument | RefusedFile]:
     for file in find_files(path):
         name = file.name if file == path else file.relative_to(path).as_posix()
         try:
+            name.encode()
+        except UnicodeEncodeError:
+            yield RefusedFile(ascii(name)[1:-1], "its name is not UTF-8")
+            continue
+        try:
             yield from read_file(name, file)
         except (Unreadable, OSError) as error:
             yield RefusedFile(name, getattr(error, "strerror", None) or str(error))
@@ -56,10 +66,8 @@ def read_file(name: str, file: Path) -> Iterator[ParsedDocument | RefusedFile]:
     ending = file.suffix.lower()
     if ending in WHOLE_FILE:
         document = WHOLE_FILE[ending](name, read_text(file))
-        if document.text.strip():
-            yield document
-        else:
-            yield RefusedFile(name, "holds no text")
+        reason = why_unsendable(document) if document.text.strip() else "holds no text"
+        yield document if reason is None else RefusedFile(name, reason)
     elif ending in MANY_RECORDS:
         yield from MANY_RECORDS[ending](name, file)
     else:

@@ -8,7 +8,7 @@ searched by all its fields.
 import csv
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from embedhub.documents.parsing.parsed import (
     RefusedFile,
     Unreadable,
     shorten_title,
+    why_unsendable,
 )
 from embedhub.documents.parsing.plain import stem
 
@@ -39,9 +40,14 @@ def parse_json(name: str, path: Path) -> Parsed:
         if isinstance(content, dict) and isinstance(content.get(key), list):
             content = content[key]
     if isinstance(content, list):
-        yield from _records(name, ((str(n), record) for n, record in enumerate(content, 1)))
+        for number, record in enumerate(content, 1):
+            place = f"{name}#{number}"
+            try:
+                yield _as_document(record, place)
+            except Unreadable as error:
+                yield RefusedFile(place, str(error))
     elif isinstance(content, dict):
-        yield record_document(content, name)
+        yield _as_document(content, name)
     else:
         raise Unreadable("holds neither an object nor an array of objects")
 
@@ -68,8 +74,14 @@ def parse_csv(name: str, path: Path) -> Parsed:
         columns = [column.strip() for column in next(reader, [])]
         if not any(columns):
             raise Unreadable("has no header line")
-        rows = ((str(reader.line_num), _row(columns, cells)) for cells in reader if any(cells))
-        yield from _records(name, rows)
+        for cells in reader:
+            if not any(cells):
+                continue
+            place = f"{name}#{reader.line_num}"
+            try:
+                yield _as_document(_row(columns, cells), place)
+            except Unreadable as error:
+                yield RefusedFile(place, str(error))
     except csv.Error as error:
         raise Unreadable(f"line {reader.line_num}: {error}") from error
 
@@ -96,18 +108,17 @@ def record_document(record: Mapping[str, Any], place: str) -> ParsedDocument:
     )
 
 
-def _records(name: str, records: Iterable[tuple[str, object]]) -> Parsed:
-    for place, record in records:
-        try:
-            yield _as_document(record, f"{name}#{place}")
-        except Unreadable as error:
-            yield RefusedFile(f"{name}#{place}", str(error))
-
-
 def _as_document(record: object, place: str) -> ParsedDocument:
     if not isinstance(record, dict):
         raise Unreadable("is not an object")
-    return record_document(record, place)
+    try:
+        document = record_document(record, place)
+    except RecursionError as error:
+        raise Unreadable("is nested too deeply") from error
+    reason = why_unsendable(document)
+    if reason is not None:
+        raise Unreadable(reason)
+    return document
 
 
 def _load(text: str) -> object:

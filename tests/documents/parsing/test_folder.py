@@ -1,5 +1,6 @@
 """A folder becomes documents: every family, odd encodings, files that are not what they say."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -137,7 +138,45 @@ def test_rows_of_csv_have_typed_cells(tmp_path: Path) -> None:
 
 def test_a_row_that_does_not_fit_its_header_is_refused(tmp_path: Path) -> None:
     write(tmp_path, "a.csv", "id,text\n1,a,b\n2,c\n")
-    assert "3 cells under 2 columns" in refusals(tmp_path)[0].reason
+    refused, document = read_path(tmp_path)
+    assert isinstance(refused, RefusedFile)
+    assert refused == RefusedFile("a.csv#2", "a row has 3 cells under 2 columns")
+    assert isinstance(document, ParsedDocument)
+    assert document.external_id == "2"
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (r'"\ud800"', "surrogates not allowed"),
+        (str(2**64), "exceeds 64-bit range"),
+        ("NaN", "not finite"),
+        ('[1, {"a": -Infinity}]', "not finite"),
+        ("1e999", "not finite"),
+        ("[" * 400 + "]" * 400, "Recursion limit"),
+        ("[" * 900 + "]" * 900, ""),
+    ],
+)
+def test_a_record_that_json_cannot_carry_costs_no_other(
+    tmp_path: Path, value: str, reason: str
+) -> None:
+    records = ['{"id": "1", "text": "a"}', f'{{"id": "2", "n": {value}}}', '{"id": "3", "n": 5}']
+    write(tmp_path, "a.jsonl", "\n".join(records))
+    write(tmp_path, "b.json", f"[{','.join(records)}]")
+    found = list(read_path(tmp_path))
+    assert [d.external_id for d in found if isinstance(d, ParsedDocument)] == ["1", "3"] * 2
+    refused = refusals(tmp_path)
+    assert [r.path for r in refused] == ["a.jsonl#2", "b.json#2"]
+    assert all(reason in r.reason for r in refused)
+
+
+def test_a_file_whose_name_is_not_text_costs_no_other(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"\xff.txt")).write_text("words")
+    write(tmp_path, "a.txt", "words")
+    assert [d.external_id for d in read_path(tmp_path) if isinstance(d, ParsedDocument)] == [
+        "a.txt"
+    ]
+    assert refusals(tmp_path) == [RefusedFile(r"\udcff.txt", "its name is not UTF-8")]
 
 
 @pytest.mark.parametrize(
