@@ -110,7 +110,7 @@ class Config(BaseSettings):
     idempotency_hours: int = Field(24, ge=1, description="Hours an Idempotency-Key is remembered.")
     run_days: int = Field(90, ge=1, description="Days a finished run is kept.")
     vector_cache_days: int = Field(
-        30, ge=0, description="Days an unused vector of a past text is kept for re-use."
+        30, ge=0, description="Days a computed vector is kept for texts that come again."
     )
 
     # --- search

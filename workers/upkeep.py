@@ -4,12 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from embedhub.collections.service import purge_collection, resume_deletions
-from embedhub.documents.upkeep import (
-    carry_out_deletion,
-    delete_expired,
-    forget_old_versions,
-    update_attributes,
-)
+from embedhub.documents.deletion import carry_out_deletion, delete_expired
+from embedhub.documents.upkeep import forget_old_versions, update_attributes
 from embedhub.jobs import Job
 from embedhub.runs import service as runs
 from embedhub.runs.kinds import RunKind

@@ -20,6 +20,7 @@ MAX_EXTERNAL_ID_CHARS = 512
 MAX_URL_CHARS = 4_000
 MAX_PRINCIPAL_CHARS = 256
 INT64_MAX = 2**63 - 1
+MARKDOWN_SUFFIXES = (".md", ".markdown", ".mdx")
 FIELDS = frozenset(
     {
         "external_id",
@@ -51,16 +52,25 @@ class DocumentInput:
     expires_at: datetime | None
     vector: NDArray[np.float32] | None
 
+    @property
+    def is_markdown(self) -> bool:
+        """Whether the text's headings and lists are Markdown's, by the name it came under."""
+        return (self.url or self.external_id).lower().endswith(MARKDOWN_SUFFIXES)
+
     def content_hash(self) -> bytes:
-        """Return the SHA-256 of title, text and vector: equal hashes need no new chunks."""
-        digest = hashlib.sha256(orjson.dumps([self.title, self.text]))
+        """Return the SHA-256 of what chunks, words and vector follow from.
+
+        Equal hashes need no new generation.
+        """
+        sent = [self.title, self.text, self.language, self.is_markdown]
+        digest = hashlib.sha256(orjson.dumps(sent))
         if self.vector is not None:
             digest.update(self.vector.tobytes())
         return digest.digest()
 
     def whole_hash(self) -> bytes:
         """Return the SHA-256 of everything sent: equal hashes mean that nothing changed."""
-        rest = [self.url, self.metadata, self.access, self.language, self.expires_at]
+        rest = [self.url, self.metadata, self.access, self.expires_at]
         digest = hashlib.sha256(self.content_hash())
         digest.update(orjson.dumps(rest, option=orjson.OPT_SORT_KEYS))
         return digest.digest()
@@ -154,7 +164,10 @@ def _timestamp(value: object, field: str) -> datetime | None:
         moment = datetime.fromisoformat(value)
     except ValueError:
         raise InvalidInput("must be an ISO 8601 time such as 2027-01-31T12:00:00Z", field) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except OverflowError:
+        raise InvalidInput("lies outside the years 1 to 9999 in UTC", field) from None
 
 
 def _metadata(value: object, field: str, config: Config) -> dict[str, Any]:

@@ -16,7 +16,6 @@ from embedhub.search.analysis import regconfig_of
 from embedhub.search.attributes import check_attributes, normalise_attributes
 from embedhub.tables import Collection, Space
 
-MARKDOWN_SUFFIXES = (".md", ".markdown", ".mdx")
 # Counts the tokens of whole documents whose vectors come from elsewhere.
 COUNTING_TOKENIZER = "hashing-64"
 
@@ -88,7 +87,7 @@ def prepare(document: DocumentInput, facts: CollectionFacts, field: str) -> Prep
     )
 
 
-def chunk(prepared: Prepared, facts: CollectionFacts, field: str) -> None:
+def chunk(prepared: Prepared, facts: CollectionFacts) -> None:
     """Split the document's text into its passages; raises TooLarge if there would be too many."""
     document = prepared.document
     if facts.encoder == SUPPLIED:
@@ -102,11 +101,11 @@ def chunk(prepared: Prepared, facts: CollectionFacts, field: str) -> None:
         tokenizer,
         title=document.title,
         encoder_tokens=encoder_tokens,
-        markdown=(document.url or document.external_id).lower().endswith(MARKDOWN_SUFFIXES),
+        markdown=document.is_markdown,
     )
     limit = get_config().max_chunks
     if len(passages) > limit:
-        raise TooLarge(f"makes {len(passages):,} chunks; at most {limit:,} are accepted", field)
+        raise TooLarge(f"makes {len(passages):,} chunks; at most {limit:,} are accepted")
     if not passages and document.vector is not None:
         passages = [Passage(0, 0, 0, "", "", 0)]
     prepared.passages = passages

@@ -1,29 +1,24 @@
 """Documents: what a caller may rely on."""
 
 import time
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy.orm import Session
-
 from embedhub import db
-from embedhub.access.caller import Caller, Scope
+from embedhub.access.caller import Caller
 from embedhub.collections.service import find_collection
 from embedhub.config import get_config
+from embedhub.documents.deletion import Deleted, delete_documents
 from embedhub.documents.inputs import DocumentInput, refuse_repeats
 from embedhub.documents.preparation import CollectionFacts, prepare
-from embedhub.documents.queries import reading, writing
+from embedhub.documents.queries import reading
 from embedhub.documents.upsert import Outcome, OutcomeKind, upsert
-from embedhub.errors import Forbidden, InvalidInput, NotFound, TooLarge
-from embedhub.runs.kinds import RunKind
-from embedhub.runs.service import start_run
-from embedhub.search.filters import Filter, parse_filter
-from embedhub.spaces import generations
+from embedhub.errors import InvalidInput, NotFound, TooLarge
+from embedhub.search.filters import parse_filter
 from embedhub.spaces.service import live_spaces
-from embedhub.tables import Collection, Document, DocumentVersion
+from embedhub.tables import Document, DocumentVersion
 
 __all__ = [
     "Deleted",
@@ -43,9 +38,6 @@ __all__ = [
 # Priorities of the ledger: somebody waits for the answer / a load that may take its time.
 INTERACTIVE, BULK = 0, 5
 INTERACTIVE_DOCUMENTS = 32
-DELETED_AT_ONCE = 500
-# More documents than this are deleted by a run.
-DELETED_IN_REQUEST = 5_000
 FIRST_POLL_S, LONGEST_POLL_S = 0.03, 0.5
 
 
@@ -78,14 +70,6 @@ class DocumentPage:
 
     documents: list[DocumentView]
     after: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Deleted:
-    """How many documents are gone, or the run that deletes them."""
-
-    n_deleted: int
-    run_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +108,7 @@ def open_for_writing(caller: Caller, slug: str) -> CollectionFacts:
     """Return what decides how documents are stored, if the caller may write to the collection."""
     with db.reading() as session:
         collection = find_collection(session, caller, slug)
-        _check_writer(caller)
+        caller.require_writing()
         spaces = live_spaces(session, workspace_id=caller.workspace_id, collection_id=collection.id)
         return CollectionFacts.of(collection, spaces.dense)
 
@@ -184,44 +168,6 @@ def list_documents(
     return DocumentPage(views, after=views[-1].id if len(rows) > limit else None)
 
 
-def delete_documents(
-    caller: Caller,
-    slug: str,
-    *,
-    external_ids: Sequence[str] | None = None,
-    where: Mapping[str, Any] | None = None,
-) -> Deleted:
-    """Delete documents by id or by filter with all that was made of them.
-
-    Ids that do not exist are passed over. What would take long becomes a run. An empty filter is
-    refused: deleting everything is deleting the collection.
-    """
-    if (external_ids is None) == (where is None):
-        raise InvalidInput("give either external_ids or filter", "filter")
-    if where is not None and not where:
-        raise InvalidInput(
-            "must not be empty: delete the collection to delete everything", "filter"
-        )
-    with db.reading() as session:
-        collection = find_collection(session, caller, slug)
-        _check_writer(caller)
-        chosen = parse_filter(where, collection.filterable)
-        ids = _matching(session, collection, external_ids, chosen, DELETED_IN_REQUEST + 1)
-    if len(ids) > DELETED_IN_REQUEST:
-        return _start_deletion(collection, external_ids, where)
-    for start in range(0, len(ids), DELETED_AT_ONCE):
-        remove_documents(ids[start : start + DELETED_AT_ONCE])
-    return Deleted(len(ids))
-
-
-def remove_documents(document_ids: Sequence[int]) -> None:
-    """Delete documents with versions, chunks, vectors and pending rows in one transaction."""
-    with db.writing() as session:
-        for spaces, ids in generations.held(session, document_ids):
-            chunk_ids = writing.delete_documents(session, ids)
-            generations.remove_traces(session, spaces, chunk_ids)
-
-
 def wait_until_indexed(
     caller: Caller, slug: str, external_ids: Sequence[str], *, timeout_s: float
 ) -> IndexedState:
@@ -246,49 +192,6 @@ def wait_until_indexed(
             return IndexedState(pending=pending, dead=dead)
         time.sleep(pause_s)
         pause_s = min(pause_s * 1.5, LONGEST_POLL_S)
-
-
-def _check_writer(caller: Caller) -> None:
-    caller.require(Scope.WRITE)
-    if caller.principals is not None:
-        # It could overwrite, and so learn of, documents that it may not see.
-        raise Forbidden("a key bound to principals may only read")
-
-
-def _matching(
-    session: Session,
-    collection: Collection,
-    external_ids: Sequence[str] | None,
-    where: Filter,
-    limit: int,
-) -> list[int]:
-    return reading.matching_ids(
-        session,
-        workspace_id=collection.workspace_id,
-        collection_id=collection.id,
-        external_ids=external_ids,
-        where=where,
-        limit=limit,
-    )
-
-
-def _start_deletion(
-    collection: Collection, external_ids: Sequence[str] | None, where: Mapping[str, Any] | None
-) -> Deleted:
-    with db.writing() as session:
-        run_id = start_run(
-            session,
-            workspace_id=collection.workspace_id,
-            kind=RunKind.DELETE_DOCUMENTS,
-            # Of its own for each request: another one under way deletes other documents.
-            subject=f"collection {collection.id}, deletion {uuid.uuid4().hex[:8]}",
-            arguments={
-                "collection_id": collection.id,
-                "external_ids": None if external_ids is None else list(external_ids),
-                "filter": where,
-            },
-        )
-    return Deleted(0, run_id=run_id)
 
 
 def _view(

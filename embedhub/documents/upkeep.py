@@ -1,40 +1,16 @@
-"""Work on documents that nobody waits for: deletions by run, expiry, retention."""
+"""Work on documents that nobody waits for: new filter fields, retention of old texts."""
 
 from typing import Any
 
 from embedhub import db
 from embedhub.collections.service import find_by_id
 from embedhub.config import get_config
-from embedhub.documents.queries import reading
 from embedhub.documents.queries import upkeep as queries
-from embedhub.documents.service import DELETED_AT_ONCE, remove_documents
 from embedhub.runs.progress import RunProgress
 from embedhub.search.attributes import normalise_attributes
-from embedhub.search.filters import parse_filter
 from embedhub.spaces import generations
 
 RELABELLED_AT_ONCE = 500
-
-
-def carry_out_deletion(progress: RunProgress, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Delete what a run's ids or filter name, in batches; may be repeated."""
-    n_deleted = 0
-    while True:
-        with db.reading() as session:
-            collection = find_by_id(session, arguments["collection_id"])
-            ids = reading.matching_ids(
-                session,
-                workspace_id=collection.workspace_id,
-                collection_id=collection.id,
-                external_ids=arguments["external_ids"],
-                where=parse_filter(arguments["filter"], collection.filterable),
-                limit=DELETED_AT_ONCE,
-            )
-        if not ids:
-            return {"n_deleted": n_deleted}
-        remove_documents(ids)
-        n_deleted += len(ids)
-        progress.report(n_deleted)
 
 
 def update_attributes(progress: RunProgress, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -57,18 +33,6 @@ def update_attributes(progress: RunProgress, arguments: dict[str, Any]) -> dict[
             return {"n_documents": n_done}
         after, n_done = batch[-1].id, n_done + len(batch)
         progress.report(n_done)
-
-
-def delete_expired() -> int:
-    """Delete documents past their `expires_at`; return how many."""
-    n_deleted = 0
-    while True:
-        with db.reading() as session:
-            ids = queries.expired_ids(session, limit=DELETED_AT_ONCE)
-        if not ids:
-            return n_deleted
-        remove_documents(ids)
-        n_deleted += len(ids)
 
 
 def forget_old_versions() -> int:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from embedhub import db, jobs
@@ -15,13 +14,12 @@ from embedhub.documents import preparation
 from embedhub.documents.preparation import CollectionFacts, Prepared
 from embedhub.documents.queries import writing as queries
 from embedhub.documents.queries.writing import StoredDocument
-from embedhub.errors import NotFound, NotReady
+from embedhub.errors import NotFound, NotReady, TooLarge
 from embedhub.jobs import Job
 from embedhub.spaces import generations
 
 # A document can change between being read and being locked; then it is looked at again.
 ATTEMPTS = 5
-DEADLOCK = "40P01"
 
 
 class OutcomeKind(StrEnum):
@@ -43,7 +41,7 @@ class Outcome:
 
 
 class _ChangedMeanwhile(Exception):
-    """Another ingest gave a document a text that this one has not chunked for."""
+    """A document got another text, or was deleted, after this ingest had looked at it."""
 
 
 @dataclass(slots=True)
@@ -57,6 +55,7 @@ class _Plan:
     new_ids: list[int] = field(default_factory=list)
     rewritten_ids: list[int] = field(default_factory=list)
     relabelled_ids: list[int] = field(default_factory=list)
+    unchanged_ids: list[int] = field(default_factory=list)
     vectors: dict[int, NDArray[np.float32]] = field(default_factory=dict)
 
 
@@ -65,33 +64,42 @@ def upsert(
 ) -> list[Outcome]:
     """Store a batch whose ids are distinct; return the outcomes in the order sent.
 
-    Texts are chunked before the transaction begins. Raises NotFound if the collection is deleted
-    meanwhile, NotReady if others change the same documents again and again.
+    Texts are chunked before the transaction begins. Raises TooLarge for a text of too many chunks,
+    NotFound if the collection is deleted meanwhile, NotReady if others change the same documents
+    again and again.
     """
     for _ in range(ATTEMPTS):
-        _chunk_changed(facts, batch, field)
+        for place, error in chunk_changed(facts, batch).items():
+            raise TooLarge(error.message, f"{field}.{place}.text")
         try:
-            with db.writing() as session:
-                return _write(session, facts, batch, priority)
+            return db.retry_deadlocks(lambda: _store(facts, batch, priority))
         except _ChangedMeanwhile:
             continue
-        except OperationalError as error:
-            if getattr(error.orig, "sqlstate", None) != DEADLOCK:
-                raise
     raise NotReady("these documents are being changed by others at the same time", retry_after_s=1)
 
 
-def _chunk_changed(facts: CollectionFacts, batch: Sequence[Prepared], field: str) -> None:
+def chunk_changed(facts: CollectionFacts, batch: Sequence[Prepared]) -> dict[int, TooLarge]:
+    """Chunk what is new or of another text than stored; return the refusals by their place."""
     with db.reading() as session:
         known = queries.known_hashes(
             session,
             collection_id=facts.id,
             external_ids=[prepared.document.external_id for prepared in batch],
         )
+    refused = {}
     for place, prepared in enumerate(batch):
         _, content_hash = known.get(prepared.document.external_id, (None, None))
         if prepared.passages is None and content_hash != prepared.content_hash:
-            preparation.chunk(prepared, facts, f"{field}.{place}.text")
+            try:
+                preparation.chunk(prepared, facts)
+            except TooLarge as error:
+                refused[place] = error
+    return refused
+
+
+def _store(facts: CollectionFacts, batch: Sequence[Prepared], priority: int) -> list[Outcome]:
+    with db.writing() as session:
+        return _write(session, facts, batch, priority)
 
 
 def _write(
@@ -104,12 +112,20 @@ def _write(
         # The run that rewrites the filter values of stored documents may have passed already.
         raise NotReady("the filterable fields were changed at this moment", retry_after_s=1)
     spaces = generations.hold_spaces(session, facts.id)
-    stored = queries.hold_or_insert(
+    queries.insert_new(
         session,
         workspace_id=facts.workspace_id,
         collection_id=facts.id,
         rows=[prepared.columns() for prepared in batch],
     )
+    stored = queries.hold_documents(
+        session,
+        collection_id=facts.id,
+        external_ids=[prepared.document.external_id for prepared in batch],
+    )
+    if len(stored) < len(batch):
+        # Deleted by somebody between the two statements.
+        raise _ChangedMeanwhile
     plan = _Plan()
     for prepared in batch:
         _plan_one(plan, facts, prepared, stored[prepared.document.external_id])
@@ -137,6 +153,8 @@ def _write(
             priority=priority,
             vectors=plan.vectors,
         )
+    if plan.unchanged_ids:
+        queries.keep_from_deletion(session, collection_id=facts.id, document_ids=plan.unchanged_ids)
     if plan.relabelled_ids:
         generations.repeat_filter_columns(session, spaces, plan.relabelled_ids)
     if waits:
@@ -152,6 +170,8 @@ def _plan_one(
     plan.outcomes.append(Outcome(document.external_id, kind))
     if kind is OutcomeKind.STALE:
         return
+    if kind is OutcomeKind.UNCHANGED:
+        plan.unchanged_ids.append(stored.id)
     version, generation = stored.version, stored.generation
     if kind is OutcomeKind.UPDATED:
         plan.relabelled_ids.append(stored.id)

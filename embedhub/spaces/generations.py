@@ -4,7 +4,7 @@ The functions run inside the caller's transaction. Locks are always taken in one
 documents by id, chunks by id), so that ingests, deletions and workers wait and never deadlock.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from embedhub.spaces.queries import ledger, supplied
 from embedhub.spaces.queries.spaces import collections_of_documents, lock_collection_spaces
 from embedhub.tables import Space
 
+# A statement over more ids than this would come near the longest time one may take.
+IDS_AT_ONCE = 1_000
+DOCUMENTS_AT_ONCE = 100
 # Vectors that came with the documents, by document id.
 SuppliedVectors = Mapping[int, NDArray[np.float32]]
 
@@ -67,7 +70,11 @@ def begin_update(
         if space.kind == "dense" and space.encoder != SUPPLIED:
             supplied.keep_vectors_of_old_generation(session, space=space, chunk_ids=chunk_ids)
             entered = ledger.add_pending(
-                session, space_id=space.id, chunk_ids=chunk_ids, priority=priority
+                session,
+                space_id=space.id,
+                chunk_ids=chunk_ids,
+                priority=priority,
+                is_live=False,
             )
             waits |= bool(entered)
     flip_complete(session, spaces, document_ids, vectors=vectors)
@@ -129,36 +136,47 @@ def remove(session: Session, spaces: Sequence[Space], chunk_ids: Sequence[int]) 
 
 def remove_traces(session: Session, spaces: Sequence[Space], chunk_ids: Sequence[int]) -> None:
     """Remove the index rows and the ledger's rows of chunks that are gone."""
-    if not chunk_ids:
-        return
-    for space in spaces:
-        if space.kind == "sparse":
-            remove_chunks(session, space=space, owner_ids=chunk_ids)
-        else:
-            queries.delete_vectors(
-                session, shelf_id=space.shelf_id, space_id=space.id, owner_ids=chunk_ids
-            )
-    queries.delete_pending(session, space_ids=[space.id for space in spaces], owner_ids=chunk_ids)
+    for some in _slices(chunk_ids):
+        for space in spaces:
+            if space.kind == "sparse":
+                remove_chunks(session, space=space, owner_ids=some)
+            else:
+                queries.delete_vectors(
+                    session, shelf_id=space.shelf_id, space_id=space.id, owner_ids=some
+                )
+        queries.delete_pending(session, space_ids=[space.id for space in spaces], owner_ids=some)
 
 
 def repeat_filter_columns(
     session: Session, spaces: Sequence[Space], document_ids: Sequence[int]
 ) -> None:
     """Repeat the documents' access and attributes in their index rows, where they differ."""
-    for space in spaces:
-        queries.rewrite_filter_columns(
-            session,
-            table="sparse_embeddings" if space.kind == "sparse" else "embeddings",
-            shelf_id=space.shelf_id,
-            space_id=space.id,
-            document_ids=document_ids,
-        )
+    for start in range(0, len(document_ids), DOCUMENTS_AT_ONCE):
+        for space in spaces:
+            queries.rewrite_filter_columns(
+                session,
+                table="sparse_embeddings" if space.kind == "sparse" else "embeddings",
+                shelf_id=space.shelf_id,
+                space_id=space.id,
+                document_ids=document_ids[start : start + DOCUMENTS_AT_ONCE],
+            )
 
 
 def _embed(session: Session, space: Space, chunk_ids: Sequence[int], priority: int) -> bool:
-    ledger.store_cached(session, space_id=space.id, chunk_ids=chunk_ids)
-    entered = ledger.add_pending(session, space_id=space.id, chunk_ids=chunk_ids, priority=priority)
-    return bool(entered)
+    waits = False
+    for some in _slices(chunk_ids):
+        ledger.store_cached(session, space_id=space.id, chunk_ids=some)
+        entered = ledger.add_pending(
+            session, space_id=space.id, chunk_ids=some, priority=priority, is_live=True
+        )
+        waits |= bool(entered)
+    return waits
+
+
+def _slices(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Yield ids by portions that one statement handles well within its time."""
+    for start in range(0, len(ids), IDS_AT_ONCE):
+        yield ids[start : start + IDS_AT_ONCE]
 
 
 def _lexical_row(chunk: queries.LiveChunk) -> LexicalRow:

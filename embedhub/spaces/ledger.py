@@ -8,7 +8,7 @@ smaller batches of the rows that were tried before.
 import logging
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,11 +21,13 @@ from embedhub.encoders import Encoder, get_encoder
 from embedhub.errors import HubError, InvalidInput, NotReady
 from embedhub.spaces.generations import flip_complete, held
 from embedhub.spaces.queries import generations, ledger
-from embedhub.spaces.queries.ledger import LeasedRow
+from embedhub.spaces.queries.ledger import Input, LeasedRow
 
 logger = logging.getLogger(__name__)
 
 MAX_REASON_CHARS = 500
+# Rows that say why they wait, of those that wait for an encoder nobody has.
+EXPLAINED_ROWS = 1_000
 
 
 @dataclass(slots=True)
@@ -58,15 +60,23 @@ def encode_pending(*, budget_s: float, should_stop: Callable[[], bool] = lambda:
 def encode_batch(key: str) -> int:
     """Lease, encode and store one batch of an encoder's fresh rows, and one of rows due again.
 
-    Returns how many rows were leased.
+    Returns how many rows were leased: none if this process cannot have the encoder, which is then
+    noted on the rows.
     """
+    try:
+        encoder = encoder_of(key)
+    except HubError as error:
+        logger.warning("encoder not to be had", extra={"encoder": key, "reason": str(error)})
+        with db.writing() as session:
+            ledger.explain_wait(session, encoder=key, reason=str(error), limit=EXPLAINED_ROWS)
+        return 0
     config = get_config()
     fresh, tried = uuid.uuid4(), uuid.uuid4()
     with db.writing() as session:
         rows = ledger.lease_fresh(
             session, encoder=key, limit=config.encode_batch, token=fresh, lease_s=config.lease_s
         )
-    _encode_leased(key, rows, fresh)
+    _encode_leased(encoder, rows, fresh)
     with db.writing() as session:
         again = ledger.lease_tried(
             session,
@@ -76,33 +86,33 @@ def encode_batch(key: str) -> int:
             token=tried,
             lease_s=config.lease_s,
         )
-    _encode_leased(key, again, tried)
+    _encode_leased(encoder, again, tried)
     return len(rows) + len(again)
 
 
-def _encode_leased(key: str, rows: Sequence[LeasedRow], token: uuid.UUID) -> None:
+def _encode_leased(encoder: Encoder, rows: Sequence[LeasedRow], token: uuid.UUID) -> None:
     if not rows:
         return
+    key = encoder.description.key
     with db.reading() as session:
         inputs = ledger.chunk_inputs(session, [row.owner_id for row in rows])
-    gone = [row for row in rows if row.owner_id not in inputs]
-    there = [row for row in rows if row.owner_id in inputs]
-    texts = [
-        encoder_input(i.title, i.heading_path, i.text)
-        for i in (inputs[row.owner_id] for row in there)
-    ]
-    try:
-        encoder = encoder_of(key)
-    except HubError as error:
-        _give_back(there, token, reason=str(error), forgive=True)
-        return
-    encoded = encode_surely(encoder, texts)
-    stored = [there[place] for place in encoded.vectors]
-    if stored or gone:
-        vectors = np.array(list(encoded.vectors.values()), dtype=np.float32)
-        store(key, rows=stored, vectors=vectors, gone=gone, token=token)
-    for place, reason in encoded.failures.items():
-        _give_back([there[place]], token, reason=reason, forgive=False)
+        cached = ledger.cached_inputs(session, encoder=key, rows=rows)
+    # One text an input: copies of it get the same vector.
+    texts = {
+        row.input: encoder_input(i.title, i.heading_path, i.text)
+        for row in rows
+        if (i := inputs.get(row.owner_id)) is not None and row.input not in cached
+    }
+    encoded = encode_surely(encoder, list(texts.values()))
+    places = list(texts)
+    vectors = {places[place]: vector for place, vector in encoded.vectors.items()}
+    failures = {places[place]: reason for place, reason in encoded.failures.items()}
+    done = [row for row in rows if row.input not in failures]
+    if done:
+        store(key, rows=done, vectors=vectors, token=token)
+    for row in rows:
+        if row.input in failures:
+            _give_back(row, token, reason=failures[row.input])
 
 
 def encoder_of(key: str) -> Encoder:
@@ -148,42 +158,47 @@ def store(
     key: str,
     *,
     rows: Sequence[LeasedRow],
-    vectors: NDArray[np.float32],
-    gone: Sequence[LeasedRow],
+    vectors: Mapping[Input, NDArray[np.float32]],
     token: uuid.UUID,
 ) -> None:
     """Store vectors where their text is still the text, settle the rows, flip what is complete.
 
-    `gone` are leased rows whose owner no longer exists. Neither a newer text nor a deletion that
-    happened since the lease is overwritten.
+    The vectors of rows not among `vectors` are in the cache already. Neither a newer text nor a
+    deletion that happened since the lease is overwritten.
     """
+    db.retry_deadlocks(lambda: _store(key, rows, vectors, token))
+
+
+def _store(
+    key: str,
+    rows: Sequence[LeasedRow],
+    vectors: Mapping[Input, NDArray[np.float32]],
+    token: uuid.UUID,
+) -> None:
     chunk_ids = [row.owner_id for row in rows]
     with db.writing() as session:
         ledger.lock_spaces(session, [row.space_id for row in rows])
+        generations.lock_documents_of(session, chunk_ids)
         waiting = held(session, generations.waiting_documents(session, chunk_ids=chunk_ids))
-        if rows:
-            ledger.put_in_cache(session, encoder=key, rows=rows, vectors=vectors)
+        if vectors:
+            ledger.put_in_cache(session, encoder=key, vectors=vectors)
         for space_id in sorted({row.space_id for row in rows}):
             owners = [row.owner_id for row in rows if row.space_id == space_id]
             ledger.store_cached(session, space_id=space_id, chunk_ids=owners)
-        ledger.settle(session, token=token, rows=[*rows, *gone])
+        ledger.settle(session, token=token, rows=rows)
         for spaces, document_ids in waiting:
             flip_complete(session, spaces, document_ids)
 
 
-def _give_back(rows: Sequence[LeasedRow], token: uuid.UUID, *, reason: str, forgive: bool) -> None:
-    if not rows:
-        return
+def _give_back(row: LeasedRow, token: uuid.UUID, *, reason: str) -> None:
     config = get_config()
-    attempts = max(row.attempts for row in rows)
-    logger.warning("not encoded", extra={"rows": len(rows), "reason": reason})
+    logger.warning("not encoded", extra={"chunk_id": row.owner_id, "reason": reason})
     with db.writing() as session:
         ledger.put_back(
             session,
             token=token,
-            rows=rows,
+            rows=[row],
             error=reason,
-            wait_s=config.retry_base_s * 2 ** (attempts - 1),
-            forgive=forgive,
+            wait_s=config.retry_base_s * 2 ** (row.attempts - 1),
             max_attempts=config.max_attempts,
         )

@@ -7,6 +7,8 @@ import orjson
 import pytest
 
 from embedhub.access.caller import Caller
+from embedhub.collections.service import CollectionChanges, update_collection
+from embedhub.config import override_config
 from embedhub.documents import importing
 from embedhub.documents.importing import import_documents
 from embedhub.documents.service import list_documents
@@ -100,3 +102,42 @@ def test_memory_does_not_grow_with_the_import(
 
     # 20 MB in batches of 1 MB.
     assert peak(400) < 8 * 2**20
+
+
+def test_a_document_of_too_many_chunks_is_an_error_of_its_line(caller: Caller) -> None:
+    make_collection(caller, chunking={"max_tokens": 16, "overlap_tokens": 0})
+    override_config(max_chunks=3)
+    try:
+        outcomes, errors, _ = run(caller, [line("a"), line("b", "many words " * 99), line("c")])
+    finally:
+        override_config(max_chunks=20_000)
+    assert outcomes == ["created", "created"]
+    assert [number for number, _ in errors] == [2]
+    assert "chunks" in errors[0][1]
+
+
+def test_a_batch_is_bounded_by_its_text_too(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "COMMITTED_CHARS", 100)
+    make_collection(caller)
+    parts = list(import_documents(caller, "papers", [line(str(i), "x" * 60) for i in range(4)]))
+    assert [len(part.outcomes) for part in parts] == [1, 1, 1, 1]
+
+
+def test_filter_fields_may_change_during_an_import(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "COMMITTED_EVERY", 2)
+    make_collection(caller)
+
+    def lines() -> Iterator[bytes]:
+        for i in range(4):
+            if i == 1:
+                update_collection(caller, "papers", CollectionChanges(filterable={"when": "date"}))
+            yield line(str(i), metadata={"when": "2020-05-01"})
+
+    for _ in import_documents(caller, "papers", lines()):
+        pass
+    found = list_documents(caller, "papers", where={"when": {"$lt": "2020-05-02"}})
+    assert len(found.documents) == 4

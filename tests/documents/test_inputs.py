@@ -44,6 +44,7 @@ def deep(levels: int) -> object:
         ({"source_version": True}, "documents.3.source_version"),
         ({"source_version": -1}, "documents.3.source_version"),
         ({"expires_at": "tomorrow"}, "documents.3.expires_at"),
+        ({"expires_at": "9999-12-31T23:59:59-05:00"}, "documents.3.expires_at"),
         ({"vector": []}, "documents.3.vector"),
         ({"vector": [1, "2"]}, "documents.3.vector"),
         ({"vector": [1, True]}, "documents.3.vector"),

@@ -15,9 +15,11 @@ from embedhub.collections.service import (
     update_collection,
 )
 from embedhub.config import override_config
-from embedhub.documents import service
+from embedhub.documents import deletion
+from embedhub.documents.deletion import carry_out_deletion, delete_expired
 from embedhub.documents.inputs import parse_document
 from embedhub.documents.preparation import prepare
+from embedhub.documents.queries import upkeep
 from embedhub.documents.service import (
     delete_documents,
     get_document,
@@ -26,12 +28,7 @@ from embedhub.documents.service import (
     open_for_writing,
     wait_until_indexed,
 )
-from embedhub.documents.upkeep import (
-    carry_out_deletion,
-    delete_expired,
-    forget_old_versions,
-    update_attributes,
-)
+from embedhub.documents.upkeep import forget_old_versions, update_attributes
 from embedhub.documents.upsert import upsert
 from embedhub.errors import Forbidden, InvalidInput, NotFound, NotReady, TooLarge
 from embedhub.runs import service as runs
@@ -163,7 +160,7 @@ def test_deletion_by_id_and_by_filter_leaves_no_trace(caller: Caller) -> None:
 
 
 def test_a_large_deletion_becomes_a_run(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "DELETED_IN_REQUEST", 3)
+    monkeypatch.setattr(deletion, "DELETED_IN_REQUEST", 3)
     make_collection(caller)
     send(
         caller,
@@ -210,7 +207,6 @@ def test_old_versions_go_after_their_time_but_never_the_live_one(caller: Caller)
         encode_everything()
     with db.writing() as session:
         session.execute(text("UPDATE document_versions SET created_at = '2020-01-01'"))
-        session.execute(text("UPDATE documents SET updated_at = '2020-01-01'"))
     assert forget_old_versions() == 2
     assert get_document(caller, "papers", "a").text == "three"
 
@@ -287,3 +283,51 @@ def test_a_batch_checked_against_old_filter_fields_is_sent_again(caller: Caller)
     )
     with pytest.raises(NotReady, match="filterable"):
         upsert(facts, [late], priority=0, field="documents")
+
+
+def test_what_is_sent_after_a_large_deletion_was_asked_for_stays(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deletion, "DELETED_IN_REQUEST", 3)
+    make_collection(caller)
+    texts = [f"text {i}" for i in range(8)]
+    send_texts(caller, texts, metadata={"old": True})
+    asked = delete_documents(caller, "papers", where={"old": True})
+    assert asked.run_id is not None
+    # One new, one changed, one unchanged.
+    send(
+        caller,
+        {"external_id": "new", "text": "x", "metadata": {"old": True}},
+        {"external_id": "0", "text": "changed", "metadata": {"old": True}},
+        {"external_id": "1", "text": "text 1", "metadata": {"old": True}},
+    )
+    runs.carry_out(asked.run_id, carry_out_deletion)
+    left = {each.external_id for each in list_documents(caller, "papers").documents}
+    assert left == {"new", "0", "1"}
+    assert examine().is_clean
+
+
+def test_a_document_sent_again_while_it_expires_stays(caller: Caller) -> None:
+    make_collection(caller)
+    send(caller, {"external_id": "a", "text": "x", "expires_at": "2020-01-01T00:00:00Z"})
+    with db.reading() as session:
+        [document_id] = upkeep.expired_ids(session, limit=10)
+    send(caller, {"external_id": "a", "text": "x", "expires_at": "2999-01-01T00:00:00Z"})
+    removed = deletion.remove_documents(
+        [document_id],
+        still=lambda session, ids: upkeep.expired_ids(session, among=ids, limit=10),
+    )
+    assert removed == 0
+    assert get_document(caller, "papers", "a").text == "x"
+
+
+def test_another_language_analyses_the_same_text_anew_without_encoding(caller: Caller) -> None:
+    make_collection(caller)
+    document = {"external_id": "a", "text": "viele Häuser"}
+    send(caller, document)
+    encode_everything()
+    send(caller, document | {"language": "german"})
+    assert encode_everything() == 0
+    with db.reading() as session:
+        terms = session.execute(text("SELECT terms::text FROM sparse_embeddings")).scalar_one()
+    assert "haus" in terms

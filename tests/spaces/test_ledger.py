@@ -74,7 +74,8 @@ def lease(limit: int = 100) -> tuple[uuid.UUID, list[LeasedRow]]:
 
 def store(token: uuid.UUID, rows: Sequence[LeasedRow]) -> None:
     vectors = get_encoder("hashing-64").encode_documents([str(row.owner_id) for row in rows])
-    ledger.store(KEY, rows=rows, vectors=vectors, gone=[], token=token)
+    by_input = {row.input: vectors[place] for place, row in enumerate(rows)}
+    ledger.store(KEY, rows=rows, vectors=by_input, token=token)
 
 
 def test_an_accepted_document_rings_the_doorbell_and_gets_its_vector(

@@ -1,6 +1,8 @@
 """The SQL that finds documents for somebody: each within a workspace and an access list."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, Row, and_, func, or_, select
 from sqlalchemy.orm import Session
@@ -8,6 +10,17 @@ from sqlalchemy.orm import Session
 from embedhub.search.access import access_predicate
 from embedhub.search.filters import Filter
 from embedhub.tables import Chunk, Document, DocumentVersion, Pending, Space
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The documents of a collection that a deletion means; None does not restrict."""
+
+    workspace_id: int
+    collection_id: int
+    where: Filter
+    external_ids: Sequence[str] | None = None
+    sent_before: datetime | None = None
 
 
 def _visible(
@@ -81,21 +94,30 @@ def page_of_documents(
 def matching_ids(
     session: Session,
     *,
-    workspace_id: int,
-    collection_id: int,
-    external_ids: Sequence[str] | None,
-    where: Filter,
+    chosen: Chosen,
     limit: int,
+    after: int = 0,
+    among: Sequence[int] | None = None,
 ) -> list[int]:
-    """Return up to `limit` document ids by external ids or by filter, in id order."""
+    """Return up to `limit` ids past `after` of the documents chosen, in id order."""
     statement = select(Document.id).where(
-        Document.workspace_id == workspace_id,
-        Document.collection_id == collection_id,
-        where.predicate(Document.attributes),
+        Document.workspace_id == chosen.workspace_id,
+        Document.collection_id == chosen.collection_id,
+        chosen.where.predicate(Document.attributes),
+        Document.id > after,
     )
-    if external_ids is not None:
-        statement = statement.where(Document.external_id.in_(external_ids))
+    if chosen.external_ids is not None:
+        statement = statement.where(Document.external_id.in_(chosen.external_ids))
+    if chosen.sent_before is not None:
+        statement = statement.where(Document.updated_at < chosen.sent_before)
+    if among is not None:
+        statement = statement.where(Document.id.in_(among))
     return list(session.execute(statement.order_by(Document.id).limit(limit)).scalars())
+
+
+def now(session: Session) -> datetime:
+    """Return the database's time, by which documents are dated."""
+    return session.execute(select(func.now())).scalar_one()
 
 
 def indexing_states(

@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from embedhub.tables import Document
 
 
-def expired_ids(session: Session, *, limit: int) -> list[int]:
+def expired_ids(session: Session, *, limit: int, among: Sequence[int] | None = None) -> list[int]:
     """Return documents past their time, whoever owns them: for the clock alone."""
-    statement = text("SELECT id FROM documents WHERE expires_at <= now() ORDER BY id LIMIT :limit")
-    return list(session.execute(statement, {"limit": limit}).scalars())
+    statement = select(Document.id).where(Document.expires_at <= func.now())
+    if among is not None:
+        statement = statement.where(Document.id.in_(among))
+    return list(session.execute(statement.order_by(Document.id).limit(limit)).scalars())
 
 
 def delete_old_versions(session: Session, *, days: int, limit: int) -> int:
@@ -19,10 +21,11 @@ def delete_old_versions(session: Session, *, days: int, limit: int) -> int:
     statement = text("""
         DELETE FROM document_versions WHERE (document_id, version) IN (
           SELECT v.document_id, v.version FROM document_versions v
+          JOIN document_versions next ON next.document_id = v.document_id
+           AND next.version = v.version + 1
           JOIN documents d ON d.id = v.document_id
-          WHERE v.created_at < now() - make_interval(days => :days)
+          WHERE next.created_at < now() - make_interval(days => :days)
             AND v.version < least(d.version, d.live_version)
-            AND d.updated_at < now() - make_interval(days => :days)
           LIMIT :limit)
     """)
     return session.execute(statement, {"days": days, "limit": limit}).rowcount  # type: ignore[attr-defined, no-any-return]

@@ -26,8 +26,13 @@ class StoredDocument:
     generation: int
     whole_hash: bytes
     source_version: int | None
+    # None: inserted in this transaction, its first version is still to be written
     content_hash: bytes | None
-    is_new: bool
+
+    @property
+    def is_new(self) -> bool:
+        """Whether this transaction inserted it."""
+        return self.content_hash is None
 
 
 def known_hashes(
@@ -53,60 +58,86 @@ def hold_collection(session: Session, collection_id: int) -> dict[str, str] | No
 
     Returns the types of its filterable fields; None if it is gone.
     """
+    db.share_turn(session, db.Turn.COLLECTION, [collection_id])
     statement = (
         select(Collection.filterable)
         .where(Collection.id == collection_id, Collection.deleted_at.is_(None))
         .with_for_update(read=True)
     )
-    db.share_turn(session, db.Turn.COLLECTION, [collection_id])
     return session.execute(statement).scalar_one_or_none()
 
 
-def hold_or_insert(
+def insert_new(
     session: Session, *, workspace_id: int, collection_id: int, rows: Sequence[dict[str, Any]]
-) -> dict[str, StoredDocument]:
-    """Insert the documents that are new and lock those that exist, in external_id order.
+) -> set[str]:
+    """Insert the documents that are new, in external_id order; return their external ids.
 
-    A new document has version 1 and generation 1, which answer at once. Existing rows are returned
-    as they were.
+    A new document has version 1 and generation 1, which answer at once. Waits for others who are
+    inserting the same ids.
     """
-    # Those that exist first and in id order, as everybody else locks them.
-    session.execute(
-        select(Document.id)
-        .where(
-            Document.collection_id == collection_id,
-            Document.external_id.in_([row["external_id"] for row in rows]),
-        )
-        .order_by(Document.id)
-        .with_for_update(key_share=True)
-    )
     statement = text("""
-        WITH held AS (
-          INSERT INTO documents (workspace_id, collection_id, external_id, url, metadata,
-            attributes, access, language, source_version, expires_at, content_hash,
-            version, live_version, generation, live_generation)
-          SELECT :workspace_id, :collection_id, r.external_id, r.url, r.metadata, r.attributes,
-            r.access, r.language, r.source_version, r.expires_at, decode(r.whole_hash, 'hex'),
-            1, 1, 1, 1
-          FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (external_id text, url text,
-            metadata jsonb, attributes jsonb, access text[], language text,
-            source_version bigint, expires_at timestamptz, whole_hash text)
-          ORDER BY r.external_id
-          ON CONFLICT (collection_id, external_id) DO UPDATE SET external_id = excluded.external_id
-          RETURNING id, external_id, version, generation, content_hash, source_version,
-                    xmax = 0 AS is_new)
-        SELECT held.id, held.external_id, held.version, held.generation, held.content_hash,
-               held.source_version, v.content_hash, held.is_new
-        FROM held LEFT JOIN document_versions v
-          ON NOT held.is_new AND v.document_id = held.id AND v.version = held.version
+        INSERT INTO documents (workspace_id, collection_id, external_id, url, metadata,
+          attributes, access, language, source_version, expires_at, content_hash,
+          version, live_version, generation, live_generation)
+        SELECT :workspace_id, :collection_id, r.external_id, r.url, r.metadata, r.attributes,
+          r.access, r.language, r.source_version, r.expires_at, decode(r.whole_hash, 'hex'),
+          1, 1, 1, 1
+        FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (external_id text, url text,
+          metadata jsonb, attributes jsonb, access text[], language text,
+          source_version bigint, expires_at timestamptz, whole_hash text)
+        ORDER BY r.external_id
+        ON CONFLICT (collection_id, external_id) DO NOTHING
+        RETURNING external_id
     """)
     facts = {
         "workspace_id": workspace_id,
         "collection_id": collection_id,
         "rows": orjson.dumps(rows).decode(),
     }
-    stored = (StoredDocument(*row) for row in session.execute(statement, facts))
-    return {document.external_id: document for document in stored}
+    return set(session.execute(statement, facts).scalars())
+
+
+def hold_documents(
+    session: Session, *, collection_id: int, external_ids: Sequence[str]
+) -> dict[str, StoredDocument]:
+    """Lock documents in id order and return them as they then are."""
+    chosen = (Document.collection_id == collection_id, Document.external_id.in_(external_ids))
+    session.execute(
+        select(Document.id).where(*chosen).order_by(Document.id).with_for_update(key_share=True)
+    )
+    # A second statement: the first one's snapshot is older than what it waited for.
+    statement = (
+        select(
+            Document.id,
+            Document.external_id,
+            Document.version,
+            Document.generation,
+            Document.content_hash,
+            Document.source_version,
+            DocumentVersion.content_hash,
+        )
+        .outerjoin(
+            DocumentVersion,
+            and_(
+                DocumentVersion.document_id == Document.id,
+                DocumentVersion.version == Document.version,
+            ),
+        )
+        .where(*chosen)
+    )
+    return {row.external_id: StoredDocument(*row) for row in session.execute(statement)}
+
+
+def keep_from_deletion(
+    session: Session, *, collection_id: int, document_ids: Sequence[int]
+) -> None:
+    """Let unchanged documents count as sent just now while a run deletes what is older."""
+    statement = text("""
+        UPDATE documents SET updated_at = now() WHERE id = ANY(:ids) AND EXISTS (
+          SELECT FROM runs WHERE kind = 'delete_documents' AND status IN ('queued', 'running')
+            AND CAST(arguments ->> 'collection_id' AS bigint) = :collection_id)
+    """)
+    session.execute(statement, {"ids": list(document_ids), "collection_id": collection_id})
 
 
 def update_documents(session: Session, rows: Sequence[dict[str, Any]]) -> None:

@@ -59,6 +59,9 @@ CHECKS: dict[str, str] = {
           HAVING sum(delta) <> 0)
         SELECT count(*) FROM counted FULL JOIN summed USING (space_id, lexeme)
         WHERE counted.n IS DISTINCT FROM summed.n""",
+    "versions that no document points to": """
+        SELECT count(*) FROM document_versions v JOIN documents d ON d.id = v.document_id
+        WHERE v.version > d.version""",
     "updates that wait for nothing": """
         SELECT count(*) FROM documents d
         WHERE d.generation <> d.live_generation AND d.updated_at < now() - interval '5 minutes'

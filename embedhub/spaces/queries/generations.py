@@ -23,6 +23,15 @@ class LiveChunk:
     attributes: dict[str, Any]
 
 
+def lock_documents_of(session: Session, chunk_ids: Sequence[int]) -> None:
+    """Hold the documents of these chunks, in id order: what they say of access stays true."""
+    statement = text("""
+        SELECT id FROM documents WHERE id IN (
+          SELECT document_id FROM chunks WHERE id = ANY(:ids)) ORDER BY id FOR NO KEY UPDATE
+    """)
+    session.execute(statement, {"ids": list(chunk_ids)})
+
+
 def waiting_documents(session: Session, *, chunk_ids: Sequence[int]) -> list[int]:
     """Return the documents of these chunks whose newest generation does not answer yet."""
     statement = text("""

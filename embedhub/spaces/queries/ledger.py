@@ -1,7 +1,7 @@
 """The ledger's SQL: lease, read, store by comparing, forget, set aside."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,10 @@ from embedhub import db
 READY = "dead_at IS NULL AND not_before <= now() AND (leased_until IS NULL OR leased_until < now())"
 
 
+# A workspace and the hash of what an encoder is given.
+Input = tuple[int, bytes]
+
+
 @dataclass(frozen=True, slots=True)
 class LeasedRow:
     """A row of the ledger that this process alone may work on until its lease ends."""
@@ -24,6 +28,11 @@ class LeasedRow:
     workspace_id: int
     input_hash: bytes
     attempts: int
+
+    @property
+    def input(self) -> Input:
+        """Return what is encoded once: an input of a workspace."""
+        return self.workspace_id, self.input_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,15 +168,9 @@ def lock_spaces(session: Session, space_ids: Sequence[int]) -> None:
 
 
 def put_in_cache(
-    session: Session,
-    *,
-    encoder: str,
-    rows: Sequence[LeasedRow],
-    vectors: NDArray[np.float32],
+    session: Session, *, encoder: str, vectors: Mapping[Input, NDArray[np.float32]]
 ) -> None:
     """Remember each vector under its workspace and input; one already there stays."""
-    # In key order: two workers that meet on the same inputs wait instead of deadlocking.
-    by_key = {(row.workspace_id, row.input_hash): vectors[i] for i, row in enumerate(rows)}
     statement = text("""
         INSERT INTO vector_cache (workspace_id, encoder, input_hash, vector)
         VALUES (:workspace_id, :encoder, :input_hash, :vector)
@@ -176,10 +179,28 @@ def put_in_cache(
     session.execute(
         statement,
         [
-            {"workspace_id": w, "encoder": encoder, "input_hash": h, "vector": by_key[w, h]}
-            for w, h in sorted(by_key)
+            {"workspace_id": w, "encoder": encoder, "input_hash": h, "vector": vectors[w, h]}
+            # In key order: two workers that meet on the same inputs wait instead of deadlocking.
+            for w, h in sorted(vectors)
         ],
     )
+
+
+def cached_inputs(session: Session, *, encoder: str, rows: Sequence[LeasedRow]) -> set[Input]:
+    """Return those inputs of the rows whose vector somebody has computed meanwhile."""
+    statement = text("""
+        SELECT v.workspace_id, v.input_hash FROM vector_cache v
+        JOIN unnest(CAST(:workspaces AS bigint[]), CAST(:hashes AS bytea[]))
+          AS wanted (workspace_id, input_hash)
+          ON v.workspace_id = wanted.workspace_id AND v.input_hash = wanted.input_hash
+        WHERE v.encoder = :encoder
+    """)
+    facts = {
+        "encoder": encoder,
+        "workspaces": [row.workspace_id for row in rows],
+        "hashes": [row.input_hash for row in rows],
+    }
+    return {(row[0], bytes(row[1])) for row in session.execute(statement, facts)}
 
 
 def store_cached(session: Session, *, space_id: int, chunk_ids: Sequence[int]) -> list[int]:
@@ -210,20 +231,31 @@ def store_cached(session: Session, *, space_id: int, chunk_ids: Sequence[int]) -
     return list(session.execute(statement, facts).scalars())
 
 
-def add_pending(
-    session: Session, *, space_id: int, chunk_ids: Sequence[int], priority: int
-) -> list[int]:
-    """Enter the chunks whose input has no cached vector; a changed input starts over.
+HAS_VECTOR = """
+    SELECT FROM embeddings e WHERE e.shelf_id = s.shelf_id AND e.space_id = s.id
+      AND e.owner_id = c.id AND e.input_hash = c.input_hash
+"""
+HAS_CACHED_VECTOR = """
+    SELECT FROM vector_cache v WHERE v.workspace_id = c.workspace_id
+      AND v.encoder = s.encoder || '@' || s.revision AND v.input_hash = c.input_hash
+"""
 
-    Returns the chunks that now wait. A chunk with nothing to encode never waits.
+
+def add_pending(
+    session: Session, *, space_id: int, chunk_ids: Sequence[int], priority: int, is_live: bool
+) -> list[int]:
+    """Enter the chunks that lack a vector; a changed input starts over. Returns those that wait.
+
+    A live chunk lacks one until it stands in the space: a vector that came into the cache a moment
+    ago does not count. Others wait in the cache for their turn. A chunk with nothing to encode
+    never waits.
     """
-    statement = text("""
+    statement = text(f"""
         INSERT INTO pending (space_id, owner_id, workspace_id, encoder, input_hash, priority)
         SELECT s.id, c.id, c.workspace_id, s.encoder || '@' || s.revision, c.input_hash, :priority
         FROM chunks c JOIN spaces s ON s.id = :space_id AND s.workspace_id = c.workspace_id
         WHERE c.id = ANY(:ids) AND c.input_hash IS NOT NULL
-          AND NOT EXISTS (SELECT FROM vector_cache v WHERE v.workspace_id = c.workspace_id
-            AND v.encoder = s.encoder || '@' || s.revision AND v.input_hash = c.input_hash)
+          AND NOT EXISTS ({HAS_VECTOR if is_live else HAS_CACHED_VECTOR})
         ORDER BY c.id
         ON CONFLICT (space_id, owner_id) DO UPDATE
           SET input_hash = excluded.input_hash, priority = excluded.priority, attempts = 0,
@@ -237,13 +269,17 @@ def add_pending(
 
 
 def settle(session: Session, *, token: uuid.UUID, rows: Sequence[LeasedRow]) -> int:
-    """Remove rows whose vector is stored, if the lease is still ours and the input the same."""
+    """Remove rows whose vector is stored, if the lease is still ours and the input the same.
+
+    A row given up for dead meanwhile goes too: its vector came late, but it came.
+    """
     statement = text("""
         DELETE FROM pending p
         USING unnest(CAST(:spaces AS bigint[]), CAST(:owners AS bigint[]),
                      CAST(:hashes AS bytea[])) AS done (space_id, owner_id, input_hash)
         WHERE p.space_id = done.space_id AND p.owner_id = done.owner_id
-          AND p.lease_token = :token AND p.input_hash = done.input_hash
+          AND (p.lease_token = :token OR p.dead_at IS NOT NULL)
+          AND p.input_hash = done.input_hash
     """)
     return session.execute(statement, _keys(rows) | {"token": token}).rowcount  # type: ignore[attr-defined, no-any-return]
 
@@ -255,18 +291,13 @@ def put_back(
     rows: Sequence[LeasedRow],
     error: str,
     wait_s: float,
-    forgive: bool,
     max_attempts: int,
 ) -> None:
-    """Return leased rows with the reason; past `max_attempts` they are set aside as dead.
-
-    `forgive` takes the attempt back: the fault was not the text's.
-    """
+    """Return leased rows with the reason; past `max_attempts` they are set aside as dead."""
     statement = text("""
         UPDATE pending p SET last_error = :error, lease_token = NULL, leased_until = NULL,
-               attempts = p.attempts - CASE WHEN :forgive THEN 1 ELSE 0 END,
                not_before = now() + make_interval(secs => :wait_s),
-               dead_at = CASE WHEN NOT :forgive AND p.attempts >= :max_attempts THEN now() END
+               dead_at = CASE WHEN p.attempts >= :max_attempts THEN now() END
         FROM unnest(CAST(:spaces AS bigint[]), CAST(:owners AS bigint[]),
                     CAST(:hashes AS bytea[])) AS failed (space_id, owner_id, input_hash)
         WHERE p.space_id = failed.space_id AND p.owner_id = failed.owner_id
@@ -276,7 +307,6 @@ def put_back(
         "token": token,
         "error": error,
         "wait_s": wait_s,
-        "forgive": forgive,
         "max_attempts": max_attempts,
     }
     session.execute(statement, _keys(rows) | facts)
@@ -301,6 +331,17 @@ def delete_unused_vectors(session: Session, *, days: int, limit: int) -> int:
           WHERE used_at < now() - make_interval(days => :days) LIMIT :limit)
     """)
     return session.execute(statement, {"days": days, "limit": limit}).rowcount  # type: ignore[attr-defined, no-any-return]
+
+
+def explain_wait(session: Session, *, encoder: str, reason: str, limit: int) -> None:
+    """Note on an encoder's waiting rows why nobody works on them; their leases stay as they are."""
+    statement = text(f"""
+        UPDATE pending SET last_error = :reason WHERE (space_id, owner_id) IN (
+          SELECT space_id, owner_id FROM pending WHERE encoder = :encoder AND {READY}
+            AND last_error IS DISTINCT FROM :reason
+          LIMIT :limit FOR UPDATE SKIP LOCKED)
+    """)
+    session.execute(statement, {"encoder": encoder, "reason": reason, "limit": limit})
 
 
 def has_ready(session: Session) -> bool:
