@@ -56,6 +56,18 @@ def test_what_was_sent_comes_back(api: ApiClient) -> None:
     assert by_path["external_id"] == document["external_id"]
 
 
+def test_numbers_of_any_size_come_back_wherever_the_document_is_shown(api: ApiClient) -> None:
+    metadata = {"mass": 1.989e30, "largest": 1.7976931348623157e308, "count": 2**63, "small": 1e-300}
+    put(api, {"external_id": "sun", "text": "the sun", "metadata": metadata})
+    assert api.get(PATH + "/sun").json()["metadata"] == metadata
+    [listed] = api.post(PATH + "/query", {}).json()["items"]
+    [hit] = api.post("/collections/papers/search", {"query": "sun"}).json()["hits"]
+    assert listed["metadata"] == hit["document"]["metadata"] == metadata
+    # JSON's own numbers: what no 64 bits hold is a float.
+    put(api, {"external_id": "sun", "text": "the sun", "metadata": {"count": 2**70}})
+    assert api.get(PATH + "/sun").json()["metadata"] == {"count": float(2**70)}
+
+
 def test_many_are_returned_in_the_order_asked(api: ApiClient) -> None:
     put(api, *({"external_id": str(n)} for n in range(5)))
     asked = ["3", "none", "0", "3"]
