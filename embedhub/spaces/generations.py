@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from embedhub.documents.chunking import encoder_input
 from embedhub.encoders import SUPPLIED
 from embedhub.search.lexical_index import LexicalRow, index_chunks, remove_chunks
+from embedhub.spaces.queries import embeddings, supplied
 from embedhub.spaces.queries import generations as queries
-from embedhub.spaces.queries import ledger, supplied
 from embedhub.spaces.queries.spaces import collections_of_documents, lock_collection_spaces
 from embedhub.tables import Space
 
@@ -69,7 +69,7 @@ def begin_update(
     for space in spaces:
         if space.kind == "dense" and space.encoder != SUPPLIED:
             supplied.keep_vectors_of_old_generation(session, space=space, chunk_ids=chunk_ids)
-            entered = ledger.add_pending(
+            entered = embeddings.add_pending(
                 session,
                 space_id=space.id,
                 chunk_ids=chunk_ids,
@@ -165,8 +165,8 @@ def repeat_filter_columns(
 def _embed(session: Session, space: Space, chunk_ids: Sequence[int], priority: int) -> bool:
     waits = False
     for some in _slices(chunk_ids):
-        ledger.store_cached(session, space_id=space.id, chunk_ids=some)
-        entered = ledger.add_pending(
+        embeddings.store_cached(session, space_id=space.id, chunk_ids=some)
+        entered = embeddings.add_pending(
             session, space_id=space.id, chunk_ids=some, priority=priority, is_live=True
         )
         waits |= bool(entered)

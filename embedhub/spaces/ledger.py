@@ -20,7 +20,7 @@ from embedhub.documents.chunking import encoder_input
 from embedhub.encoders import Encoder, get_encoder
 from embedhub.errors import HubError, InvalidInput, NotReady
 from embedhub.spaces.generations import flip_complete, held
-from embedhub.spaces.queries import generations, ledger
+from embedhub.spaces.queries import embeddings, generations, ledger
 from embedhub.spaces.queries.ledger import Input, LeasedRow
 
 logger = logging.getLogger(__name__)
@@ -96,7 +96,7 @@ def _encode_leased(encoder: Encoder, rows: Sequence[LeasedRow], token: uuid.UUID
     key = encoder.description.key
     with db.reading() as session:
         inputs = ledger.chunk_inputs(session, [row.owner_id for row in rows])
-        cached = ledger.cached_inputs(session, encoder=key, rows=rows)
+        cached = embeddings.cached_inputs(session, encoder=key, rows=rows)
     # One text an input: copies of it get the same vector.
     texts = {
         row.input: encoder_input(i.title, i.heading_path, i.text)
@@ -181,10 +181,10 @@ def _store(
         generations.lock_documents_of(session, chunk_ids)
         waiting = held(session, generations.waiting_documents(session, chunk_ids=chunk_ids))
         if vectors:
-            ledger.put_in_cache(session, encoder=key, vectors=vectors)
+            embeddings.put_in_cache(session, encoder=key, vectors=vectors)
         for space_id in sorted({row.space_id for row in rows}):
             owners = [row.owner_id for row in rows if row.space_id == space_id]
-            ledger.store_cached(session, space_id=space_id, chunk_ids=owners)
+            embeddings.store_cached(session, space_id=space_id, chunk_ids=owners)
         ledger.settle(session, token=token, rows=rows)
         for spaces, document_ids in waiting:
             flip_complete(session, spaces, document_ids)

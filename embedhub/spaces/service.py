@@ -13,8 +13,9 @@ from embedhub.jobs import Job
 from embedhub.runs.kinds import RunKind
 from embedhub.runs.service import start_run
 from embedhub.search.lexical import ANALYSER, REVISION
+from embedhub.spaces.distance import index_precision
 from embedhub.spaces.generations import flip_forgotten
-from embedhub.spaces.queries import ledger, shelves
+from embedhub.spaces.queries import embeddings, ledger, shelves
 from embedhub.spaces.queries import spaces as queries
 from embedhub.spaces.queries.spaces import CollectionCounts, DeadLetter
 from embedhub.tables import Collection, Space
@@ -73,8 +74,7 @@ def create_spaces(
         revision=revision,
         dimension=dimension,
         metric=metric,
-        # A supplied value may lie beyond halfvec's range of 65,504.
-        precision="halfvec" if metric == "cosine" else "vector",
+        precision=index_precision(metric).value,
     )
     queries.insert_space(
         session,
@@ -149,7 +149,7 @@ def forget_unused_vectors() -> int:
     """
     days = get_config().vector_cache_days
     return db.in_batches(
-        lambda session, size: ledger.delete_unused_vectors(session, days=days, limit=size)
+        lambda session, size: embeddings.delete_unused_vectors(session, days=days, limit=size)
     )
 
 

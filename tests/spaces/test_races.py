@@ -14,7 +14,7 @@ from embedhub.documents.service import delete_documents
 from embedhub.encoders import get_encoder
 from embedhub.search.lexical_index import fold
 from embedhub.spaces.doctor import examine
-from embedhub.spaces.queries import ledger as ledger_queries
+from embedhub.spaces.queries import embeddings
 from tests.factories import encode_everything, make_collection, send_texts
 from tests.spaces.test_ledger import lease, store
 
@@ -70,20 +70,20 @@ def test_a_vector_that_comes_into_the_cache_meanwhile_leaves_nothing_unwaited_fo
     make_collection(caller)
     send_texts(caller, ["boilerplate"])
     token, rows = lease()
-    store_cached = ledger_queries.store_cached
+    store_cached = embeddings.store_cached
 
     def store_and_let_the_worker_finish(*arguments: Any, **named: Any) -> list[int]:
         stored = store_cached(*arguments, **named)
-        monkeypatch.setattr(ledger_queries, "store_cached", store_cached)
+        monkeypatch.setattr(embeddings, "store_cached", store_cached)
         encoder = get_encoder("hashing-64")
         vector = encoder.encode_documents(["boilerplate"])[0]
         with db.writing() as session:
-            ledger_queries.put_in_cache(
+            embeddings.put_in_cache(
                 session, encoder=encoder.description.key, vectors={rows[0].input: vector}
             )
         return stored
 
-    monkeypatch.setattr(ledger_queries, "store_cached", store_and_let_the_worker_finish)
+    monkeypatch.setattr(embeddings, "store_cached", store_and_let_the_worker_finish)
     make_collection(caller, "copies")
     send_texts(caller, ["boilerplate"], slug="copies")
     assert examine().is_clean
