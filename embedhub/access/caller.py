@@ -49,7 +49,7 @@ class Caller:
     def require(self, scope: str) -> None:
         """Return if the scope is held; raises Forbidden otherwise."""
         if not self.may(scope):
-            raise Forbidden(f"this key lacks the scope {scope!r}")
+            raise Forbidden(f"this key lacks the scope {str(scope)!r}")
 
     def require_writing(self) -> None:
         """Return if this caller may change documents and collections; else raises Forbidden.
@@ -59,6 +59,14 @@ class Caller:
         self.require(Scope.WRITE)
         if self.principals is not None:
             raise Forbidden("a key bound to principals may only read")
+
+    def require_every_document(self) -> None:
+        """Return if every document of its collections may be seen; else raises Forbidden.
+
+        A count over a whole collection would tell of documents that are hidden from a bound key.
+        """
+        if self.principals is not None:
+            raise Forbidden("a key bound to principals may not count a collection")
 
     def require_whole_workspace(self) -> None:
         """Return if nothing in the workspace is hidden from this caller; else raises Forbidden.

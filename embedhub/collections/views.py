@@ -85,7 +85,10 @@ def delete_collection(request: HttpRequest, slug: str) -> HttpResponse:
 
 @router.get("/collections/{slug}/status", response=StatusOut, summary="How far the embedding is")
 def collection_status(request: HttpRequest, slug: str) -> HttpResponse:
-    """Counts of documents, of passages that answer, of their vectors, and of what is missing."""
+    """Counts of documents, of passages that answer, of their vectors, and of what is missing.
+
+    A key bound to principals gets 403: the counts would tell of documents it may not see.
+    """
     counts = service.collection_status(caller_of(request, Scope.READ), slug)
     is_indexed = not (counts.n_pending or counts.n_dead or counts.n_waiting_updates)
     return respond({**asdict(counts), "is_indexed": is_indexed})

@@ -1,5 +1,6 @@
 """Running the two legs over one snapshot, each with its own account of how complete it is."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -55,9 +56,10 @@ def lexical_leg(
 ) -> LegResult:
     """Return the rows that hold words of the query, by BM25."""
     terms = asked.terms
+    # How many rows hold a word, rows that the caller may not see among them: for others to know.
+    told = terms if restriction.principals is None else []
     if not terms:
-        note = Note(NoteCode.NO_TERMS, "no document holds a word of the query")
-        return LegResult([], _lexical_report([], terms, complete=True), [note])
+        return _answer([], told, restriction)
     query = lexical.query_vector(terms)
     cap = get_config().lexical_cap
     # The shared shelf has no index on its terms.
@@ -65,7 +67,7 @@ def lexical_leg(
         found = queries.lexical_scan(
             session, space=space, query=query, restriction=restriction, limit=limit
         )
-        return LegResult(found, _lexical_report(found, terms, complete=True))
+        return _answer(found, told, restriction)
     tiers = lexical.candidate_tiers(terms, cap, is_filtered=not restriction.is_empty)
     taken = queries.lexical_candidates(
         session,
@@ -80,15 +82,9 @@ def lexical_leg(
         terms, tiers, n_scored=taken.n_scored, cap=cap, last_tier=taken.last_tier
     )
     scores = [candidate.score for candidate in taken.candidates]
-    complete = lexical.is_list_complete(scores, limit, omitted)
-    notes = []
-    if not complete:
-        words = ", ".join(term.lexeme for term in omitted[:5])
-        message = f"rows that hold only common words ({words}) may be missing"
-        notes.append(Note(NoteCode.LEXICAL_CUT, message))
-    return LegResult(
-        taken.candidates, _lexical_report(taken.candidates, terms, complete=complete), notes
-    )
+    if lexical.is_list_complete(scores, limit, omitted):
+        return _answer(taken.candidates, told, restriction)
+    return _answer(taken.candidates, told, restriction, omitted)
 
 
 def dense_leg(
@@ -152,6 +148,24 @@ def _choose_plan(session: Session, space: Space, restriction: Restriction) -> De
     return dense.choose_plan(sample.estimate(n_total), exact_rows)
 
 
-def _lexical_report(found: list[Candidate], terms: list[Term], *, complete: bool) -> LegReport:
-    counts = {term.lexeme: term.n_rows for term in terms}
-    return LegReport(Leg.LEXICAL, BM25, len(found), complete, counts)
+def _answer(
+    found: list[Candidate],
+    told: list[Term],
+    restriction: Restriction,
+    omitted: Sequence[Term] = (),
+) -> LegResult:
+    """Return the lexical leg's list with what the caller may know of how it came about."""
+    is_bound = restriction.principals is not None
+    notes = []
+    if omitted:
+        words = "" if is_bound else f" ({', '.join(term.lexeme for term in omitted[:5])})"
+        message = f"rows that hold only common words{words} may be missing"
+        notes.append(Note(NoteCode.LEXICAL_CUT, message))
+    elif is_bound and not found:
+        # The same whether nobody wrote the word or only documents that the caller may not see.
+        notes.append(Note(NoteCode.NO_TERMS, "no document found holds a word of the query"))
+    elif not is_bound and not told:
+        notes.append(Note(NoteCode.NO_TERMS, "no document holds a word of the query"))
+    counts = {term.lexeme: term.n_rows for term in told}
+    report = LegReport(Leg.LEXICAL, BM25, len(found), complete=not omitted, terms=counts)
+    return LegResult(found, report, notes)

@@ -46,7 +46,8 @@ class NoteCode(StrEnum):
     DENSE_SHORT = "dense_short"
     # the page reached the end of the deepest pool of candidates; more documents may match
     POOL_EXHAUSTED = "pool_exhausted"
-    # no document holds a word of the query, or the analysis keeps none
+    # no document holds a word of the query, or the analysis keeps none; asked with principals: no
+    # document that they may see and the filter lets pass
     NO_TERMS = "no_terms"
 
 
@@ -162,7 +163,8 @@ class LegReport:
     """How one leg found its candidates.
 
     `plan` is exact or hnsw for the dense leg, bm25 for the lexical one. `terms` are the query's
-    lexemes with the number of rows that hold them (lexical only).
+    lexemes with the number of rows that hold them (lexical only, and empty where principals are
+    given: the number would tell of rows they may not see).
     """
 
     leg: Leg

@@ -117,7 +117,9 @@ class LegOut(AnswerBody):
     plan: str
     n_candidates: int
     complete: bool
-    terms: dict[str, int]
+    terms: dict[str, int] = Field(
+        description="The query's words with the passages that hold them; empty with principals."
+    )
 
 
 class TookOut(AnswerBody):

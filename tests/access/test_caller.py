@@ -1,6 +1,6 @@
 import pytest
 
-from embedhub.access.caller import Caller
+from embedhub.access.caller import Caller, Scope
 from embedhub.errors import Forbidden
 
 
@@ -23,8 +23,8 @@ def test_a_scope_includes_the_ones_before_it(
     for scope in allowed:
         caller(*held).require(scope)
     for scope in refused:
-        with pytest.raises(Forbidden, match=scope):
-            caller(*held).require(scope)
+        with pytest.raises(Forbidden, match=f"lacks the scope '{scope}'"):
+            caller(*held).require(Scope(scope))
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def test_what_was_sent_comes_back(api: ApiClient) -> None:
 
 
 def test_numbers_of_any_size_come_back_wherever_the_document_is_shown(api: ApiClient) -> None:
-    metadata = {"mass": 1.989e30, "largest": 1.7976931348623157e308, "count": 2**63, "small": 1e-300}
+    metadata = {"mass": 1.989e30, "largest": 1.7976931348623157e308, "n": 2**63, "small": 1e-300}
     put(api, {"external_id": "sun", "text": "the sun", "metadata": metadata})
     assert api.get(PATH + "/sun").json()["metadata"] == metadata
     [listed] = api.post(PATH + "/query", {}).json()["items"]

@@ -140,6 +140,13 @@ def test_a_document_closed_to_the_principals_is_never_seen(
         assert guest.get(f"/collections/papers/documents{path}{query}").status_code == 404
     narrow = {} if is_bound else {"principals": ["guests"]}
     query = "" if is_bound else "?principals=guests"
+    for mode in ("hybrid", "dense", "lexical"):
+        asked_for = [search_of(guest, word, mode=mode, **narrow) for word in (SECRET, "zyzzyva")]
+        assert SECRET not in str(asked_for)
+        for told in ("notes", "legs", "complete"):
+            assert asked_for[0][told] == asked_for[1][told], (mode, told)
+    if is_bound:
+        assert guest.get("/collections/papers/status").status_code == 403
     dead = guest.get(f"/collections/papers/dead{query}").json()["items"]
     assert [each["external_id"] for each in dead] == ["open"]
     got = guest.post(
@@ -147,6 +154,13 @@ def test_a_document_closed_to_the_principals_is_never_seen(
     ).json()["items"]
     assert got[0] is None
     assert got[1]["external_id"] == "open"
+
+
+def search_of(client: ApiClient, query: str, **fields: Any) -> dict[str, Any]:
+    """Return the whole answer to a search for a word."""
+    body = {"query": query, "explain": True, **fields}
+    answer: dict[str, Any] = client.post("/collections/papers/search", body).json()
+    return answer
 
 
 def has_principals(endpoint: Endpoint) -> bool:
