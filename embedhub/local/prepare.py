@@ -1,7 +1,8 @@
 """Brings a home's database up to date and makes the first workspace, key and staff login.
 
 Runs in a process of its own, because it imports half the product; the supervisor skips it when
-neither the code nor the database has changed since it last succeeded.
+neither the code nor the database has changed since it last succeeded and no killed worker has left
+leases behind.
 """
 
 import hashlib
@@ -37,12 +38,13 @@ def ensure_prepared(home: Home, database_url: str) -> None:
 
 
 def is_prepared(home: Home, database_url: str) -> bool:
-    """Tell whether this very code has prepared this very database before."""
+    """Tell whether this very code has prepared this very database before, and nothing is leased."""
     note = home.read_note(NOTE)
     return (
         home.credentials() is not None
         and note.get("code") == code_fingerprint()
         and note.get("database") == queries.schema_versions(database_url)
+        and not queries.has_leases(database_url)
     )
 
 
@@ -67,8 +69,11 @@ def migrations_folder() -> Path:
 def prepare(home: Home, database_url: str) -> None:
     """Migrate both schemas, make what the first start needs, and note that it is done."""
     from embedhub.local.migrate import migrate
+    from embedhub.spaces.service import release_leases
 
     migrate()
+    # Nobody of this home works yet: whoever leased is dead, and its documents need not wait.
+    release_leases()
     if home.credentials() is None:
         home.write_credentials(make_credentials())
     home.write_note(
@@ -90,4 +95,7 @@ def make_credentials() -> Credentials:
 
 
 if __name__ == "__main__":
-    prepare(Home.at(Path(sys.argv[1])), sys.argv[2])
+    try:
+        prepare(Home.at(Path(sys.argv[1])), sys.argv[2])
+    except LocalError as error:
+        sys.exit(str(error))

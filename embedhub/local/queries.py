@@ -1,9 +1,7 @@
-"""The SQL of the one-machine default: about databases and versions, before any table exists."""
+"""The SQL of the one-machine default: what its supervisor asks before it imports the product."""
 
 import psycopg
 from psycopg import sql
-
-from embedhub.local.errors import LocalError
 
 
 def database_exists(url: str, name: str) -> bool:
@@ -26,17 +24,6 @@ def install_vector(url: str) -> None:
         connection.execute("ALTER EXTENSION vector UPDATE")
 
 
-def vector_version(url: str) -> str:
-    """Return the version of pgvector installed in a database, such as 0.8.5."""
-    with psycopg.connect(url) as connection:
-        row = connection.execute(
-            "SELECT extversion FROM pg_extension WHERE extname = 'vector'"
-        ).fetchone()
-    if row is None:
-        raise LocalError("the extension vector is not installed in this database")
-    return str(row[0])
-
-
 def schema_versions(url: str) -> list[str]:
     """Return what identifies the state of both schemas, empty when one of them is not there yet."""
     with psycopg.connect(url) as connection:
@@ -51,3 +38,12 @@ def schema_versions(url: str) -> list[str]:
             "SELECT app || '.' || name FROM django.django_migrations ORDER BY id"
         ).fetchall()
     return [str(row[0]) for row in (*alembic, *django)]
+
+
+def has_leases(url: str) -> bool:
+    """Tell whether a worker holds texts to encode, or held them when it died."""
+    with psycopg.connect(url) as connection:
+        found = connection.execute(
+            "SELECT EXISTS (SELECT FROM public.pending WHERE lease_token IS NOT NULL)"
+        ).fetchone()
+    return found is not None and bool(found[0])

@@ -30,6 +30,7 @@ __all__ = [
     "forget_unused_vectors",
     "list_dead",
     "live_spaces",
+    "release_leases",
     "retry_dead",
     "sweep",
 ]
@@ -151,6 +152,18 @@ def forget_unused_vectors() -> int:
     return db.in_batches(
         lambda session, size: embeddings.delete_unused_vectors(session, days=days, limit=size)
     )
+
+
+def release_leases() -> int:
+    """End every lease at once and return how many; only for when no worker runs anywhere.
+
+    What was tried stays counted: a text that kills its workers is set aside all the same.
+    """
+    with db.writing() as session:
+        released = ledger.release_leases(session)
+        if released:
+            jobs.enqueue(session, Job.EMBED)
+    return released
 
 
 def sweep() -> None:

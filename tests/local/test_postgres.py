@@ -17,7 +17,7 @@ from embedhub.local import cluster
 from embedhub.local.errors import LocalError
 from embedhub.local.postgres import EmbeddedPostgres, embedded_postgres
 from embedhub.local.processes import is_running
-from embedhub.local.queries import vector_version
+from embedhub.spaces.doctor import OLDEST_PGVECTOR
 
 
 @pytest.fixture
@@ -48,7 +48,12 @@ def wait_until_gone(pid: int, seconds: float = 20) -> None:
 
 def test_database_and_extension_are_there(tmp_path: Path) -> None:
     with embedded_postgres(tmp_path / "postgres", durable=False) as url:
-        assert tuple(map(int, vector_version(url).split("."))) >= (0, 8, 4)
+        with psycopg.connect(url) as connection:
+            installed = connection.execute(
+                "SELECT extversion FROM pg_extension WHERE extname = 'vector'"
+            ).fetchone()
+        assert installed is not None
+        assert tuple(map(int, installed[0].split("."))) >= OLDEST_PGVECTOR
         assert setting(url, "server_version").startswith("18.")
         assert setting(url, "data_checksums") == "on"
 

@@ -208,6 +208,14 @@ def put_back(
     session.execute(statement, _keys(rows) | facts)
 
 
+def release_leases(session: Session) -> int:
+    """Let every leased row be leased again, its attempts still counted; return how many."""
+    statement = text("""
+        UPDATE pending SET lease_token = NULL, leased_until = NULL WHERE lease_token IS NOT NULL
+    """)
+    return session.execute(statement).rowcount  # type: ignore[attr-defined, no-any-return]
+
+
 def bury_crashed(session: Session, *, max_attempts: int, reason: str) -> int:
     """Set aside rows whose every attempt ended with the worker's death; return how many."""
     statement = text("""
