@@ -13,6 +13,7 @@ from ninja import Router
 from embedhub.access.caller import Scope
 from embedhub.documents.importing import ImportedLines, LineError, import_documents
 from embedhub.documents.schemas import DocumentIn, ImportOut
+from embedhub.errors import InvalidInput
 from embedhub.web.authentication import caller_of
 from embedhub.web.body import Lines, body_lines, spool
 from embedhub.web.idempotency import idempotent, wants_lines
@@ -69,6 +70,7 @@ def import_lines(request: HttpRequest, slug: str) -> HttpResponseBase:
     is a line after every commit, the last one with `is_done`; else one object at the end. Sending
     everything again after a failure is harmless.
     """
+    refuse_parameters(request)
     lines = body_lines(request)
     parts: Iterator[ImportedLines] = import_documents(caller_of(request, Scope.WRITE), slug, lines)
     # A wrong collection or a key that may not write is told before an answer has begun.
@@ -80,6 +82,12 @@ def import_lines(request: HttpRequest, slug: str) -> HttpResponseBase:
         total.add(part, lines)
     total.is_done = True
     return respond(total)
+
+
+def refuse_parameters(request: HttpRequest) -> None:
+    """Return if the query is empty; raises InvalidInput: whoever sent `wait` believes in it."""
+    for name in request.GET:
+        raise InvalidInput("an import takes no parameters; its collection has a status", name)
 
 
 def report(request: HttpRequest, lines: Lines, parts: Iterable[ImportedLines]) -> Iterator[bytes]:

@@ -12,7 +12,7 @@ from django.http.response import HttpResponseBase
 from embedhub.errors import InvalidInput, TooLarge
 from embedhub.web.limits import body_limit
 from embedhub.web.problems import CONTENT_TYPE, code_of, of_hub_error, problem
-from embedhub.web.staff import API_PREFIX, PAGE_HEADERS
+from embedhub.web.staff import PAGE_HEADERS, is_api
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 # A probe asks by address, and must hear from a server whose host names are set wrongly.
@@ -26,7 +26,7 @@ class ApiBoundary:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if not (request.path_info + "/").startswith(API_PREFIX):
+        if not is_api(request.path_info):
             return self.get_response(request)
         given = request.headers.get("X-Request-Id", "")
         request_id = given if REQUEST_ID.fullmatch(given) else str(uuid.uuid4())

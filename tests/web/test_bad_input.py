@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.test import Client
 from sqlalchemy import text
 
 from embedhub import db
@@ -191,6 +192,28 @@ def test_a_body_over_its_limit_is_refused(api: ApiClient) -> None:
         assert api.get("/collections/papers").status_code == 200
     finally:
         override_config(max_body_bytes=before)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("path", ["/v1", "/v1/", "/v1/nowhere", "/v1/collections/papers/nowhere"])
+def test_an_unknown_path_is_told_as_such_whatever_the_method(
+    clean: str, method: str, path: str
+) -> None:
+    browser = Client(enforce_csrf_checks=True, SERVER_NAME="localhost")
+    body = refused(browser.generic(method, path, b"{}", content_type="application/json"), 404)
+    assert body["code"] == "not_found"
+
+
+def test_forms_of_other_sites_are_still_refused(clean: str) -> None:
+    browser = Client(enforce_csrf_checks=True, SERVER_NAME="localhost")
+    answer = browser.post("/admin/login/", {"username": "a", "password": "b"})
+    assert answer.status_code == 403
+
+
+def test_an_import_takes_no_parameter_that_it_would_ignore(api: ApiClient) -> None:
+    line = b'{"external_id": "1"}'
+    refused(api.post(DOCUMENTS + "/import?wait=indexed", line), 422, "wait")
+    assert n_documents() == 0
 
 
 def test_a_body_of_unknown_length_is_never_read_as_empty(api: ApiClient) -> None:
