@@ -11,6 +11,7 @@ from embedhub.encoders import SUPPLIED, describe_encoder
 from embedhub.errors import InvalidInput
 from embedhub.search.analysis import regconfig_of
 from embedhub.search.attributes import check_filterable
+from embedhub.spaces.distance import MAX_INDEXED_DIMENSION, index_precision
 
 DEFAULT_LANGUAGE = "english"
 METRICS = ("cosine", "inner_product", "l2")
@@ -75,6 +76,10 @@ def _check_supplied(wanted: CollectionInput) -> Chunking:
         raise InvalidInput(f'encoder "supplied" needs 1 to {limit}', "dimension")
     if wanted.metric is not None and wanted.metric not in METRICS:
         raise InvalidInput(f"must be one of {', '.join(METRICS)}", "metric")
+    metric = wanted.metric or METRICS[0]
+    indexed = MAX_INDEXED_DIMENSION[index_precision(metric)]
+    if wanted.dimension > indexed:
+        raise InvalidInput(f"metric {metric!r} takes at most {indexed} dimensions", "dimension")
     # A document comes with one vector, so it is one chunk.
     whole = {"strategy": ChunkingStrategy.DOCUMENT.value, **(wanted.chunking or {})}
     chunking = Chunking.from_mapping(whole)

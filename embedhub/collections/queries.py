@@ -89,8 +89,7 @@ def dense_geometry(session: Session, collection_ids: Sequence[int]) -> dict[int,
 def update_collection(
     session: Session, *, workspace_id: int, collection_id: int, **columns: Any
 ) -> Collection:
-    """Change columns of a collection and return it."""
-    db.take_turn(session, db.Turn.COLLECTION, collection_id)
+    """Change columns of a collection that is held, and return it."""
     statement = (
         update(Collection)
         .where(Collection.id == collection_id, Collection.workspace_id == workspace_id)

@@ -25,7 +25,7 @@ from embedhub.collections.checks import (
 from embedhub.collections.purge import purge_collection
 from embedhub.config import get_config
 from embedhub.errors import Conflict, Forbidden, NotFound
-from embedhub.runs.service import RunKind, start_run
+from embedhub.runs.service import RunKind, RunStatus, latest_status, start_run
 from embedhub.spaces import service as spaces
 from embedhub.spaces.service import CollectionCounts, DeadLetter
 from embedhub.tables import Collection
@@ -153,14 +153,29 @@ def update_collection(
     """Change name and filterable fields; return the collection and the run that follows, if any.
 
     Newly declared dates are stored in another form, so changed filterable fields start a run over
-    the existing documents; until it ends, filters on a changed field may miss some of them.
+    the existing documents; until it ends, filters on a changed field may miss some of them. The
+    same fields again start a run only if the last one failed.
     """
     caller.require_writing()
     columns = changed_columns(changes)
     run_id = None
     with db.writing() as session:
         collection = find_collection(session, caller, slug)
-        is_new_form = "filterable" in columns and columns["filterable"] != collection.filterable
+        if columns:
+            queries.hold_collection(session, collection.id)
+            # What another change made of it meanwhile is what this one changes.
+            session.expire(collection)
+            collection = find_collection(session, caller, slug)
+        is_new_form = "filterable" in columns and (
+            columns["filterable"] != collection.filterable
+            or latest_status(
+                session,
+                workspace_id=caller.workspace_id,
+                kind=RunKind.UPDATE_ATTRIBUTES,
+                collection_id=collection.id,
+            )
+            in {RunStatus.FAILED, RunStatus.CANCELLED}
+        )
         if columns:
             collection = queries.update_collection(
                 session,
@@ -193,7 +208,11 @@ def delete_collection(caller: Caller, slug: str) -> int:
 
 
 def collection_status(caller: Caller, slug: str) -> CollectionCounts:
-    """Return how many documents, passages and vectors there are, and what is pending or dead."""
+    """Return how many documents, passages and vectors there are, and what is pending or dead.
+
+    Raises Forbidden for a caller bound to principals.
+    """
+    caller.require_every_document()
     with db.reading() as session:
         collection = find_collection(session, caller, slug)
         return spaces.collection_status(

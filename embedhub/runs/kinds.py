@@ -15,7 +15,7 @@ class RunKind(StrEnum):
     @property
     def can_be_cancelled(self) -> bool:
         """Say whether stopping half-way leaves something that a caller can still use."""
-        return self is not RunKind.DELETE_COLLECTION
+        return self not in {RunKind.DELETE_COLLECTION, RunKind.UPDATE_ATTRIBUTES}
 
 
 class RunStatus(StrEnum):

@@ -35,6 +35,34 @@ def find_unfinished(session: Session, *, kind: str, subject: str) -> int | None:
     return session.scalars(statement).one_or_none()
 
 
+def ended_badly(session: Session, *, kind: str, subject: str, within: timedelta) -> bool:
+    """Say whether a run of this kind over this subject failed or was cancelled that lately."""
+    statement = select(Run.id).where(
+        Run.kind == kind,
+        Run.subject == subject,
+        Run.status.in_((RunStatus.FAILED, RunStatus.CANCELLED)),
+        Run.finished_at > func.now() - within,
+    )
+    return session.scalars(statement.limit(1)).one_or_none() is not None
+
+
+def latest_status(
+    session: Session, *, workspace_id: int, kind: str, collection_id: int
+) -> str | None:
+    """Return the status of the newest run of this kind over a collection of this workspace."""
+    statement = (
+        select(Run.status)
+        .where(
+            Run.workspace_id == workspace_id,
+            Run.kind == kind,
+            Run.arguments["collection_id"].as_integer() == collection_id,
+        )
+        .order_by(Run.id.desc())
+        .limit(1)
+    )
+    return session.scalars(statement).one_or_none()
+
+
 def claim_run(session: Session, *, run_id: int, token: uuid.UUID, stale: timedelta) -> Run | None:
     """Take a run that waits, or whose worker gave no sign of life; None if it is not to be had."""
     statement = (

@@ -36,9 +36,11 @@ __all__ = [
     "forget_old",
     "get_run",
     "kind_of",
+    "latest_status",
     "list_runs",
     "ring_for_waiting",
     "start_run",
+    "start_unless_paused",
 ]
 
 logger = logging.getLogger(__name__)
@@ -46,6 +48,8 @@ logger = logging.getLogger(__name__)
 Work = Callable[[RunProgress, dict[str, Any]], dict[str, Any]]
 # A run not begun this long after it was asked for has lost its message.
 OVERDUE = timedelta(seconds=30)
+# Between a run that upkeep asked for and that ended badly, and the next one.
+PAUSE = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,35 @@ def start_run(
             raise Conflict(f"another {kind} of {subject} was asked for at this moment")
     jobs.enqueue(session, jobs.Job.RUN, run_id=run_id)
     return run_id
+
+
+def start_unless_paused(
+    session: Session,
+    *,
+    workspace_id: int,
+    kind: RunKind,
+    subject: str,
+    arguments: dict[str, Any] | None = None,
+) -> int | None:
+    """Ask for a run that upkeep wants again and again; None soon after one failed or was cancelled.
+
+    What fails for a reason that stays would else begin anew at every sweep.
+    """
+    if queries.ended_badly(session, kind=kind, subject=subject, within=PAUSE):
+        return None
+    return start_run(
+        session, workspace_id=workspace_id, kind=kind, subject=subject, arguments=arguments
+    )
+
+
+def latest_status(
+    session: Session, *, workspace_id: int, kind: RunKind, collection_id: int
+) -> RunStatus | None:
+    """Return how far the newest run of a kind over a collection is; None if there was none."""
+    status = queries.latest_status(
+        session, workspace_id=workspace_id, kind=kind, collection_id=collection_id
+    )
+    return None if status is None else RunStatus(status)
 
 
 def carry_out(run_id: int, work: Work) -> None:
@@ -160,6 +193,7 @@ def cancel_run(caller: Caller, run_id: int) -> RunView:
 
     Raises Conflict for a run that has ended, or of a kind that must not stop half-way.
     """
+    caller.require_writing()
     with db.writing() as session:
         run = _visible_run(session, caller, run_id)
         if not RunKind(run.kind).can_be_cancelled:

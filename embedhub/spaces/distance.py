@@ -35,6 +35,12 @@ OPERATOR_CLASSES = {Metric.COSINE: "cosine", Metric.INNER_PRODUCT: "ip", Metric.
 MAX_INDEXED_DIMENSION = {Precision.VECTOR: 2_000, Precision.HALFVEC: 4_000, Precision.BIT: 64_000}
 
 
+def index_precision(metric: str) -> Precision:
+    """Return how the index of a space with this metric holds its vectors."""
+    # A supplied value may lie beyond halfvec's range of 65,504; a cosine does not care how long.
+    return Precision.HALFVEC if metric == Metric.COSINE else Precision.VECTOR
+
+
 def hnsw_index(metric: str, precision: str, dimension: int) -> str:
     """Return method, expression and operator class of a space's index, as CREATE INDEX says it."""
     if precision == Precision.BIT:

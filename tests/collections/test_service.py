@@ -9,7 +9,7 @@ from embedhub.collections.service import CollectionChanges, CollectionInput
 from embedhub.config import get_config, override_config
 from embedhub.errors import Conflict, Forbidden, HubError, InvalidInput, NotFound
 from embedhub.jobs import Job
-from embedhub.runs.service import get_run
+from embedhub.runs.service import carry_out, get_run
 from tests.factories import make_collection
 
 
@@ -48,6 +48,8 @@ def test_supplied_vectors_have_their_own_dimension_and_one_chunk_a_document(
         ({"encoder": "supplied"}, "dimension"),
         ({"encoder": "supplied", "dimension": 0}, "dimension"),
         ({"encoder": "supplied", "dimension": 4001}, "dimension"),
+        ({"dimension": 2001, "metric": "l2"}, "dimension"),
+        ({"dimension": 2001, "metric": "inner_product"}, "dimension"),
         ({"dimension": 3, "metric": "manhattan"}, "metric"),
         ({"dimension": 3, "encoder": "hashing-64"}, "dimension"),
         ({"metric": "l2"}, "metric"),
@@ -149,6 +151,24 @@ def test_changed_filterable_fields_start_a_run_and_the_same_ones_do_not(caller: 
     assert again not in {None, run_id}, "the first run may have passed some documents already"
     _, none = service.update_collection(caller, "papers", CollectionChanges(filterable={}))
     assert none is None
+
+
+def test_the_same_fields_start_a_run_again_after_a_failed_one(caller: Caller) -> None:
+    create(caller)
+    create(caller, "other")
+    day = CollectionChanges(filterable={"day": "date"})
+    _, failed = service.update_collection(caller, "papers", day)
+    assert failed is not None
+    carry_out(failed, lambda *_: {"broken": 1 // 0})
+    _, other = service.update_collection(caller, "other", day)
+    assert other is not None
+    carry_out(other, lambda *_: {})
+    assert service.update_collection(caller, "other", day)[1] is None
+    _, again = service.update_collection(caller, "papers", day)
+    assert again not in {None, failed}
+    assert service.update_collection(caller, "papers", day)[1] is None, "it is on its way"
+    carry_out(again or 0, lambda *_: {})
+    assert service.update_collection(caller, "papers", day)[1] is None
 
 
 def test_what_the_stored_rows_depend_on_cannot_be_changed() -> None:

@@ -7,7 +7,7 @@ from sqlalchemy.exc import OperationalError
 
 from embedhub import db
 from embedhub.access.caller import Caller
-from embedhub.errors import Conflict, InvalidInput, NotFound
+from embedhub.errors import Conflict, Forbidden, InvalidInput, NotFound
 from embedhub.jobs import Job
 from embedhub.runs import progress as progress_module
 from embedhub.runs import service
@@ -188,10 +188,43 @@ def test_cancel_stops_a_running_run_at_its_next_report(caller: Caller) -> None:
     assert service.get_run(caller, run_id).status == "cancelled"
 
 
-def test_a_removal_cannot_be_cancelled(caller: Caller) -> None:
-    run_id = start(caller, kind=RunKind.DELETE_COLLECTION)
+@pytest.mark.parametrize("kind", [RunKind.DELETE_COLLECTION, RunKind.UPDATE_ATTRIBUTES])
+def test_what_must_not_stop_half_way_cannot_be_cancelled(caller: Caller, kind: RunKind) -> None:
+    run_id = start(caller, kind=kind)
     with pytest.raises(Conflict):
         service.cancel_run(caller, run_id)
+
+
+def test_a_key_bound_to_principals_cannot_cancel(caller: Caller) -> None:
+    run_id = start(caller)
+    with pytest.raises(Forbidden):
+        service.cancel_run(caller.narrowed(["guests"]), run_id)
+    assert service.get_run(caller, run_id).status == "queued"
+
+
+@pytest.mark.parametrize("ending", ["failed", "cancelled", "succeeded"])
+def test_upkeep_pauses_after_a_run_that_ended_badly(caller: Caller, ending: str) -> None:
+    def again() -> int | None:
+        with db.writing() as session:
+            return service.start_unless_paused(
+                session,
+                workspace_id=caller.workspace_id,
+                kind=RunKind.GROW_SPACE,
+                subject="space 1",
+            )
+
+    run_id = again()
+    assert run_id is not None
+    assert again() == run_id
+    if ending == "cancelled":
+        service.cancel_run(caller, run_id)
+    else:
+        service.carry_out(run_id, lambda *_: {"n": 1 // (ending == "succeeded")})
+    assert service.get_run(caller, run_id).status == ending
+    assert (again() is None) == (ending != "succeeded")
+    with db.writing() as session:
+        session.execute(text("UPDATE runs SET finished_at = now() - interval '11 minutes'"))
+    assert again() is not None
 
 
 def test_a_failure_keeps_a_reason_that_is_safe_to_show(caller: Caller) -> None:
