@@ -41,6 +41,9 @@ class Config(BaseSettings):
     statement_timeout_s: float = Field(
         30, gt=0, description="Longest SQL statement of a web request, seconds."
     )
+    worker_statement_timeout_s: float = Field(
+        600, gt=0, description="Longest SQL statement of a worker, seconds."
+    )
     web_threads: int = Field(8, ge=1, description="Requests the web server works on at once.")
 
     # --- encoders

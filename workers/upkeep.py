@@ -1,5 +1,6 @@
 """Queue `upkeep`: runs, sweeps, folds and retention. Never loads an encoder."""
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,8 @@ from embedhub.spaces import service as spaces
 from embedhub.spaces.indexes import grow_space
 from embedhub.web.retention import forget_old_answers
 from workers import app
+
+logger = logging.getLogger(__name__)
 
 WORK: dict[RunKind, Callable[[RunProgress, dict[str, Any]], dict[str, Any]]] = {
     RunKind.DELETE_COLLECTION: purge_collection,
@@ -37,10 +40,15 @@ def carry_out_run(run_id: int) -> None:
 @app.task(name=Job.SWEEP)  # type: ignore[untyped-decorator]
 def sweep() -> None:
     """Pick up whatever was left over anywhere."""
-    spaces.sweep()
-    delete_expired()
-    resume_deletions()
-    runs.ring_for_waiting()
+    each(
+        runs.ring_for_waiting,
+        spaces.ring_for_due,
+        spaces.bury_crashed,
+        spaces.flip_overdue,
+        delete_expired,
+        resume_deletions,
+        spaces.grow_outgrown,
+    )
 
 
 @app.task(name=Job.FOLD)  # type: ignore[untyped-decorator]
@@ -52,8 +60,24 @@ def fold() -> None:
 @app.task(name=Job.RETENTION)  # type: ignore[untyped-decorator]
 def forget_old() -> None:
     """Delete what is older than its retention."""
-    forget_old_versions()
-    spaces.forget_unused_vectors()
-    runs.forget_old()
-    search.forget_old()
-    forget_old_answers()
+    each(
+        forget_old_versions,
+        spaces.forget_unused_vectors,
+        runs.forget_old,
+        search.forget_old,
+        forget_old_answers,
+    )
+
+
+def each(*steps: Callable[[], object]) -> None:
+    """Carry out every step whatever becomes of the others; raise at the end what they raised."""
+    failures: list[Exception] = []
+    for step in steps:
+        try:
+            step()
+        # Whatever one step trips over, the others must not stand still for it.
+        except Exception as error:
+            logger.exception("upkeep failed", extra={"step": step.__name__})
+            failures.append(error)
+    if failures:
+        raise ExceptionGroup("upkeep failed", failures)

@@ -41,7 +41,8 @@ def embed_command() -> tuple[str, ...]:
 
 def upkeep_command(timetable: Path) -> tuple[str, ...]:
     """Return the worker for everything else, with the clock that rings for left-over work."""
-    return (*_worker(UPKEEP), "-P", "threads", "-c", "2", "-B", "-s", str(timetable))
+    # A space that grows takes two, for its meanings and its words: sweeps go on beside them.
+    return (*_worker(UPKEEP), "-P", "threads", "-c", "4", "-B", "-s", str(timetable))
 
 
 def local_children(host: str, port: int, timetable: Path) -> list[ChildSpec]:

@@ -11,7 +11,7 @@ from embedhub.config import get_config
 from embedhub.encoders import SUPPLIED, describe_encoder
 from embedhub.jobs import Job
 from embedhub.runs.kinds import RunKind
-from embedhub.runs.service import start_run
+from embedhub.runs.service import start_unless_paused
 from embedhub.search.lexical import ANALYSER, REVISION
 from embedhub.spaces.distance import index_precision
 from embedhub.spaces.generations import flip_forgotten
@@ -25,14 +25,17 @@ __all__ = [
     "CollectionCounts",
     "DeadLetter",
     "LiveSpaces",
+    "bury_crashed",
     "collection_status",
     "create_spaces",
+    "flip_overdue",
     "forget_unused_vectors",
+    "grow_outgrown",
     "list_dead",
     "live_spaces",
     "release_leases",
     "retry_dead",
-    "sweep",
+    "ring_for_due",
 ]
 
 CRASHED = "the worker stopped each time it encoded this text"
@@ -166,17 +169,30 @@ def release_leases() -> int:
     return released
 
 
-def sweep() -> None:
-    """Pick up whatever was left over: rings for due rows, buries crashed ones, flips, grows."""
-    config = get_config()
+def bury_crashed() -> None:
+    """Set aside rows whose every attempt ended with the worker's death."""
     with db.writing() as session:
-        ledger.bury_crashed(session, max_attempts=config.max_attempts, reason=CRASHED)
+        ledger.bury_crashed(session, max_attempts=get_config().max_attempts, reason=CRASHED)
+
+
+def flip_overdue() -> None:
+    """Let updates answer that no worker's store will flip any more."""
+    with db.writing() as session:
         flip_forgotten(session, limit=1_000)
+
+
+def ring_for_due() -> None:
+    """Wake the embed workers if any row is due."""
+    with db.writing() as session:
         if ledger.has_ready(session):
             jobs.enqueue(session, Job.EMBED)
+
+
+def grow_outgrown() -> None:
+    """Ask for a shelf of its own for every space that is too large for the shared one."""
     with db.writing() as session:
-        for space in shelves.outgrown_spaces(session, rows=config.shelf_rows):
-            start_run(
+        for space in shelves.outgrown_spaces(session, rows=get_config().shelf_rows):
+            start_unless_paused(
                 session,
                 workspace_id=space.workspace_id,
                 kind=RunKind.GROW_SPACE,

@@ -5,6 +5,7 @@ from sqlalchemy import text
 from embedhub import db
 from embedhub.access.caller import Caller
 from embedhub.spaces.doctor import examine
+from embedhub.spaces.service import flip_overdue
 from tests.factories import encode_everything, make_collection, send
 from tests.spaces.test_ledger import lease, store
 
@@ -130,9 +131,7 @@ def test_a_dead_chunk_does_not_hold_its_document_back(caller: Caller) -> None:
     send(caller, document("poisonous"))
     with db.writing() as session:
         session.execute(text("UPDATE pending SET dead_at = now(), last_error = 'poison'"))
-    from embedhub.spaces.service import sweep
-
-    sweep()
+    flip_overdue()
     assert live_texts() == ["poisonous"]
     report = examine()
     assert report.is_clean

@@ -1,5 +1,8 @@
 """A growing space gets a shelf and indexes of its own while everything goes on."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from sqlalchemy import text
 
@@ -7,9 +10,11 @@ from embedhub import db, jobs
 from embedhub.access.caller import Caller
 from embedhub.config import override_config
 from embedhub.runs import service as runs
+from embedhub.spaces import indexes
 from embedhub.spaces.doctor import examine
-from embedhub.spaces.indexes import build_index, grow_space, is_valid
-from embedhub.spaces.service import sweep
+from embedhub.spaces.indexes import build_index, drop_shelf, grow_space, is_valid
+from embedhub.spaces.queries import shelves
+from embedhub.spaces.service import grow_outgrown
 from tests.factories import encode_everything, make_collection, send_texts
 
 
@@ -18,6 +23,16 @@ def small_shelf(database: str) -> object:
     override_config(shelf_rows=20)
     yield
     override_config(shelf_rows=10_000)
+
+
+class Silent:
+    """Progress that nobody reads."""
+
+    def __init__(self) -> None:
+        self.reports = 0
+
+    def report(self, done: int, total: int | None = None) -> None:
+        self.reports += 1
 
 
 def carry_out_asked(sent_jobs: list[tuple[jobs.Job, dict[str, object]]]) -> list[runs.RunView]:
@@ -47,7 +62,7 @@ def test_a_space_that_outgrew_the_shared_shelf_moves_and_is_indexed(
     send_texts(caller, ["stays where it is"], slug="small")
     encode_everything()
     sent_jobs.clear()
-    sweep()
+    grow_outgrown()
     grown = carry_out_asked(sent_jobs)
     assert [run.status for run in grown] == ["succeeded", "succeeded"]
     assert [run.result["rows_moved"] for run in grown] == [40, 40]
@@ -69,7 +84,7 @@ def test_a_space_that_outgrew_the_shared_shelf_moves_and_is_indexed(
     assert shared == 1
     assert "USING hnsw (((vector)::halfvec(64)) halfvec_cosine_ops)" in definitions
     assert "USING gin (terms)" in definitions
-    sweep()
+    grow_outgrown()
     assert carry_out_asked(sent_jobs) == []
     # Life goes on on the new shelf.
     send_texts(caller, [f"fish number {i} again" for i in range(50)])
@@ -82,10 +97,6 @@ def test_a_space_that_outgrew_the_shared_shelf_moves_and_is_indexed(
 def test_an_invalid_left_over_is_removed_before_the_index_is_built_again(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Silent:
-        def report(self, done: int, total: int | None = None) -> None:
-            pass
-
     make_collection(caller)
     with db.autocommit() as connection:
         connection.execute(text("CREATE TABLE vectors.broken (a integer)"))
@@ -106,3 +117,100 @@ def test_an_invalid_left_over_is_removed_before_the_index_is_built_again(
             assert is_valid(connection, "broken_a") is True
         finally:
             connection.execute(text("DROP TABLE vectors.broken"))
+
+
+def own_shelves() -> list[str]:
+    with db.reading() as session:
+        return list(
+            session.execute(
+                text(
+                    "SELECT relname FROM pg_class WHERE relkind = 'r'"
+                    " AND relname ~ '^(sparse_)?embeddings_' AND relname !~ '_0$'"
+                )
+            ).scalars()
+        )
+
+
+def dense_space(caller: Caller) -> int:
+    make_collection(caller)
+    send_texts(caller, ["one", "two"])
+    encode_everything()
+    with db.reading() as session:
+        return int(session.execute(text("SELECT id FROM spaces WHERE kind = 'dense'")).scalar_one())
+
+
+def test_a_growth_that_failed_is_repeated_on_the_same_shelf(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space_id = dense_space(caller)
+
+    def broken(*_: object, **__: object) -> int:
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shelves, "move_rows", broken)
+        for _ in range(3):
+            with pytest.raises(RuntimeError):
+                grow_space(Silent(), {"space_id": space_id})  # type: ignore[arg-type]
+    assert grow_space(Silent(), {"space_id": space_id})["rows_moved"] == 2  # type: ignore[arg-type]
+    assert own_shelves() == [f"embeddings_{space_id}"]
+
+
+def test_a_shelf_that_is_detached_already_is_dropped(caller: Caller) -> None:
+    space_id = dense_space(caller)
+    grow_space(Silent(), {"space_id": space_id})  # type: ignore[arg-type]
+    with db.autocommit() as connection:
+        connection.execute(
+            text(f"ALTER TABLE embeddings DETACH PARTITION vectors.embeddings_{space_id}")
+        )
+        drop_shelf(connection, kind="dense", shelf_id=space_id)
+        drop_shelf(connection, kind="dense", shelf_id=space_id)
+    assert own_shelves() == []
+
+
+def test_an_index_that_is_being_built_is_waited_for_and_kept(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexes, "WATCH_S", 0.05)
+    silent = Silent()
+    with db.autocommit() as connection:
+        connection.execute(text("CREATE TABLE vectors.slow (a integer)"))
+        connection.execute(text("INSERT INTO vectors.slow VALUES (1)"))
+
+    def build() -> None:
+        with db.autocommit() as connection:
+            # It waits for the transaction below, as a long build would take its time.
+            connection.execute(
+                text("CREATE INDEX CONCURRENTLY slow_a ON vectors.slow USING btree (a)")
+            )
+
+    def oid() -> int | None:
+        with db.reading() as session:
+            return session.execute(text("SELECT to_regclass('vectors.slow_a')::oid")).scalar()
+
+    try:
+        with ThreadPoolExecutor(2) as pool, db.autocommit() as connection:
+            with db.writing() as session:
+                session.execute(text("UPDATE vectors.slow SET a = 2"))
+                building = pool.submit(build)
+                while (begun := oid()) is None:
+                    time.sleep(0.02)
+                waiting = pool.submit(
+                    lambda: build_index(
+                        connection,
+                        table="vectors.slow",
+                        index="slow_a",
+                        method="btree (a)",
+                        progress=silent,  # type: ignore[arg-type]
+                    )
+                )
+                while not silent.reports:
+                    time.sleep(0.02)
+                assert not waiting.done()
+            building.result(30)
+            waiting.result(30)
+            assert is_valid(connection, "slow_a") is True
+        assert oid() == begun, "the index was not thrown away"
+    finally:
+        with db.autocommit() as connection:
+            connection.execute(text("DROP TABLE vectors.slow"))

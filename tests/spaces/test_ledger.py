@@ -18,8 +18,9 @@ from embedhub.spaces import ledger
 from embedhub.spaces.doctor import examine
 from embedhub.spaces.queries import ledger as queries
 from embedhub.spaces.queries.ledger import LeasedRow
-from embedhub.spaces.service import list_dead, retry_dead, sweep
+from embedhub.spaces.service import list_dead, retry_dead
 from tests.factories import encode_everything, make_collection, send, send_texts
+from workers.upkeep import sweep
 
 KEY = get_encoder("hashing-64").description.key
 

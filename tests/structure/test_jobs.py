@@ -1,5 +1,7 @@
 """Job names, tasks, queues, the timetable and the workers that are started agree."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -47,3 +49,24 @@ def test_every_queue_has_a_worker_in_the_containers(queue: Queue) -> None:
     services = yaml.safe_load((PROJECT / "compose.yaml").read_text())["services"]
     commands = [str(service.get("command", "")) for service in services.values()]
     assert any(queue.value in command for command in commands)
+
+
+def test_one_broken_step_of_upkeep_does_not_silence_the_rest() -> None:
+    done: list[str] = []
+
+    def broken() -> None:
+        raise KeyError("broken")
+
+    with pytest.raises(ExceptionGroup) as raised:
+        upkeep.each(lambda: done.append("first"), broken, lambda: done.append("last"))
+    assert done == ["first", "last"]
+    assert [type(error) for error in raised.value.exceptions] == [KeyError]
+
+
+def test_workers_give_their_statements_more_time() -> None:
+    code = (
+        "import workers; from celery import signals; from embedhub.config import get_config;"
+        "signals.worker_init.send(None);"
+        "assert get_config().statement_timeout_s == get_config().worker_statement_timeout_s == 600"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=True)

@@ -15,15 +15,19 @@ TABLES = {"dense": "embeddings", "sparse": "sparse_embeddings"}
 
 def outgrown_spaces(session: Session, *, rows: int) -> Sequence[Space]:
     """Return spaces with more rows on the shared shelf, or on a shelf without its index."""
+    # Every chunk that answers is a row of the sparse space, whose rows are counted already: only
+    # collections that are large by this count have their vectors counted, and no further than need
+    # be. Counting the whole shared shelf took seconds.
     statement = text("""
-        SELECT space_id FROM (
-          SELECT space_id FROM embeddings WHERE shelf_id = :shared
-          GROUP BY space_id HAVING count(*) > :rows
-          UNION ALL
-          SELECT space_id FROM sparse_embeddings WHERE shelf_id = :shared
-          GROUP BY space_id HAVING count(*) > :rows
-          UNION ALL
-          SELECT id FROM spaces WHERE shelf_id <> :shared AND NOT is_indexed) AS outgrown
+        WITH large AS (
+          SELECT s.collection_id FROM spaces s JOIN size_deltas d ON d.space_id = s.id
+          WHERE s.kind = 'sparse' GROUP BY s.id, s.collection_id HAVING sum(d.rows) > :rows)
+        SELECT s.id FROM spaces s JOIN large ON large.collection_id = s.collection_id
+        WHERE s.shelf_id = :shared AND (s.kind = 'sparse' OR EXISTS (
+          SELECT FROM embeddings e WHERE e.shelf_id = :shared AND e.space_id = s.id
+          OFFSET :rows LIMIT 1))
+        UNION ALL
+        SELECT id FROM spaces WHERE shelf_id <> :shared AND NOT is_indexed
     """)
     ids = session.execute(statement, {"rows": rows, "shared": SHARED_SHELF}).scalars().all()
     return (
