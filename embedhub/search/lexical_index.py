@@ -8,6 +8,7 @@ of terms are exact at every commit, because every change appends its own delta.
 import json
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from embedhub import db
 from embedhub.errors import NotFound
 from embedhub.runs.kinds import RunKind
 from embedhub.runs.progress import RunProgress
-from embedhub.runs.service import start_run
+from embedhub.runs.service import start_unless_paused
 from embedhub.search.analysis import prepare, regconfig_of
 from embedhub.search.queries import lexical_index as queries
 from embedhub.tables import Space
@@ -120,10 +121,11 @@ def settle_averages() -> None:
         drifted = queries.drifted_spaces(session, tolerance=LENGTH_TOLERANCE)
     for space in drifted:
         if space.n_rows <= REWEIGH_AT_ONCE:
-            reweigh_space(space.id, lambda _: None)
+            with suppress(NotFound):  # deleted meanwhile
+                reweigh_space(space.id, lambda _: None)
             continue
         with db.writing() as session:
-            start_run(
+            start_unless_paused(
                 session,
                 workspace_id=space.workspace_id,
                 kind=RunKind.REWEIGH,
@@ -164,6 +166,11 @@ def reweigh_space(space_id: int, report: Callable[[int], None]) -> int:
                 after=after,
                 limit=REWEIGH_BATCH,
             )
+            if last is None:
+                # Only now: a run that ends before this is asked for again.
+                queries.set_weighed_length(
+                    session, space_id=space_id, average_length=average_length
+                )
         done += n_rows
         report(done)
         if last is None:

@@ -110,13 +110,15 @@ class Chunk(Base):
     __tablename__ = "chunks"
     __table_args__ = (
         UniqueConstraint("document_id", "generation", "position"),
+        # In id order: a removal takes the first ones, again and again.
+        Index(None, "collection_id", "id"),
         CheckConstraint("start_offset <= end_offset", name="offsets_ordered"),
     )
 
     id: Mapped[Id]
     workspace_id: Mapped[WorkspaceId]
     collection_id: Mapped[int] = mapped_column(
-        BigInteger, ForeignKey("collections.id", ondelete="CASCADE"), index=True
+        BigInteger, ForeignKey("collections.id", ondelete="CASCADE")
     )
     document_id: Mapped[int] = mapped_column(
         BigInteger, ForeignKey("documents.id", ondelete="CASCADE")

@@ -70,8 +70,10 @@ class Space(Base):
     status: Mapped[str] = mapped_column(Text, server_default="live")
     # true once the shelf's HNSW index answers queries
     is_indexed: Mapped[bool] = mapped_column(server_default=text("false"))
-    # sparse: the average length that the stored weights were computed with
+    # sparse: the average length that rows stored from now on are weighed with
     average_length: Mapped[float | None]
+    # sparse: the one that every row was weighed with when the last reweighing ended
+    weighed_length: Mapped[float | None]
     created_at: Mapped[CreatedAt]
 
 

@@ -542,6 +542,7 @@ def create_tables() -> None:
         sa.Column("status", sa.Text(), server_default="live", nullable=False),
         sa.Column("is_indexed", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("average_length", sa.Float(), nullable=True),
+        sa.Column("weighed_length", sa.Float(), nullable=True),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -674,7 +675,7 @@ def create_tables() -> None:
             name=op.f("uq_chunks_document_id_generation_position"),
         ),
     )
-    op.create_index(op.f("ix_chunks_collection_id"), "chunks", ["collection_id"], unique=False)
+    op.create_index("ix_chunks_collection_id_id", "chunks", ["collection_id", "id"], unique=False)
     op.create_index(op.f("ix_chunks_workspace_id"), "chunks", ["workspace_id"], unique=False)
     op.create_table(
         "document_versions",
@@ -927,7 +928,7 @@ def drop_tables() -> None:
     op.drop_index(op.f("ix_document_versions_created_at"), table_name="document_versions")
     op.drop_table("document_versions")
     op.drop_index(op.f("ix_chunks_workspace_id"), table_name="chunks")
-    op.drop_index(op.f("ix_chunks_collection_id"), table_name="chunks")
+    op.drop_index("ix_chunks_collection_id_id", table_name="chunks")
     op.drop_table("chunks")
     op.drop_index(op.f("ix_users_workspace_id"), table_name="users")
     op.drop_table("users")

@@ -156,7 +156,7 @@ def test_access_keeps_its_three_meanings(space_id: int) -> None:
 
 
 def test_attributes_are_stored_as_they_are(space_id: int) -> None:
-    attributes = {"ü\"'\\": ["a", 1.5, None, True], "n": 10**30}
+    attributes = {"ü\"'\\": ["a", 1.5, None, True], "n": 2**100}
     index(space_id, row(1, "cats", attributes=attributes))
     with db.reading() as session:
         stored = session.execute(text("SELECT attributes FROM sparse_embeddings")).scalar_one()
@@ -278,6 +278,30 @@ def test_a_large_space_is_weighed_anew_by_a_run(
     assert average_of(space_id) == 4
     for owner in range(7):
         assert weights_of(space_id, owner) == pytest.approx([weight(owner + 1, owner + 1, 4)])
+
+
+def test_a_reweighing_that_was_broken_off_is_asked_for_again(
+    space_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lexical_index, "REWEIGH_AT_ONCE", 3)
+    monkeypatch.setattr(lexical_index, "REWEIGH_BATCH", 2)
+    index(space_id, *(row(i, "cat " * (i + 1)) for i in range(7)))
+
+    def broken(_: int) -> None:
+        raise RuntimeError("killed")
+
+    def asked_for() -> int:
+        with db.writing() as session:
+            session.execute(text("DELETE FROM runs"))
+        settle_averages()
+        with db.reading() as session:
+            return int(session.execute(text("SELECT count(*) FROM runs")).scalar_one())
+
+    with pytest.raises(RuntimeError):
+        reweigh_space(space_id, broken)
+    assert asked_for() == 1
+    reweigh_space(space_id, lambda _: None)
+    assert asked_for() == 0
 
 
 def average_of(space_id: int) -> float | None:

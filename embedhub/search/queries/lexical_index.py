@@ -255,14 +255,14 @@ def spaces_to_fold(session: Session) -> list[int]:
 
 
 def drifted_spaces(session: Session, *, tolerance: float) -> list[DriftedSpace]:
-    """Return lexical spaces whose true average length is off by more than the tolerance."""
+    """Return lexical spaces whose weights stem from an average that is off by more than this."""
     statement = text("""
         SELECT s.id, s.workspace_id, CAST(sum(d.rows) AS bigint),
                greatest(1, CAST(sum(d.length) AS float8) / sum(d.rows))
         FROM spaces s JOIN size_deltas d ON d.space_id = s.id
         WHERE s.kind = 'sparse' GROUP BY s.id
         HAVING sum(d.rows) > 0 AND coalesce(abs(greatest(1, CAST(sum(d.length) AS float8)
-          / sum(d.rows)) / s.average_length - 1) > :tolerance, true)
+          / sum(d.rows)) / s.weighed_length - 1) > :tolerance, true)
         ORDER BY s.id
     """)
     rows = session.execute(statement, {"tolerance": tolerance})
@@ -290,4 +290,10 @@ def hold_space(session: Session, space_id: int) -> tuple[int, float | None] | No
 def set_average_length(session: Session, *, space_id: int, average_length: float) -> None:
     """Let rows be weighed with this average length from now on."""
     statement = text("UPDATE spaces SET average_length = :average WHERE id = :id")
+    session.execute(statement, {"id": space_id, "average": average_length})
+
+
+def set_weighed_length(session: Session, *, space_id: int, average_length: float) -> None:
+    """Note that every row has been weighed with this average length."""
+    statement = text("UPDATE spaces SET weighed_length = :average WHERE id = :id")
     session.execute(statement, {"id": space_id, "average": average_length})
