@@ -9,7 +9,9 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +26,8 @@ from embedhub.spaces.queries import embeddings, generations, ledger
 from embedhub.spaces.queries.ledger import Input, LeasedRow
 
 logger = logging.getLogger(__name__)
+
+Work = Callable[[], None]
 
 MAX_REASON_CHARS = 500
 # Rows that say why they wait, of those that wait for an encoder nobody has.
@@ -45,23 +49,54 @@ def encode_pending(*, budget_s: float, should_stop: Callable[[], bool] = lambda:
     """
     deadline = time.monotonic() + budget_s
     total = 0
-    while not should_stop() and time.monotonic() < deadline:
-        leased = 0
-        with db.reading() as session:
-            keys = ledger.encoders_with_work(session)
-        for key in keys:
-            leased += encode_batch(key)
-        if not leased:
-            break
-        total += leased
+    with Behind() as behind:
+        while not should_stop() and time.monotonic() < deadline:
+            leased = 0
+            with db.reading() as session:
+                keys = ledger.encoders_with_work(session)
+            for key in keys:
+                leased += encode_batch(key, behind.run)
+            if not leased:
+                break
+            total += leased
     return total
 
 
-def encode_batch(key: str) -> int:
-    """Lease, encode and store one batch of an encoder's fresh rows, and one of rows due again.
+class Behind:
+    """Stores a batch in a thread while the next one is encoded; one at a time, none is lost."""
 
-    Returns how many rows were leased: none if this process cannot have the encoder, which is then
-    noted on the rows.
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._last: Future[None] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown()
+        self._raise_failure()
+
+    def run(self, work: Work) -> None:
+        """Begin the work when the one before has ended; raises what that one raised."""
+        self._raise_failure()
+        self._last = self._thread.submit(work)
+
+    def _raise_failure(self) -> None:
+        last, self._last = self._last, None
+        if last is not None:
+            last.result()
+
+
+def at_once(work: Work) -> None:
+    """Do the work here and now."""
+    work()
+
+
+def encode_batch(key: str, then: Callable[[Work], None] = at_once) -> int:
+    """Lease and encode one batch of an encoder's fresh rows, and one of rows due again.
+
+    What is left to do, storing them, is handed to `then`. Returns how many rows were leased: none
+    if this process cannot have the encoder, which is then noted on the rows.
     """
     try:
         encoder = encoder_of(key)
@@ -76,7 +111,7 @@ def encode_batch(key: str) -> int:
         rows = ledger.lease_fresh(
             session, encoder=key, limit=config.encode_batch, token=fresh, lease_s=config.lease_s
         )
-    _encode_leased(encoder, rows, fresh)
+    _encode_leased(encoder, rows, fresh, then)
     with db.writing() as session:
         again = ledger.lease_tried(
             session,
@@ -86,11 +121,13 @@ def encode_batch(key: str) -> int:
             token=tried,
             lease_s=config.lease_s,
         )
-    _encode_leased(encoder, again, tried)
+    _encode_leased(encoder, again, tried, then)
     return len(rows) + len(again)
 
 
-def _encode_leased(encoder: Encoder, rows: Sequence[LeasedRow], token: uuid.UUID) -> None:
+def _encode_leased(
+    encoder: Encoder, rows: Sequence[LeasedRow], token: uuid.UUID, then: Callable[[Work], None]
+) -> None:
     if not rows:
         return
     key = encoder.description.key
@@ -109,7 +146,7 @@ def _encode_leased(encoder: Encoder, rows: Sequence[LeasedRow], token: uuid.UUID
     failures = {places[place]: reason for place, reason in encoded.failures.items()}
     done = [row for row in rows if row.input not in failures]
     if done:
-        store(key, rows=done, vectors=vectors, token=token)
+        then(lambda: store(key, rows=done, vectors=vectors, token=token))
     for row in rows:
         if row.input in failures:
             _give_back(row, token, reason=failures[row.input])
