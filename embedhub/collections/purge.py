@@ -70,6 +70,9 @@ def _remove_rest(collection_id: int) -> int:
             n_removed += len(chunk_ids)
         while n := queries.delete_documents(session, collection_id, limit=DOCUMENTS_AT_ONCE):
             n_removed += n
+        # The counts of words have no foreign key that would remove them with their space.
+        while queries.delete_counts(session, [s.id for s in spaces], limit=COUNTS_AT_ONCE):
+            pass
         queries.delete_collection(session, collection_id)
     _drop_shelves(spaces)
     return n_removed

@@ -890,9 +890,6 @@ def create_tables() -> None:
         sa.Column("space_id", sa.BigInteger(), nullable=False),
         sa.Column("lexeme", sa.Text(), nullable=False),
         sa.Column("delta", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["space_id"], ["spaces.id"], name=op.f("fk_term_deltas_space_id"), ondelete="CASCADE"
-        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_term_deltas")),
     )
     op.create_index(

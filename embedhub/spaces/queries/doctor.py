@@ -59,6 +59,9 @@ CHECKS: dict[str, str] = {
           HAVING sum(delta) <> 0)
         SELECT count(*) FROM counted FULL JOIN summed USING (space_id, lexeme)
         WHERE counted.n IS DISTINCT FROM summed.n""",
+    "counts of words without a space": """
+        SELECT count(*) FROM term_deltas t LEFT JOIN spaces s ON s.id = t.space_id
+        WHERE s.id IS NULL""",
     "versions that no document points to": """
         SELECT count(*) FROM document_versions v JOIN documents d ON d.id = v.document_id
         WHERE v.version > d.version""",
