@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Annotated
 
 from django.http import HttpRequest, HttpResponse
-from ninja import Body, Query, Router
+from ninja import Body, Router
 
 from embedhub.access.caller import Scope
 from embedhub.collections import service
@@ -21,7 +21,7 @@ from embedhub.collections.schemas import (
     StatusOut,
 )
 from embedhub.collections.service import CollectionChanges, CollectionInput
-from embedhub.web.authentication import caller_of, narrowed_caller
+from embedhub.web.authentication import Principals, caller_of, from_query, narrowed_caller
 from embedhub.web.idempotency import idempotent
 from embedhub.web.paging import decode_cursor, page, page_limit
 from embedhub.web.responses import respond
@@ -100,10 +100,10 @@ def list_dead(
     slug: str,
     cursor: str | None = None,
     limit: int | None = None,
-    principals: Annotated[list[str] | None, Query()] = None,
+    principals: Principals = None,
 ) -> HttpResponse:
     """Passages whose vector could not be made, with the reasons."""
-    caller = narrowed_caller(request, Scope.READ, principals)
+    caller = narrowed_caller(request, Scope.READ, from_query(principals))
     size = page_limit(limit)
     after = decode_cursor("dead", cursor) or 0
     rows = service.list_dead(caller, slug, after=after, limit=size + 1)

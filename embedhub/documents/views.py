@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from django.http import HttpRequest, HttpResponse
-from ninja import Query, Router
+from django.urls import register_converter
+from ninja import Router
 
 from embedhub.access.caller import Scope
 from embedhub.config import get_config
@@ -24,14 +25,30 @@ from embedhub.documents.schemas import (
 )
 from embedhub.documents.service import Deleted, Outcome
 from embedhub.errors import NotFound, TooLarge
-from embedhub.web.authentication import caller_of, narrowed_caller
+from embedhub.web.authentication import Principals, caller_of, from_query, narrowed_caller
 from embedhub.web.idempotency import idempotent
 from embedhub.web.paging import decode_cursor, encode_cursor, page_limit
 from embedhub.web.responses import respond
 
 router = Router(tags=["documents"])
+
+
+class AnyId:
+    """An id in a path: slashes and line breaks too, at which Django's own converter stops."""
+
+    regex = "(?s:.+)"
+
+    def to_python(self, value: str) -> str:
+        """Return the id."""
+        return value
+
+    def to_url(self, value: str) -> str:
+        """Return the id, which Django quotes."""
+        return value
+
+
 PLURAL = "/collections/{slug}/documents"
-Principals = Annotated[list[str] | None, Query()]
+register_converter(AnyId, "any_id")
 
 
 @router.post(PLURAL, response={200: BatchOut, 202: BatchOut}, summary="Store documents")
@@ -106,7 +123,7 @@ def get_document(
     request: HttpRequest, slug: str, external_id: str, principals: Principals = None
 ) -> HttpResponse:
     """One document; this address works for every id."""
-    caller = narrowed_caller(request, Scope.READ, principals)
+    caller = narrowed_caller(request, Scope.READ, from_query(principals))
     return respond(service.get_document(caller, slug, external_id))
 
 
@@ -116,16 +133,16 @@ def delete_document(request: HttpRequest, slug: str, external_id: str) -> HttpRe
     return delete_one(request, slug, external_id)
 
 
-@router.get(PLURAL + "/{path:external_id}", response=DocumentOut, summary="Get a document")
+@router.get(PLURAL + "/{any_id:external_id}", response=DocumentOut, summary="Get a document")
 def get_document_by_path(
     request: HttpRequest, slug: str, external_id: str, principals: Principals = None
 ) -> HttpResponse:
     """One document. Ids named like an endpoint (query, get, delete, import) go as a parameter."""
-    caller = narrowed_caller(request, Scope.READ, principals)
+    caller = narrowed_caller(request, Scope.READ, from_query(principals))
     return respond(service.get_document(caller, slug, external_id))
 
 
-@router.delete(PLURAL + "/{path:external_id}", response=DeletedOut, summary="Delete a document")
+@router.delete(PLURAL + "/{any_id:external_id}", response=DeletedOut, summary="Delete a document")
 def delete_document_by_path(request: HttpRequest, slug: str, external_id: str) -> HttpResponse:
     """Delete one document with all that was made of it; 404 if there is none."""
     return delete_one(request, slug, external_id)

@@ -51,6 +51,12 @@ REFUSALS = {
     "422": "The request breaks a rule; `field` says where.",
     "503": "Not ready; try again after `Retry-After` seconds.",
 }
+# What has nothing to do with the operation, described once for all of them.
+OTHER_REFUSAL = (
+    "Any other refusal: 400 for a request that cannot be read whole or an unknown host, 405 for a"
+    " method that the path does not have (`Allow` names those it has), 411 for a body without"
+    " Content-Length, 500 when something went wrong here (the log has it under `request_id`)."
+)
 
 Document = TypeVar("Document", bound=dict[str, object])
 
@@ -60,6 +66,7 @@ def complete(document: Document) -> Document:
     components = document["components"]
     assert isinstance(components, dict)  # noqa: S101 - ninja builds it so; for the type checker
     components.setdefault("schemas", {})["Problem"] = PROBLEM
+    components["responses"] = {"OtherRefusal": refusal(OTHER_REFUSAL)}
     paths = document["paths"]
     assert isinstance(paths, dict)  # noqa: S101
     for operations in paths.values():
@@ -68,6 +75,7 @@ def complete(document: Document) -> Document:
             for status in REFUSALS if operation.get("security") else ("503",):
                 if int(status) not in answers:
                     answers[status] = refusal(REFUSALS[status])
+            answers["default"] = {"$ref": "#/components/responses/OtherRefusal"}
     return document
 
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Literal
 
 from alembic.script import ScriptDirectory
 from django.http import HttpRequest, HttpResponse
@@ -18,6 +18,7 @@ from embedhub.config import get_config
 from embedhub.encoders import registry
 from embedhub.errors import HubError
 from embedhub.web import queries
+from embedhub.web.body import AnswerBody
 from embedhub.web.responses import respond
 
 logger = logging.getLogger(__name__)
@@ -33,9 +34,33 @@ class Part:
     reason: str | None = None
 
 
-@router.get(
-    "/health/live", auth=None, summary="Whether the process answers", response=dict[str, Any]
-)
+class VersionOut(AnswerBody):
+    """The release that answers."""
+
+    version: str
+
+
+class LiveOut(VersionOut):
+    """The process answers."""
+
+    status: Literal["live"]
+
+
+class PartOut(AnswerBody):
+    """Whether one thing that requests need is there; `reason` says what is missing."""
+
+    ok: bool
+    reason: str | None
+
+
+class ReadyOut(VersionOut):
+    """Whether requests can be served, and what is missing if not."""
+
+    status: Literal["ready", "not_ready"]
+    parts: dict[Literal["database", "migrations", "encoder"], PartOut]
+
+
+@router.get("/health/live", auth=None, summary="Whether the process answers", response=LiveOut)
 def live(request: HttpRequest) -> HttpResponse:
     """200 as long as this process can answer at all; asks nothing else."""
     del request
@@ -46,7 +71,7 @@ def live(request: HttpRequest) -> HttpResponse:
     "/health/ready",
     auth=None,
     summary="Whether requests can be served",
-    response={200: dict[str, Any], 503: dict[str, Any]},
+    response={200: ReadyOut, 503: ReadyOut},
 )
 def ready(request: HttpRequest) -> HttpResponse:
     """200 when the database answers, its schema is this release's and the encoder is loaded."""
@@ -64,7 +89,7 @@ def ready(request: HttpRequest) -> HttpResponse:
     return response
 
 
-@router.get("/version", auth=None, summary="Which release answers", response=dict[str, str])
+@router.get("/version", auth=None, summary="Which release answers", response=VersionOut)
 def version(request: HttpRequest) -> HttpResponse:
     """The version of this release."""
     del request

@@ -1,6 +1,7 @@
 """The way of a document through the API."""
 
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 import pytest
@@ -54,6 +55,28 @@ def test_what_was_sent_comes_back(api: ApiClient) -> None:
         assert got[name] == document[name], name
     by_path = api.get(PATH + "/a/%C3%BC%20b%3Fc%23d%252F").json()
     assert by_path["external_id"] == document["external_id"]
+
+
+@pytest.mark.parametrize("external_id", ["a\nb", "a\r", "\nb", "a\tb", "a\u0085b", "\x7f"])
+def test_an_id_with_control_characters_works_in_a_path(api: ApiClient, external_id: str) -> None:
+    put(api, {"external_id": external_id})
+    path = f"{PATH}/{quote(external_id)}"
+    assert api.get(path).json()["external_id"] == external_id
+    assert api.delete(path).json()["n_deleted"] == 1
+
+
+def test_nobody_can_be_said_in_a_query(api: ApiClient) -> None:
+    put(api, {"external_id": "open"}, {"external_id": "closed", "access": ["a"]})
+    for external_id, principals, status in [
+        ("open", "", 200),
+        ("closed", "", 404),
+        ("closed", "a", 200),
+        ("closed", "&principals=a", 422),
+    ]:
+        answer = api.get(f"{PATH}/{external_id}?principals={principals}")
+        assert answer.status_code == status, (external_id, principals)
+    listed = api.post(PATH + "/query", {"principals": []}).json()["items"]
+    assert [item["external_id"] for item in listed] == ["open"]
 
 
 def test_numbers_of_any_size_come_back_wherever_the_document_is_shown(api: ApiClient) -> None:

@@ -57,6 +57,25 @@ def test_every_operation_says_who_may_call_it_and_what_can_go_wrong(
                 assert answer["content"]["application/json"]["schema"], name
 
 
+def test_what_may_happen_anywhere_is_described_once(document: dict[str, Any]) -> None:
+    described = document["components"]["responses"]["OtherRefusal"]
+    for status in ("400", "405", "411", "500"):
+        assert status in described["description"]
+    for name, operation in operations(document).items():
+        assert operation["responses"]["default"] == {
+            "$ref": "#/components/responses/OtherRefusal"
+        }, name
+
+
+def test_probes_say_what_they_answer(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    assert set(schemas["ReadyOut"]["required"]) == {"status", "version", "parts"}
+    ready = operations(document)["GET /v1/health/ready"]["responses"]
+    for status in ("200", "503"):
+        schema = ready[status]["content"]["application/json"]["schema"]
+        assert schema == {"$ref": "#/components/schemas/ReadyOut"}
+
+
 def test_every_post_that_writes_takes_an_idempotency_key(document: dict[str, Any]) -> None:
     reads = ("/query", "/get", "/search")
     for name, operation in operations(document).items():
