@@ -1,18 +1,46 @@
 """Queue `embed`: text to vectors. One process that never forks once an encoder is loaded."""
 
+import logging
 import threading
 
 from celery import signals
 
 from embedhub import jobs
-from embedhub.jobs import Job
+from embedhub.config import get_config
+from embedhub.encoders import SUPPLIED, get_encoder
+from embedhub.errors import HubError
+from embedhub.jobs import Job, Queue
 from embedhub.spaces.ledger import encode_pending
 from workers import app
 
 # Well under pgmq's visibility timeout of 30 minutes: a message is never given out twice for time.
 BUDGET_S = 600
 
+logger = logging.getLogger(__name__)
+
 _stopping = threading.Event()
+
+
+@signals.worker_ready.connect(weak=False)  # type: ignore[untyped-decorator]
+def warm_up(**_: object) -> None:
+    """The first text need not wait for the default encoder; texts meanwhile wait for this thread.
+
+    Every worker imports this file: only one that takes from the queue `embed` loads an encoder.
+    """
+    if Queue.EMBED in app.amqp.queues.consume_from:
+        threading.Thread(target=load_default_encoder, name="warm-up", daemon=True).start()
+
+
+def load_default_encoder() -> None:
+    """Return when the default encoder is loaded, or has been found not to be."""
+    name = get_config().default_encoder
+    if name == SUPPLIED:
+        return
+    try:
+        get_encoder(name).encode_documents(["warm up"])
+    except HubError as error:
+        # Whoever sends texts is told by the ledger; other encoders work all the same.
+        logger.warning("encoder not loaded: %s", error)
 
 
 @signals.worker_shutting_down.connect(weak=False)  # type: ignore[untyped-decorator]
