@@ -395,7 +395,11 @@ def test_a_query_has_a_largest_size(papers: Caller) -> None:
 )
 def test_any_text_may_be_asked(papers: Caller, query: str) -> None:
     for mode in Mode:
-        ask(papers, query, mode=mode)
+        result = ask(papers, query, mode=mode)
+        # None of these is a word of a text; the nearest by meaning are all there are.
+        wanted = set() if mode is Mode.LEXICAL else {"0", "1", "2", "3"}
+        assert set(ids(result)) == wanted
+        assert (NoteCode.NO_TERMS in codes(result)) == (mode is not Mode.DENSE)
 
 
 def test_words_that_nobody_wrote_find_nothing_and_it_is_said(papers: Caller) -> None:
@@ -410,7 +414,11 @@ def test_parts_of_identifiers_are_found(caller: Caller) -> None:
     send_texts(caller, ["call os.path.join here", "see /usr/lib/python3", "getUserName()"])
     encode_everything()
     for query, found in [("join", "0"), ("python3", "1"), ("user name", "2"), ("os.path", "0")]:
-        assert ids(ask(caller, query, mode=Mode.LEXICAL)) == [found]
+        result = ask(caller, query, mode=Mode.LEXICAL)
+        assert ids(result) == [found]
+        assert result.hits[0].highlights
+    (hit,) = ask(caller, "user name", mode=Mode.LEXICAL).hits
+    assert [hit.chunk.text[span.start : span.end] for span in hit.highlights] == ["getUserName"]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from sqlalchemy import FromClause, and_, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from embedhub.search.access import access_predicate
+from embedhub.search.analysis import identifier_parts
 from embedhub.tables import Chunk, Document, DocumentVersion
 
 # The tables and not the mapped classes: a query for plain columns runs without the ORM's share.
@@ -109,10 +110,17 @@ def collection_state(
 def lexemes_of_words(
     session: Session, *, configuration: str, words: Sequence[str]
 ) -> dict[str, tuple[str, ...]]:
-    """Return the lexemes that the analysis makes of each word alone; none of a stop word."""
+    """Return the lexemes that the analysis makes of each word alone; none of a stop word.
+
+    The parts of an identifier count as its own: getUserName holds user.
+    """
     statement = text("""
-        SELECT word, tsvector_to_array(to_tsvector(CAST(:configuration AS regconfig), word))
-        FROM unnest(CAST(:words AS text[])) AS word
+        SELECT word, tsvector_to_array(to_tsvector(CAST(:configuration AS regconfig), body))
+        FROM unnest(CAST(:words AS text[]), CAST(:bodies AS text[])) AS w(word, body)
     """)
-    facts = {"configuration": configuration, "words": list(words)}
+    facts = {
+        "configuration": configuration,
+        "words": list(words),
+        "bodies": [" ".join((word, *identifier_parts(word))) for word in words],
+    }
     return {word: tuple(own) for word, own in session.execute(statement, facts)}
