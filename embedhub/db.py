@@ -157,9 +157,3 @@ def autocommit() -> Iterator[Connection]:
             yield connection
         finally:
             connection.execute(text("RESET statement_timeout"))
-
-
-def ping() -> None:
-    """Return when the database answers; raises the driver's error when it does not."""
-    with engine().connect() as connection:
-        connection.execute(text("SELECT 1"))

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, SkipValidation
 
+from embedhub.access.service import MAX_PRINCIPALS
 from embedhub.web.body import AnswerBody, RequestBody
 
 OutcomeKind = Literal["created", "updated", "unchanged", "stale"]
@@ -17,7 +18,7 @@ EXAMPLE: dict[str, Any] = {
 }
 Principals = Field(
     default=None,
-    max_length=1_000,
+    max_length=MAX_PRINCIPALS,
     description="See only what these may see too; null leaves it at what the key may see.",
 )
 

@@ -80,6 +80,13 @@ class IndexedState:
     dead: list[tuple[str, str]]
 
 
+def refuse_too_many(n_documents: int, field: str = "documents") -> None:
+    """Return if a batch may have so many documents; raises TooLarge."""
+    limit = get_config().max_batch_documents
+    if n_documents > limit:
+        raise TooLarge(f"{n_documents:,} documents; at most {limit:,} are accepted", field)
+
+
 def upsert_documents(
     caller: Caller,
     slug: str,
@@ -93,9 +100,7 @@ def upsert_documents(
     New documents are found by their words when this returns, by meaning when encoded. Raises
     InvalidInput naming the document, TooLarge over `max_batch_documents`.
     """
-    limit = get_config().max_batch_documents
-    if len(inputs) > limit:
-        raise TooLarge(f"{len(inputs):,} documents; at most {limit:,} are accepted", field)
+    refuse_too_many(len(inputs), field)
     facts = open_for_writing(caller, slug)
     refuse_repeats(list(inputs), field)
     batch = [prepare(each, facts, f"{field}.{place}") for place, each in enumerate(inputs)]

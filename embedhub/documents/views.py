@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import register_converter
@@ -68,7 +68,9 @@ def upsert_documents(
     """
     caller = caller_of(request, Scope.WRITE)
     timeout_s = waiting.check_wait(timeout)
-    inputs = [parse_document(raw, f"documents.{n}") for n, raw in enumerate(limited(body))]
+    # Before work is done on any of them.
+    service.refuse_too_many(len(body.documents))
+    inputs = [parse_document(raw, f"documents.{n}") for n, raw in enumerate(body.documents)]
     outcomes = service.upsert_documents(caller, slug, inputs)
     indexing = None
     if wait is not None:
@@ -160,15 +162,6 @@ def delete_one(request: HttpRequest, slug: str, external_id: str) -> HttpRespons
 def removed(deleted: Deleted) -> HttpResponse:
     """Return 202 if a run does the deleting."""
     return respond(deleted, status=200 if deleted.run_id is None else 202)
-
-
-def limited(body: BatchIn) -> Sequence[Any]:
-    """Return the documents if a batch may have so many: before work is done on any of them."""
-    limit = get_config().max_batch_documents
-    if len(body.documents) > limit:
-        n = len(body.documents)
-        raise TooLarge(f"{n:,} documents; at most {limit:,} are accepted", "documents")
-    return body.documents
 
 
 def count(outcomes: Sequence[Outcome]) -> dict[str, int]:

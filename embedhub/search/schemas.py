@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, SkipValidation
 
+from embedhub.access.service import MAX_PRINCIPALS
 from embedhub.web.body import AnswerBody, RequestBody
 
 EXAMPLE: dict[str, Any] = {
@@ -41,7 +42,7 @@ class SearchIn(RequestBody):
     highlight: bool = True
     principals: list[str] | None = Field(
         default=None,
-        max_length=1_000,
+        max_length=MAX_PRINCIPALS,
         description="See only what these may see too; null leaves it at what the key may see.",
     )
     weights: WeightsIn | None = None
