@@ -25,9 +25,14 @@ def purge_collection(progress: RunProgress, arguments: dict[str, Any]) -> dict[s
             return {"removed": 0}
         total = queries.count_rows(session, collection_id)
     done = 0
-    while n_removed := _remove_chunks(collection_id) or _remove_documents(collection_id):
-        done += n_removed
-        progress.report(done, max(done, total))
+    # A document takes its chunks along, without their vectors: so they come after the chunks.
+    for remove in (_remove_chunks, _remove_documents):
+        last = 0
+        # The end is when nothing is found from the start on either.
+        while (removed := remove(collection_id, after=last)) or last:
+            last = removed[-1] if removed else 0
+            done += len(removed)
+            progress.report(done, max(done, total))
     while _remove_counts(collection_id):
         progress.report(done, total)
     with db.writing() as session:
@@ -38,18 +43,20 @@ def purge_collection(progress: RunProgress, arguments: dict[str, Any]) -> dict[s
     return {"removed": done}
 
 
-def _remove_chunks(collection_id: int) -> int:
+def _remove_chunks(collection_id: int, *, after: int) -> list[int]:
     with db.writing() as session:
         spaces = queries.hold_spaces(session, collection_id)
-        chunk_ids = queries.delete_chunks(session, collection_id, limit=CHUNKS_AT_ONCE)
+        chunk_ids = queries.delete_chunks(session, collection_id, limit=CHUNKS_AT_ONCE, after=after)
         if chunk_ids:
             queries.delete_vectors(session, spaces, chunk_ids)
-    return len(chunk_ids)
+    return chunk_ids
 
 
-def _remove_documents(collection_id: int) -> int:
+def _remove_documents(collection_id: int, *, after: int) -> list[int]:
     with db.writing() as session:
-        return queries.delete_documents(session, collection_id, limit=DOCUMENTS_AT_ONCE)
+        return queries.delete_documents(
+            session, collection_id, limit=DOCUMENTS_AT_ONCE, after=after
+        )
 
 
 def _remove_counts(collection_id: int) -> int:
@@ -68,8 +75,8 @@ def _remove_rest(collection_id: int) -> int:
         while chunk_ids := queries.delete_chunks(session, collection_id, limit=CHUNKS_AT_ONCE):
             queries.delete_vectors(session, spaces, chunk_ids)
             n_removed += len(chunk_ids)
-        while n := queries.delete_documents(session, collection_id, limit=DOCUMENTS_AT_ONCE):
-            n_removed += n
+        while ids := queries.delete_documents(session, collection_id, limit=DOCUMENTS_AT_ONCE):
+            n_removed += len(ids)
         # The counts of words have no foreign key that would remove them with their space.
         while queries.delete_counts(session, [s.id for s in spaces], limit=COUNTS_AT_ONCE):
             pass
@@ -79,9 +86,11 @@ def _remove_rest(collection_id: int) -> int:
 
 
 def _drop_shelves(spaces: list[queries.SpaceOnShelf]) -> None:
-    """Drop what the collection alone used; nothing happens for shelves that are gone already."""
-    own = [space for space in spaces if space.shelf_id != SHARED_SHELF]
-    if own:
-        with db.autocommit() as connection:
-            for space in own:
-                drop_shelf(connection, kind=space.kind, shelf_id=space.shelf_id)
+    """Drop what the collection alone used, and what a growth that failed left behind empty.
+
+    Nothing happens for shelves that are gone already.
+    """
+    with db.autocommit() as connection:
+        for space in spaces:
+            own = space.id if space.shelf_id == SHARED_SHELF else space.shelf_id
+            drop_shelf(connection, kind=space.kind, shelf_id=own)

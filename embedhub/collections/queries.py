@@ -171,14 +171,12 @@ def count_rows(session: Session, collection_id: int) -> int:
     return int(session.execute(statement, {"id": collection_id}).scalar_one())
 
 
-def delete_chunks(session: Session, collection_id: int, *, limit: int) -> list[int]:
-    """Delete the first chunks of a collection, in id order, and return which they were."""
-    statement = text("""
-        DELETE FROM chunks WHERE id IN (
-          SELECT id FROM chunks WHERE collection_id = :id ORDER BY id LIMIT :limit FOR UPDATE)
-        RETURNING id
-    """)
-    return sorted(session.scalars(statement, {"id": collection_id, "limit": limit}))
+def delete_chunks(session: Session, collection_id: int, *, limit: int, after: int = 0) -> list[int]:
+    """Delete the first chunks behind an id, in id order, and return which they were.
+
+    `after` spares the index from passing by what was deleted just before.
+    """
+    return _delete_first("chunks", session, collection_id, limit=limit, after=after)
 
 
 def delete_vectors(
@@ -200,14 +198,24 @@ def delete_vectors(
     )
 
 
-def delete_documents(session: Session, collection_id: int, *, limit: int) -> int:
-    """Delete the first documents of a collection with their versions; return how many."""
-    statement = text("""
-        DELETE FROM documents WHERE id IN (
-          SELECT id FROM documents WHERE collection_id = :id ORDER BY id LIMIT :limit FOR UPDATE)
+def delete_documents(
+    session: Session, collection_id: int, *, limit: int, after: int = 0
+) -> list[int]:
+    """Delete the first documents behind an id with their versions; return which they were."""
+    return _delete_first("documents", session, collection_id, limit=limit, after=after)
+
+
+def _delete_first(
+    table: str, session: Session, collection_id: int, *, limit: int, after: int
+) -> list[int]:
+    statement = text(f"""
+        DELETE FROM {table} WHERE id IN (
+          SELECT id FROM {table} WHERE collection_id = :id AND id > :after
+          ORDER BY id LIMIT :limit FOR UPDATE)
         RETURNING id
     """)
-    return len(session.scalars(statement, {"id": collection_id, "limit": limit}).all())
+    facts = {"id": collection_id, "limit": limit, "after": after}
+    return sorted(session.scalars(statement, facts))
 
 
 def delete_counts(session: Session, space_ids: Sequence[int], *, limit: int) -> int:

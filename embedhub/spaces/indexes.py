@@ -52,10 +52,14 @@ def grow_space(progress: RunProgress, arguments: dict[str, Any]) -> dict[str, An
     if space.shelf_id == SHARED_SHELF:
         with db.writing() as session:
             held = shelves.hold_space(session, space_id)
-            if held is None:
-                raise NotFound("space", space_id)
-            moved = shelves.move_rows(session, space=held, shelf_id=shelf_id)
-            space = held
+            if held is not None:
+                moved = shelves.move_rows(session, space=held, shelf_id=shelf_id)
+        if held is None:
+            # Its collection was removed meanwhile, and nobody else knows of the new table.
+            with db.autocommit() as connection:
+                drop_shelf(connection, kind=space.kind, shelf_id=shelf_id)
+            raise NotFound("space", space_id)
+        space = held
     build_indexes(space, shelf_id, progress)
     with db.writing() as session:
         shelves.mark_indexed(session, space_id=space_id, shelf_id=shelf_id)

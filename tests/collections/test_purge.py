@@ -6,7 +6,9 @@ from sqlalchemy import text
 from embedhub import db
 from embedhub.access.caller import Caller
 from embedhub.collections import purge, service
-from embedhub.runs.service import RunProgress, carry_out, get_run
+from embedhub.runs.service import RunKind, RunProgress, carry_out, get_run, start_run
+from embedhub.spaces.indexes import grow_space
+from embedhub.spaces.queries import shelves
 from tests.factories import encode_everything, make_collection, send, send_texts
 
 TABLES = (
@@ -54,7 +56,7 @@ def test_a_removal_killed_half_way_is_resumed(caller: Caller) -> None:
     run_id = service.delete_collection(caller, "papers")
 
     def killed(progress: RunProgress, arguments: dict[str, Any]) -> dict[str, Any]:
-        purge._remove_chunks(arguments["collection_id"])
+        purge._remove_chunks(arguments["collection_id"], after=0)
         raise RuntimeError("killed")
 
     carry_out(run_id, killed)
@@ -110,3 +112,36 @@ def test_a_collection_that_is_not_deleted_is_left_alone(caller: Caller) -> None:
     carry_out(run_id, service.purge_collection)
     assert get_run(caller, run_id).status == "succeeded"
     assert rows() == before
+
+
+def test_the_empty_shelf_of_a_growth_that_failed_goes_too(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_collection(caller)
+    send_texts(caller, ["one text"])
+    encode_everything()
+
+    def broken(*_: object, **__: object) -> int:
+        raise RuntimeError("killed")
+
+    with db.writing() as session:
+        [space_id] = session.execute(text("SELECT id FROM spaces WHERE kind = 'dense'")).scalars()
+        grow = start_run(
+            session,
+            workspace_id=caller.workspace_id,
+            kind=RunKind.GROW_SPACE,
+            subject=f"space {space_id}",
+            arguments={"space_id": space_id},
+        )
+    monkeypatch.setattr(shelves, "move_rows", broken)
+    carry_out(grow, grow_space)
+    assert is_there(f"vectors.embeddings_{space_id}")
+    carry_out(service.delete_collection(caller, "papers"), service.purge_collection)
+    assert not is_there(f"vectors.embeddings_{space_id}")
+    assert set(rows().values()) == {0}
+
+
+def is_there(table: str) -> bool:
+    with db.reading() as session:
+        found = session.execute(text("SELECT to_regclass(:t)"), {"t": table}).scalar()
+    return found is not None
