@@ -11,7 +11,10 @@ from embedhub.config import override_config
 from embedhub.errors import HubError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from embedhub.access.caller import Caller
+    from embedhub.collections.service import CollectionView
 
 RUNS_SHOWN = 5
 COLLECTIONS_SHOWN = 1000
@@ -69,13 +72,34 @@ def show_workspace(caller: "Caller") -> None:
     from embedhub.collections.service import collection_status, list_collections
     from embedhub.runs.service import list_runs
 
-    for collection in list_collections(caller, limit=COLLECTIONS_SHOWN):
+    collections = list_collections(caller, limit=COLLECTIONS_SHOWN)
+    for collection in collections:
         counts = collection_status(caller, collection.slug)
         click.echo(
             f"  {collection.slug}: {counts.n_documents:,} documents, {counts.n_chunks:,} passages,"
             f" {counts.n_pending:,} pending, {counts.n_dead:,} dead  ({collection.encoder})"
         )
+    names = subject_names(caller, collections)
     for run in list_runs(caller, limit=RUNS_SHOWN):
         progress = "" if run.progress is None else f" {run.progress:.0%}"
         error = f": {run.error}" if run.error else ""
-        click.echo(f"  run {run.id} {run.kind} of {run.subject}: {run.status}{progress}{error}")
+        # Behind a comma stands only what tells runs over one collection apart.
+        subject = names.get(run.subject.partition(",")[0], run.subject)
+        click.echo(f"  run {run.id} {run.kind} of {subject}: {run.status}{progress}{error}")
+
+
+def subject_names(caller: "Caller", collections: "Sequence[CollectionView]") -> dict[str, str]:
+    """Return by which slug a person knows the collections and spaces that runs name by number."""
+    from embedhub import db
+    from embedhub.spaces.service import live_spaces
+
+    names = {f"collection {collection.id}": collection.slug for collection in collections}
+    with db.reading() as session:
+        for collection in collections:
+            live = live_spaces(
+                session, workspace_id=caller.workspace_id, collection_id=collection.id
+            )
+            for space, part in ((live.dense, "meaning"), (live.sparse, "words")):
+                if space is not None:
+                    names[f"space {space.id}"] = f"{collection.slug} ({part})"
+    return names
