@@ -133,25 +133,7 @@ def lexical_candidates(
 
     Rows are taken tier by tier; a later tier's statement runs only while the cap is not reached.
     """
-    taken: list[Term] = []
-    branches: list[Select[tuple[int, int, int | None, float]]] = []
-    for position, tier in enumerate(tiers):
-        conditions = [
-            *_place(SPARSE, space),
-            restriction.predicate(SPARSE),
-            SPARSE.c.terms.op("@@")(_any_of(tier)),
-        ]
-        if taken:
-            conditions.append(~SPARSE.c.terms.op("@@")(_any_of(taken)))
-        taken.extend(tier)
-        branches.append(
-            select(
-                literal(position).label("tier"),
-                SPARSE.c.owner_id,
-                SPARSE.c.document_id,
-                _lexical_distance(query).label("distance"),
-            ).where(*conditions)
-        )
+    branches = _tier_branches(space, query, tiers, restriction)
     found = union_all(*branches).limit(cap).cte("found").prefix_with("MATERIALIZED")
     statement = (
         select(
@@ -263,6 +245,35 @@ def rows_by_statistics(session: Session, shelf_id: int) -> int:
 def _place(table: FromClause, space: Space) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     # Both always: the shelf picks the partition, the space its rows there.
     return table.c.shelf_id == space.shelf_id, table.c.space_id == space.id
+
+
+def _tier_branches(
+    space: Space,
+    query: dict[int, float],
+    tiers: Sequence[Sequence[Term]],
+    restriction: Restriction,
+) -> list[Select[tuple[int, int, int | None, float]]]:
+    """Return one statement a tier, each without the rows of the tiers before it."""
+    taken: list[Term] = []
+    branches: list[Select[tuple[int, int, int | None, float]]] = []
+    for position, tier in enumerate(tiers):
+        conditions = [
+            *_place(SPARSE, space),
+            restriction.predicate(SPARSE),
+            SPARSE.c.terms.op("@@")(_any_of(tier)),
+        ]
+        if taken:
+            conditions.append(~SPARSE.c.terms.op("@@")(_any_of(taken)))
+        taken.extend(tier)
+        branches.append(
+            select(
+                literal(position).label("tier"),
+                SPARSE.c.owner_id,
+                SPARSE.c.document_id,
+                _lexical_distance(query).label("distance"),
+            ).where(*conditions)
+        )
+    return branches
 
 
 def _lexical_distance(query: dict[int, float]) -> ColumnElement[float]:
