@@ -1,10 +1,15 @@
 """Jobs are doorbells: sent after the commit, to the database that the URL names, or not at all."""
 
+import os
+import statistics
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from celery import Celery
@@ -14,8 +19,11 @@ from psycopg.conninfo import conninfo_to_dict
 
 from embedhub import db, jobs
 from embedhub.access.caller import Caller
+from embedhub.documents.service import wait_until_indexed
 from embedhub.jobs import pgmq_conninfo
+from tests.factories import make_collection, send_texts
 
+PROJECT = Path(__file__).parent.parent
 # Every test records jobs instead of sending them; one here wants the real thing.
 SEND = jobs.send
 
@@ -126,6 +134,35 @@ def test_many_threads_send_while_a_worker_reads(
     # Seconds each when every connection declared the queue that the worker was reading.
     assert sent_s < 3
     assert received_s < 4
+
+
+@pytest.mark.slow
+def test_a_waiting_worker_is_woken_at_once(
+    caller: Caller, broker: Celery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_collection(caller)
+    monkeypatch.setattr(jobs, "send", SEND)
+    command = [sys.executable, "-m", "celery", "-A", "workers", "worker", "-Q", "embed"]
+    worker = subprocess.Popen(
+        [*command, "-P", "solo", "--without-gossip", "--without-mingle"],
+        cwd=PROJECT,
+        env=dict(os.environ),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        waits = []
+        for text in ("while it starts", "one fish", "two fish", "red fish"):
+            send_texts(caller, [text])
+            begun = time.monotonic()
+            state = wait_until_indexed(caller, "papers", ["0"], timeout_s=30)
+            assert (state.pending, state.dead) == ([], [])
+            waits.append(time.monotonic() - begun)
+        # No timer is running here: what was sent before the worker was there has been kept.
+        assert statistics.median(waits[1:]) < 2
+    finally:
+        worker.terminate()
+        worker.wait(timeout=30)
 
 
 def test_a_queue_that_does_not_exist_fails_no_request(
