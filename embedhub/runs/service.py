@@ -20,7 +20,7 @@ from embedhub.access.caller import Caller
 from embedhub.config import get_config
 from embedhub.errors import Conflict, HubError, InvalidInput, NotFound
 from embedhub.runs import queries
-from embedhub.runs.kinds import RunKind, RunStatus
+from embedhub.runs.kinds import UNFINISHED, RunKind, RunStatus
 from embedhub.runs.progress import RunCancelled, RunProgress, RunTakenOver
 from embedhub.tables import Run
 
@@ -196,7 +196,7 @@ def cancel_run(caller: Caller, run_id: int) -> RunView:
     caller.require_writing()
     with db.writing() as session:
         run = _visible_run(session, caller, run_id)
-        if not RunKind(run.kind).can_be_cancelled:
+        if run.status in UNFINISHED and not RunKind(run.kind).can_be_cancelled:
             raise Conflict(f"a run of kind {run.kind} cannot be cancelled")
         cancelled = queries.ask_to_cancel(session, workspace_id=caller.workspace_id, run_id=run_id)
         if cancelled is None:
