@@ -56,6 +56,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--n", type=int, default=300)
     parser.add_argument("--mode", default="hybrid", choices=["hybrid", "dense", "lexical"])
     parser.add_argument("--limit", type=int, default=10)
+    parser.add_argument("--highlight", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--url")
     parser.add_argument("--key")
     parser.add_argument("--home", type=Path)
@@ -65,7 +66,13 @@ def parse_arguments() -> argparse.Namespace:
 
 def ask(client: HubClient, arguments: argparse.Namespace, text: str) -> dict[str, float]:
     """Return the milliseconds of one search: the wall's, the server's parts, and what is left."""
-    request = {"query": text, "mode": arguments.mode, "limit": arguments.limit, "explain": True}
+    request = {
+        "query": text,
+        "mode": arguments.mode,
+        "limit": arguments.limit,
+        "highlight": arguments.highlight,
+        "explain": True,
+    }
     started = time.perf_counter()
     took = client.search(arguments.collection, request)["took"]
     wall = (time.perf_counter() - started) * 1000
