@@ -17,6 +17,7 @@ from embedhub.documents.queries.writing import StoredDocument
 from embedhub.errors import NotFound, NotReady, TooLarge
 from embedhub.jobs import Job
 from embedhub.spaces import generations
+from embedhub.tables import Space
 
 # A document can change between being read and being locked; then it is looked at again.
 ATTEMPTS = 5
@@ -129,6 +130,19 @@ def _write(
     plan = _Plan()
     for prepared in batch:
         _plan_one(plan, facts, prepared, stored[prepared.document.external_id])
+    if _carry_out(session, facts, spaces, plan, priority):
+        jobs.enqueue(session, Job.EMBED)
+    return plan.outcomes
+
+
+def _carry_out(
+    session: Session,
+    facts: CollectionFacts,
+    spaces: Sequence[Space],
+    plan: _Plan,
+    priority: int,
+) -> bool:
+    """Write the rows of a plan over held documents; say whether any chunk waits for its vector."""
     if plan.updates:
         queries.update_documents(session, plan.updates)
     if plan.versions:
@@ -157,9 +171,7 @@ def _write(
         queries.keep_from_deletion(session, collection_id=facts.id, document_ids=plan.unchanged_ids)
     if plan.relabelled_ids:
         generations.repeat_filter_columns(session, spaces, plan.relabelled_ids)
-    if waits:
-        jobs.enqueue(session, Job.EMBED)
-    return plan.outcomes
+    return waits
 
 
 def _plan_one(

@@ -69,8 +69,8 @@ def hold_collection(session: Session, collection_id: int) -> dict[str, str] | No
 
 def insert_new(
     session: Session, *, workspace_id: int, collection_id: int, rows: Sequence[dict[str, Any]]
-) -> set[str]:
-    """Insert the documents that are new, in external_id order; return their external ids.
+) -> None:
+    """Insert the documents that are new, in external_id order.
 
     A new document has version 1 and generation 1, which answer at once. Waits for others who are
     inserting the same ids.
@@ -87,14 +87,13 @@ def insert_new(
           source_version bigint, expires_at timestamptz, whole_hash text)
         ORDER BY r.external_id
         ON CONFLICT (collection_id, external_id) DO NOTHING
-        RETURNING external_id
     """)
     facts = {
         "workspace_id": workspace_id,
         "collection_id": collection_id,
         "rows": orjson.dumps(rows).decode(),
     }
-    return set(session.execute(statement, facts).scalars())
+    session.execute(statement, facts)
 
 
 def hold_documents(

@@ -66,12 +66,6 @@ def lock_collection_spaces(session: Session, *, collection_id: int) -> list[Spac
     return list(session.execute(statement).scalars())
 
 
-def spaces_by_id(session: Session, space_ids: Sequence[int]) -> list[Space]:
-    """Return these spaces as they are now."""
-    statement = select(Space).where(Space.id.in_(space_ids)).order_by(Space.id)
-    return list(session.execute(statement.execution_options(populate_existing=True)).scalars())
-
-
 def collections_of_documents(session: Session, document_ids: Sequence[int]) -> dict[int, list[int]]:
     """Return document ids by the collection that holds them."""
     statement = text(
