@@ -12,8 +12,9 @@ from embedhub.search import dense, lexical
 from embedhub.search.dense import DensePlan
 from embedhub.search.fusion import Candidate
 from embedhub.search.lexical import Term
-from embedhub.search.queries import legs as queries
-from embedhub.search.queries.legs import Restriction
+from embedhub.search.queries import dense as dense_queries
+from embedhub.search.queries import lexical as lexical_queries
+from embedhub.search.queries.restriction import Restriction
 from embedhub.search.request import Leg, LegReport, Note, NoteCode
 from embedhub.tables import Space
 from embedhub.tables.spaces import SHARED_SHELF
@@ -40,7 +41,7 @@ class QueryTerms:
 
 def analyse_query(session: Session, *, space: Space, configuration: str, query: str) -> QueryTerms:
     """Return the terms of a prepared query that the space knows."""
-    counts, n_rows = queries.count_terms(
+    counts, n_rows = lexical_queries.count_terms(
         session, space_id=space.id, configuration=configuration, query=query
     )
     return QueryTerms(lexical.query_terms(counts, n_rows), n_rows)
@@ -64,12 +65,12 @@ def lexical_leg(
     cap = get_config().lexical_cap
     # The shared shelf has no index on its terms.
     if space.shelf_id == SHARED_SHELF or lexical.is_scan_cheaper(terms, asked.n_rows, cap):
-        found = queries.lexical_scan(
+        found = lexical_queries.lexical_scan(
             session, space=space, query=query, restriction=restriction, limit=limit
         )
         return _answer(found, told, restriction)
     tiers = lexical.candidate_tiers(terms, cap, is_filtered=not restriction.is_empty)
-    taken = queries.lexical_candidates(
+    taken = lexical_queries.lexical_candidates(
         session,
         space=space,
         query=query,
@@ -100,7 +101,7 @@ def dense_leg(
     if plan is DensePlan.EXACT:
         return _exact(session, space, vector, restriction, limit)
     config = get_config()
-    found = queries.dense_hnsw(
+    found = dense_queries.dense_hnsw(
         session,
         space=space,
         query=vector,
@@ -112,7 +113,7 @@ def dense_leg(
         return LegResult(found, LegReport(Leg.DENSE, DensePlan.HNSW, len(found), complete=True))
     # The scan gave up. Few enough rows pass to compare them all, or the caller has to know.
     at_most = max(config.exact_rows, limit) + 1
-    n_passing = queries.count_passing(
+    n_passing = dense_queries.count_passing(
         session, space=space, restriction=restriction, at_most=at_most
     )
     if n_passing < at_most:
@@ -129,7 +130,7 @@ def _exact(
     restriction: Restriction,
     limit: int,
 ) -> LegResult:
-    found = queries.dense_exact(
+    found = dense_queries.dense_exact(
         session, space=space, query=vector, restriction=restriction, limit=limit
     )
     return LegResult(found, LegReport(Leg.DENSE, DensePlan.EXACT, len(found), complete=True))
@@ -138,13 +139,15 @@ def _exact(
 def _choose_plan(session: Session, space: Space, restriction: Restriction) -> DensePlan:
     if not dense.has_index(space.shelf_id, is_indexed=space.is_indexed):
         return DensePlan.EXACT
-    n_total = queries.rows_by_statistics(session, space.shelf_id)
+    n_total = dense_queries.rows_by_statistics(session, space.shelf_id)
     exact_rows = get_config().exact_rows
     if restriction.is_empty or n_total <= exact_rows:
         return dense.choose_plan(n_total, exact_rows)
     # Counting all that pass would cost as much as the exact search it is to avoid.
     percent = min(100.0, 100 * dense.SAMPLE_ROWS / n_total)
-    sample = queries.sample_passing(session, space=space, restriction=restriction, percent=percent)
+    sample = dense_queries.sample_passing(
+        session, space=space, restriction=restriction, percent=percent
+    )
     return dense.choose_plan(sample.estimate(n_total), exact_rows)
 
 

@@ -14,7 +14,7 @@ from embedhub.search.checks import leg_weights
 from embedhub.search.cursor import Position, after
 from embedhub.search.fusion import Ranked, best_of_documents, fuse, single
 from embedhub.search.legs import LegResult, QueryTerms, dense_leg, lexical_leg
-from embedhub.search.queries.legs import Restriction
+from embedhub.search.queries.restriction import Restriction
 from embedhub.search.question import Question
 from embedhub.search.request import Group, Leg, Mode, Note, NoteCode
 from embedhub.search.stopwatch import Stopwatch

@@ -20,7 +20,7 @@ from embedhub.search.hits import UNMARKED, make_hit, mark_texts
 from embedhub.search.legs import BM25, QueryTerms, analyse_query
 from embedhub.search.pages import Page, Ranker
 from embedhub.search.queries import hydration
-from embedhub.search.queries.legs import Restriction
+from embedhub.search.queries.restriction import Restriction
 from embedhub.search.queries.search_log import LogEntry
 from embedhub.search.question import (
     EncoderKey,

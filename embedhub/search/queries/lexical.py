@@ -1,0 +1,164 @@
+"""The SQL of the lexical leg: rows of one space that hold words of a query, by BM25."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pgvector import SparseVector
+from pgvector.sqlalchemy import SPARSEVEC
+from sqlalchemy import (
+    ColumnElement,
+    Float,
+    FromClause,
+    Select,
+    cast,
+    func,
+    literal,
+    select,
+    text,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import TSQUERY
+from sqlalchemy.orm import Session
+
+from embedhub.search.fusion import Candidate
+from embedhub.search.lexical import Term
+from embedhub.search.queries.lexical_index import PLACE
+from embedhub.search.queries.restriction import Restriction, place_of
+from embedhub.tables import Space, SparseEmbedding
+from embedhub.tables.spaces import SPARSE_DIMENSIONS
+
+# The table and not the mapped class: a query for plain columns runs without the ORM's share.
+SPARSE: FromClause = SparseEmbedding.__table__
+
+ANALYSE_QUERY = text(f"""
+    WITH asked AS MATERIALIZED (
+      SELECT lexeme FROM unnest(to_tsvector(CAST(:configuration AS regconfig), :query)))
+    SELECT lexeme, {PLACE.format(lexeme="lexeme")},
+           (SELECT coalesce(CAST(sum(t.delta) AS bigint), 0) FROM term_deltas t
+            WHERE t.space_id = :space_id AND t.lexeme = asked.lexeme),
+           (SELECT coalesce(CAST(sum(rows) AS bigint), 0) FROM size_deltas
+            WHERE space_id = :space_id)
+    FROM asked
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class LexicalCandidates:
+    """The best candidates, and which groups of terms were taken in full."""
+
+    candidates: list[Candidate]
+    n_scored: int
+    last_tier: int
+
+
+def count_terms(
+    session: Session, *, space_id: int, configuration: str, query: str
+) -> tuple[dict[str, tuple[int, int]], int]:
+    """Return each lexeme of a prepared query with its place and row count, and the space's rows."""
+    facts = {"space_id": space_id, "configuration": configuration, "query": query}
+    rows = session.execute(ANALYSE_QUERY, facts).all()
+    counts = {lexeme: (place, n_rows) for lexeme, place, n_rows, _ in rows}
+    return counts, rows[0][3] if rows else 0
+
+
+def lexical_scan(
+    session: Session,
+    *,
+    space: Space,
+    query: dict[int, float],
+    restriction: Restriction,
+    limit: int,
+) -> list[Candidate]:
+    """Return the best rows of a space by scoring every one that passes: right for small spaces."""
+    distance = _lexical_distance(query).label("distance")
+    nearest = (
+        select(SPARSE.c.owner_id, SPARSE.c.document_id, distance)
+        .where(*place_of(SPARSE, space), restriction.predicate(SPARSE))
+        .order_by(distance, SPARSE.c.owner_id)
+        .limit(limit)
+        .subquery()
+    )
+    # A row without any of the words scores 0; cutting it off after the sort costs nothing.
+    statement = select(nearest).where(nearest.c.distance < 0)
+    return [
+        Candidate(chunk_id, document_id, -distance)
+        for chunk_id, document_id, distance in session.execute(statement)
+    ]
+
+
+def lexical_candidates(
+    session: Session,
+    *,
+    space: Space,
+    query: dict[int, float],
+    tiers: Sequence[Sequence[Term]],
+    restriction: Restriction,
+    cap: int,
+    limit: int,
+) -> LexicalCandidates:
+    """Return the best of at most `cap` rows that pass, found by the index on their terms.
+
+    Rows are taken tier by tier; a later tier's statement runs only while the cap is not reached.
+    """
+    branches = _tier_branches(space, query, tiers, restriction)
+    found = union_all(*branches).limit(cap).cte("found").prefix_with("MATERIALIZED")
+    statement = (
+        select(
+            found.c.owner_id,
+            found.c.document_id,
+            found.c.distance,
+            select(func.count()).select_from(found).scalar_subquery(),
+            select(func.max(found.c.tier)).scalar_subquery(),
+        )
+        .order_by(found.c.distance, found.c.owner_id)
+        .limit(limit)
+    )
+    rows = session.execute(statement).all()
+    return LexicalCandidates(
+        candidates=[Candidate(row[0], row[1], -row[2]) for row in rows],
+        n_scored=rows[0][3] if rows else 0,
+        last_tier=rows[0][4] if rows else len(tiers) - 1,
+    )
+
+
+def _tier_branches(
+    space: Space,
+    query: dict[int, float],
+    tiers: Sequence[Sequence[Term]],
+    restriction: Restriction,
+) -> list[Select[tuple[int, int, int | None, float]]]:
+    """Return one statement a tier, each without the rows of the tiers before it."""
+    taken: list[Term] = []
+    branches: list[Select[tuple[int, int, int | None, float]]] = []
+    for position, tier in enumerate(tiers):
+        conditions = [
+            *place_of(SPARSE, space),
+            restriction.predicate(SPARSE),
+            SPARSE.c.terms.op("@@")(_any_of(tier)),
+        ]
+        if taken:
+            conditions.append(~SPARSE.c.terms.op("@@")(_any_of(taken)))
+        taken.extend(tier)
+        branches.append(
+            select(
+                literal(position).label("tier"),
+                SPARSE.c.owner_id,
+                SPARSE.c.document_id,
+                _lexical_distance(query).label("distance"),
+            ).where(*conditions)
+        )
+    return branches
+
+
+def _lexical_distance(query: dict[int, float]) -> ColumnElement[float]:
+    sparse = SPARSEVEC(SPARSE_DIMENSIONS)
+    # The Python class counts places from 0, the text form and our hashes from 1.
+    vector = SparseVector({place - 1: weight for place, weight in query.items()}, SPARSE_DIMENSIONS)
+    asked = cast(literal(vector, sparse), sparse)
+    distance: ColumnElement[float] = SPARSE.c.weights.op("<#>", return_type=Float())(asked)
+    return distance
+
+
+def _any_of(terms: Sequence[Term]) -> ColumnElement[str]:
+    quoted = (term.lexeme.replace("\\", "\\\\").replace("'", "''") for term in terms)
+    return cast(" | ".join(f"'{lexeme}'" for lexeme in quoted), TSQUERY)
