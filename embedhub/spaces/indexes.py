@@ -18,10 +18,10 @@ from sqlalchemy.exc import OperationalError
 from embedhub import db
 from embedhub.errors import NotFound, NotReady
 from embedhub.runs.progress import RunCancelled, RunProgress, RunTakenOver
-from embedhub.search.lexical_index import lexical_shelf_indexes
-from embedhub.spaces.distance import hnsw_index
 from embedhub.spaces.queries import shelves
 from embedhub.spaces.queries.shelves import TABLES
+from embedhub.spaces.queries.spaces import collection_of
+from embedhub.spaces.wanted import wanted_indexes
 from embedhub.tables import Space
 from embedhub.tables.spaces import SHARED_SHELF
 
@@ -98,19 +98,17 @@ def build_indexes(space: Space, shelf_id: int, progress: RunProgress) -> None:
     """Build what the shelf's queries need, concurrently, and let the planner know of it."""
     table = partition(space, shelf_id)
     name = table.replace("vectors.", "")
-    if space.kind == "dense":
-        wanted = [
-            (f"{name}_hnsw", hnsw_index(space.metric, space.precision, space.dimension)),
-            (f"{name}_access", "gin (access) WITH (fastupdate = off)"),
-            (f"{name}_attributes", "gin (attributes jsonb_path_ops) WITH (fastupdate = off)"),
-        ]
-    else:
-        wanted = [
-            (f"{name}_{place}", method) for place, method in enumerate(lexical_shelf_indexes())
-        ]
+    with db.reading() as session:
+        collection = collection_of(session, space)
     with db.autocommit() as connection:
-        for index, method in wanted:
-            build_index(connection, table=table, index=index, method=method, progress=progress)
+        for wanted in wanted_indexes(space, collection):
+            build_index(
+                connection,
+                table=table,
+                index=f"{name}_{wanted.suffix}",
+                method=wanted.definition,
+                progress=progress,
+            )
         connection.execute(text(f"ANALYZE {table}"))
 
 

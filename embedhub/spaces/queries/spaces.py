@@ -8,7 +8,7 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.orm import Session
 
 from embedhub import db
-from embedhub.tables import Space
+from embedhub.tables import Collection, Space
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,11 @@ def spaces_of_collection(session: Session, *, workspace_id: int, collection_id: 
         Space.subject == "chunk",
     )
     return list(session.execute(statement.order_by(Space.id)).scalars())
+
+
+def collection_of(session: Session, space: Space) -> Collection | None:
+    """Return the collection whose vectors a space holds; None for a catalog's."""
+    return session.get(Collection, space.collection_id) if space.collection_id else None
 
 
 def lock_collection_spaces(session: Session, *, collection_id: int) -> list[Space]:
