@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
+from embedhub.advice import AdviceCode
 from embedhub.collections.service import MAX_FILTERABLE, MAX_NAME_CHARS
 from embedhub.web.body import AnswerBody, RequestBody
 
@@ -75,6 +76,20 @@ class CollectionOut(AnswerBody):
     chunking: dict[str, Any]
     filterable: dict[str, FieldType]
     created_at: datetime
+
+
+class AdviceOut(AnswerBody):
+    """What somebody could do for a collection."""
+
+    code: AdviceCode
+    message: str = Field(description="What was seen, and what to do about it.")
+    since: datetime
+
+
+class CollectionDetailsOut(CollectionOut):
+    """A collection with what is known of how well it is served."""
+
+    advice: list[AdviceOut] = Field(description="Oldest first; empty for keys with principals.")
 
 
 class ChangedCollectionOut(CollectionOut):

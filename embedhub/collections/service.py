@@ -50,6 +50,7 @@ __all__ = [
     "resume_deletions",
     "retry_dead",
     "update_collection",
+    "view_of",
 ]
 
 # A removal that failed is not tried again at every sweep.
@@ -100,7 +101,7 @@ def create_collection(caller: Caller, wanted: CollectionInput) -> CollectionView
             dimension=wanted.dimension,
             metric=wanted.metric or METRICS[0],
         )
-        return _view(session, collection)
+        return view_of(session, collection)
 
 
 def find_collection(session: Session, caller: Caller, slug: str) -> Collection:
@@ -125,7 +126,7 @@ def find_by_id(session: Session, collection_id: int) -> Collection:
 def get_collection(caller: Caller, slug: str) -> CollectionView:
     """Return a collection; raises NotFound."""
     with db.reading() as session:
-        return _view(session, find_collection(session, caller, slug))
+        return view_of(session, find_collection(session, caller, slug))
 
 
 def list_collections(caller: Caller, *, after: int = 0, limit: int = 100) -> list[CollectionView]:
@@ -192,7 +193,7 @@ def update_collection(
                 subject=f"collection {collection.id}, change {uuid.uuid4().hex[:8]}",
                 arguments={"collection_id": collection.id},
             )
-        return _view(session, collection), run_id
+        return view_of(session, collection), run_id
 
 
 def delete_collection(caller: Caller, slug: str) -> int:
@@ -255,7 +256,8 @@ def _start_removal(session: Session, workspace_id: int, collection_id: int) -> i
     )
 
 
-def _view(session: Session, collection: Collection) -> CollectionView:
+def view_of(session: Session, collection: Collection) -> CollectionView:
+    """Return a collection's row as it is shown to callers."""
     return _views(session, [collection])[0]
 
 

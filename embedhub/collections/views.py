@@ -7,9 +7,10 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Body, Router
 
 from embedhub.access.caller import Scope
-from embedhub.collections import service
+from embedhub.collections import details, service
 from embedhub.collections.schemas import (
     ChangedCollectionOut,
+    CollectionDetailsOut,
     CollectionIn,
     CollectionOut,
     CollectionPage,
@@ -59,10 +60,10 @@ def list_collections(
     return respond(page("collections", views, size, lambda view: view.id))
 
 
-@router.get("/collections/{slug}", response=CollectionOut, summary="Get a collection")
+@router.get("/collections/{slug}", response=CollectionDetailsOut, summary="Get a collection")
 def get_collection(request: HttpRequest, slug: str) -> HttpResponse:
-    """One collection."""
-    return respond(service.get_collection(caller_of(request, Scope.READ), slug))
+    """One collection, with advice about what would serve it better."""
+    return respond(details.describe_collection(caller_of(request, Scope.READ), slug))
 
 
 @router.patch("/collections/{slug}", response=ChangedCollectionOut, summary="Change a collection")

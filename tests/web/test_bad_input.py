@@ -407,7 +407,7 @@ def test_a_bug_tells_nothing_of_the_inside(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("password=hunter2")
 
-    monkeypatch.setattr("embedhub.collections.service.get_collection", broken)
+    monkeypatch.setattr("embedhub.collections.details.describe_collection", broken)
     response = api.get("/collections/papers", X_Request_Id="trace-8")
     body = refused(response, 500)
     assert "hunter2" not in json.dumps(body)

@@ -41,7 +41,7 @@ def run_instead(api: ApiClient, monkeypatch: pytest.MonkeyPatch) -> Broken:
             with db.writing() as session:
                 session.execute(text(statement))
 
-        monkeypatch.setattr("embedhub.collections.service.get_collection", run)
+        monkeypatch.setattr("embedhub.collections.details.describe_collection", run)
         return api.get("/collections/papers")
 
     return send
