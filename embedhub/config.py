@@ -3,6 +3,7 @@
 import os
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -20,6 +21,11 @@ class Config(BaseSettings):
     database_url: str = Field(
         "postgresql://postgres@127.0.0.1:5432/embedhub",
         description="PostgreSQL URL in libpq's form, used by web, workers and migrations.",
+    )
+    direct_database_url: str = Field(
+        "",
+        description="The same database past a pooler, where EMBEDHUB_DATABASE_URL leads through"
+        " PgBouncer in transaction mode: for what needs a session of its own.",
     )
     broker_url: str = Field(
         "", description="Celery broker; empty means the queue lives in Postgres (pgmq)."
@@ -56,6 +62,10 @@ class Config(BaseSettings):
     )
     encoder_precision: str = Field(
         "auto", description="auto, float32, bfloat16 or float16; auto keeps float32's vectors."
+    )
+    query_runtime: Literal["auto", "torch"] = Field(
+        "auto",
+        description="What encodes queries on CPU: auto is OpenVINO where it keeps torch's vectors.",
     )
     encoder_folders: dict[str, str] = Field(
         {}, description="More encoders: name to sentence-transformers folder or hub name, as JSON."
@@ -124,6 +134,16 @@ class Config(BaseSettings):
     )
     lexical_cap: int = Field(10_000, ge=1, description="Rows the lexical leg scores for one query.")
     ef_search: int = Field(80, ge=1, le=1000, description="HNSW candidate list of a query.")
+
+    @property
+    def has_pooler(self) -> bool:
+        """Whether `database_url` leads through a pooler in transaction mode."""
+        return bool(self.direct_database_url)
+
+    @property
+    def session_url(self) -> str:
+        """The URL of connections that keep their session: migrations, the queue, the admin."""
+        return self.direct_database_url or self.database_url
 
 
 @lru_cache(maxsize=1)

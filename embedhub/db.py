@@ -8,10 +8,10 @@ exception rolls both back.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import orjson
-from sqlalchemy import Connection, Engine, create_engine, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -23,21 +23,49 @@ DEADLOCK, DEADLOCK_ATTEMPTS = "40P01", 5
 
 SessionFactory: sessionmaker[Session] = sessionmaker(expire_on_commit=False)
 _engine: Engine | None = None
+_direct_engine: Engine | None = None
 
 
 def engine() -> Engine:
     """Return the process's engine, made on first use."""
     global _engine  # noqa: PLW0603 - one engine a process is the point
     if _engine is None:
-        _engine = make_engine(get_config().database_url)
+        config = get_config()
+        _engine = make_engine(config.database_url, has_pooler=config.has_pooler)
         SessionFactory.configure(bind=_engine)
     return _engine
 
 
-def make_engine(database_url: str) -> Engine:
-    """Return an engine over psycopg 3 for a libpq URL."""
+def direct_engine() -> Engine:
+    """Return an engine whose connections keep what is set in them: the usual one, or past a pooler.
+
+    In transaction mode a pooler gives each transaction whichever session is free.
+    """
+    global _direct_engine  # noqa: PLW0603
     config = get_config()
-    return create_engine(
+    if not config.has_pooler:
+        return engine()
+    if _direct_engine is None:
+        _direct_engine = make_engine(config.session_url)
+    return _direct_engine
+
+
+def make_engine(database_url: str, *, has_pooler: bool = False, **connect_args: Any) -> Engine:
+    """Return an engine over psycopg 3 for a libpq URL, which may lead through a pooler."""
+    config = get_config()
+    settings = {
+        # With many partitions a generic plan locks them all: 12,010 locks for one DELETE.
+        "plan_cache_mode": "force_custom_plan",
+        "jit": "off",
+        "timezone": "UTC",
+        "statement_timeout": str(int(config.statement_timeout_s * 1000)),
+    }
+    if has_pooler:
+        # The next transaction may meet another session: nothing is prepared in it.
+        connect_args["prepare_threshold"] = None
+    else:
+        connect_args["options"] = " ".join(f"-c {name}={value}" for name, value in settings.items())
+    made = create_engine(
         make_url(database_url).set(drivername="postgresql+psycopg"),
         # The parameters are callers' texts and hashes of keys: not for a log.
         hide_parameters=True,
@@ -47,20 +75,22 @@ def make_engine(database_url: str) -> Engine:
         pool_timeout=config.statement_timeout_s,
         # jsonb writes 1.989e30 as an integer of 31 digits, which an answer's JSON cannot hold.
         json_deserializer=orjson.loads,
-        connect_args={
-            # With many partitions a generic plan locks them all: 12,010 locks for one DELETE.
-            "options": "-c plan_cache_mode=force_custom_plan -c jit=off -c timezone=UTC"
-            f" -c statement_timeout={int(config.statement_timeout_s * 1000)}"
-        },
+        connect_args=connect_args,
     )
+    if has_pooler:
+        # PgBouncer refuses `options`, and what a session is set to is not the transaction's.
+        script = "; ".join(f"SET LOCAL {name} = '{value}'" for name, value in settings.items())
+        event.listen(made, "begin", lambda connection: connection.exec_driver_sql(script))
+    return made
 
 
 def dispose() -> None:
     """Forget the engine and its connections: a forked process and a restarted server need it."""
-    global _engine  # noqa: PLW0603
-    if _engine is not None:
-        _engine.dispose(close=False)
-    _engine = None
+    global _engine, _direct_engine  # noqa: PLW0603
+    for made in (_engine, _direct_engine):
+        if made is not None:
+            made.dispose(close=False)
+    _engine = _direct_engine = None
 
 
 @contextmanager
@@ -150,8 +180,11 @@ def in_batches(step: Callable[[Session, int], int], *, size: int = 1_000) -> int
 
 @contextmanager
 def autocommit() -> Iterator[Connection]:
-    """Open a connection where each statement commits itself: for index builds and partitions."""
-    with engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    """Open a connection where each statement commits itself: for index builds and partitions.
+
+    It keeps what is set in it, also where the others go through a pooler.
+    """
+    with direct_engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("SET statement_timeout = 0"))
         try:
             yield connection

@@ -50,7 +50,7 @@ def broker_options(broker_url: str) -> dict[str, object]:
     if not broker_url.startswith("pgmq:"):
         return {}
     return {
-        "conn_string": pgmq_conninfo(get_config().database_url),
+        "conn_string": pgmq_conninfo(get_config().session_url),
         # The SQL of pgmq is installed by a migration: no extension has to be there.
         "init_extension": False,
         "use_notify": True,

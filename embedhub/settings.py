@@ -89,7 +89,7 @@ def database(url: str) -> dict[str, Any]:
     }
 
 
-DATABASES = {"default": database(config.database_url)}
+DATABASES = {"default": database(config.session_url)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_PASSWORD_VALIDATORS = [

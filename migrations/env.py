@@ -29,7 +29,7 @@ def run() -> None:
     if given is not None:
         migrate(given)
         return
-    url = make_url(get_config().database_url).set(drivername="postgresql+psycopg")
+    url = make_url(get_config().session_url).set(drivername="postgresql+psycopg")
     # No pool: closing the connection is what gives the lock back.
     with create_engine(url, poolclass=NullPool).connect() as connection:
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})

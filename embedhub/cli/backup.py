@@ -18,7 +18,7 @@ def backup(file: Path, home: Path | None) -> None:
     use_database(home)
     from embedhub.local.backup import back_up
 
-    back_up(get_config().database_url, file)
+    back_up(get_config().session_url, file)
     click.echo(f"{file}: {file.stat().st_size:,} bytes")
 
 

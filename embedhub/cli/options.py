@@ -91,7 +91,13 @@ def use_database(home_path: Path | None) -> None:
     running = home.running()
     if running is None:
         raise LocalError(_not_running(home))
-    override_config(home=home.root, database_url=running.database_url, secret_key=home.secret_key())
+    override_config(
+        home=home.root,
+        database_url=running.database_url,
+        # Of another database than the home's.
+        direct_database_url="",
+        secret_key=home.secret_key(),
+    )
 
 
 def _not_running(home: Home) -> str:

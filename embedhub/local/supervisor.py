@@ -144,7 +144,13 @@ class Supervisor:
 
 def configure_children(home: Home, database_url: str) -> None:
     """Set what the processes started from now on find in their environment."""
-    override_config(home=home.root, database_url=database_url, secret_key=home.secret_key())
+    override_config(
+        home=home.root,
+        database_url=database_url,
+        # The embedded server is reached without a pooler.
+        direct_database_url="",
+        secret_key=home.secret_key(),
+    )
     if "lease_s" not in get_config().model_fields_set:
         # There is one embed worker: nobody else would take its rows while it works on them, so
         # what a killed one had leased need not wait for as long as a slow machine far away may.
