@@ -7,6 +7,7 @@ from embedhub.console import (
     admin_catalog,
     admin_content,
     admin_ledger,
+    admin_measures,
     admin_runs,
     admin_staff,
 )
@@ -16,6 +17,7 @@ __all__ = [
     "admin_catalog",
     "admin_content",
     "admin_ledger",
+    "admin_measures",
     "admin_runs",
     "admin_staff",
 ]

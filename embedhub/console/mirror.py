@@ -53,6 +53,10 @@ WORDS = {
     "is_complete": "complete",
     "n_hits": "hits",
     "took_ms": "took (ms)",
+    "n_queries": "searches checked",
+    "n_asked": "of them asked by callers",
+    "n_incomplete": "of them said to be incomplete",
+    "n_searches": "searches",
     "url": "URL",
 }
 

@@ -34,6 +34,8 @@ Run = mirror(tables.Run, "run", permissions={"cancel_run": "Can cancel runs"})
 SearchLogEntry = mirror(
     tables.SearchLogEntry, "logged search", plural="logged searches", title="query"
 )
+RecallSample = mirror(tables.RecallSample, "recall check")
+FilterUse = mirror(tables.FilterUse, "use of a filter", plural="uses of filters", title="field")
 Catalog = mirror(tables.Catalog, "catalog", title="slug")
 Item = mirror(tables.Item, "item", title="external_id")
 User = mirror(tables.User, "user of a catalog", plural="users of catalogs", title="external_id")
@@ -47,5 +49,6 @@ NOT_MIRRORED = {
     tables.SparseEmbedding: "numbers nobody reads; a search explains the words that counted",
     tables.TermDelta: "bookkeeping of word counts, folded every minute",
     tables.SizeDelta: "bookkeeping of row counts; collections show the sums",
+    tables.SampledQuery: "numbers nobody reads, and filters of callers, to check recall with",
     tables.VectorCacheEntry: "numbers nobody reads",
 }

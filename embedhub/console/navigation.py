@@ -75,6 +75,8 @@ def _catalogs() -> list[dict[str, Any]]:
 def _house() -> list[dict[str, Any]]:
     return [
         _page("Logged searches", "searchlogentry", "manage_search"),
+        _page("Recall checks", "recallsample", "troubleshoot"),
+        _page("Uses of filters", "filteruse", "filter_alt"),
         _page("Document versions", "documentversion", "history"),
         _page("Staff actions", "staffaction", "fact_check"),
         _page("Staff", "user", "badge", app="auth"),

@@ -4,6 +4,7 @@ from embedhub.tables.access import ApiKey, IdempotencyRecord, StaffAction, Works
 from embedhub.tables.base import Base
 from embedhub.tables.catalog import Catalog, Impression, Interaction, Item, User
 from embedhub.tables.documents import Chunk, Collection, Document, DocumentVersion
+from embedhub.tables.measures import FilterUse, RecallSample, SampledQuery
 from embedhub.tables.runs import Run, SearchLogEntry
 from embedhub.tables.spaces import (
     Embedding,
@@ -24,12 +25,15 @@ __all__ = [
     "Document",
     "DocumentVersion",
     "Embedding",
+    "FilterUse",
     "IdempotencyRecord",
     "Impression",
     "Interaction",
     "Item",
     "Pending",
+    "RecallSample",
     "Run",
+    "SampledQuery",
     "SearchLogEntry",
     "SizeDelta",
     "Space",

@@ -12,11 +12,14 @@ from embedhub.access import service as access
 from embedhub.access.caller import Caller
 from embedhub.tables import (
     Catalog,
+    FilterUse,
     Impression,
     Interaction,
     Item,
+    RecallSample,
     Run,
     SearchLogEntry,
+    Space,
     User,
 )
 from tests.factories import encode_everything, make_collection, send
@@ -56,6 +59,7 @@ def seed_house() -> House:
         run_id = add_runs(session, workspace_id, collection.id)
         add_catalog(session, workspace_id)
         add_search(session, workspace_id, collection.id, key.id)
+        add_measures(session, workspace_id, collection.id)
         access.record_staff_action(
             session,
             staff="sam",
@@ -177,5 +181,35 @@ def add_search(session: Session, workspace_id: int, collection_id: int, key_id: 
             is_complete=True,
             n_hits=3,
             took_ms=12.5,
+        )
+    )
+
+
+def add_measures(session: Session, workspace_id: int, collection_id: int) -> None:
+    """Add one check of the index and one hour of a filter."""
+    space = session.query(Space).filter_by(collection_id=collection_id, kind="dense").one()
+    session.add(
+        RecallSample(
+            workspace_id=workspace_id,
+            space_id=space.id,
+            filter_class="1%",
+            n_queries=10,
+            n_asked=4,
+            recall=0.97,
+            lowest=0.8,
+            plans={"hnsw": 10},
+            rows_compared=40,
+            took_ms=12.5,
+        )
+    )
+    session.add(
+        FilterUse(
+            workspace_id=workspace_id,
+            collection_id=collection_id,
+            field="year",
+            kind="number_range",
+            hour=datetime.now(UTC).replace(minute=0, second=0, microsecond=0),
+            n_searches=7,
+            took_ms=35.0,
         )
     )
