@@ -11,7 +11,7 @@ COPY pyproject.toml constraints.txt README.md ./
 COPY embedhub embedhub
 COPY workers workers
 COPY migrations migrations
-RUN pip install --constraint constraints.txt '.[local,redis]' \
+RUN pip install --constraint constraints.txt '.[local,openvino,redis]' \
     && useradd --create-home --uid 10001 embedhub
 
 USER embedhub

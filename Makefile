@@ -75,10 +75,10 @@ $(PY):
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(PY)
 	@echo "Installing into $(VENV): some minutes the first time, most of it PyTorch"
-	@$(PIP) install --quiet --constraint constraints.txt --editable '.[local]'
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[local,openvino]'
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(PY)
 	@echo "Installing into $(VENV), with what the tests need: some minutes the first time"
-	@$(PIP) install --quiet --constraint constraints.txt --editable '.[local,dev]'
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[local,openvino,dev]'
 	@touch $@ $(VENV)/.installed

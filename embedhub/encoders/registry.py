@@ -88,6 +88,7 @@ def _load(name: str) -> Encoder:
         device=config.device,
         precision=config.encoder_precision,
         n_threads=config.encoder_threads,
+        query_runtime=config.query_runtime,
     )
 
 

@@ -54,7 +54,7 @@ def is_allowed(path: Path, module: str, name: str) -> bool:
     if top in DJANGO and not may_use_django(path):
         # The one-machine start-up migrates and adds the staff login through Django's own commands.
         return at[:2] == ("embedhub", "local") and top == "django"
-    if top in {"torch", "sentence_transformers"}:
+    if top in {"openvino", "sentence_transformers", "torch"}:
         return at[:2] == ("embedhub", "encoders")
     if top == "workers":
         return at[0] == "workers"
