@@ -18,6 +18,7 @@ from sqlalchemy.exc import OperationalError
 from embedhub import db
 from embedhub.errors import NotFound, NotReady
 from embedhub.runs.progress import RunCancelled, RunProgress, RunTakenOver
+from embedhub.spaces.copies import SIBLINGS
 from embedhub.spaces.queries import shelves
 from embedhub.spaces.queries.shelves import TABLES
 from embedhub.spaces.queries.spaces import collection_of
@@ -84,6 +85,12 @@ def attach_shelf(connection: Connection, space: Space, shelf_id: int) -> None:
     if space.kind == "dense" and space.dimension <= MAX_PLAIN_DIMENSION:
         connection.execute(text(f"ALTER TABLE {table} ALTER COLUMN vector SET STORAGE PLAIN"))
     if not is_attached(connection, table):
+        if space.kind == "dense":
+            # From the first row on: whoever stores looks for the copies there are.
+            siblings = f"{table.replace('vectors.', '')}_siblings"
+            connection.execute(
+                text(f"CREATE INDEX IF NOT EXISTS {siblings} ON {table} ({', '.join(SIBLINGS)})")
+            )
         attach = f"ALTER TABLE {parent} ATTACH PARTITION {table} FOR VALUES IN ({shelf_id})"
         with_brief_locks(connection, lambda: connection.execute(text(attach)))
 

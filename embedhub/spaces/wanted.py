@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from embedhub.search.lexical_index import lexical_shelf_indexes
+from embedhub.spaces.copies import IS_INDEXED, SIBLINGS
 from embedhub.spaces.distance import hnsw_index
 from embedhub.tables import Collection, Space
 
@@ -38,7 +39,12 @@ def wanted_indexes(
         methods = enumerate(lexical_shelf_indexes())
         return [ShelfIndex(str(place), method) for place, method in methods]
     return [
-        ShelfIndex("hnsw", hnsw_index(space.metric, space.precision, space.dimension)),
+        ShelfIndex("siblings", f"btree ({', '.join(SIBLINGS)})"),
+        ShelfIndex(
+            "hnsw",
+            hnsw_index(space.metric, space.precision, space.dimension),
+            where=IS_INDEXED,
+        ),
         ShelfIndex("access", "gin (access)", "fastupdate = off"),
         ShelfIndex("attributes", "gin (attributes jsonb_path_ops)", "fastupdate = off"),
     ]

@@ -95,6 +95,8 @@ class Embedding(Base):
     vector: Mapped[NDArray[np.float32]] = mapped_column(VECTOR)
     input_hash: Mapped[bytes] = mapped_column(LargeBinary)
     encoded_at: Mapped[Timestamp] = mapped_column(server_default=func.now())
+    # on a shelf of its own: how many rows of the same input came before, at most `copies.HIDDEN`
+    copy: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
 
 
 class SparseEmbedding(Base):

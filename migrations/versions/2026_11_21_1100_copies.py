@@ -1,4 +1,7 @@
-"""Copies of one text do not blind the index."""
+"""Copies of one text do not blind the index: rows are numbered, and their siblings found."""
+
+import sqlalchemy as sa
+from alembic import op
 
 revision = "0002"
 down_revision = "0001"
@@ -7,8 +10,32 @@ depends_on = None
 
 
 def upgrade() -> None:
-    pass
+    # With a constant default no row is written.
+    op.add_column(
+        "embeddings",
+        sa.Column("copy", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
+    )
+    # What a growth or a removal that was killed left behind lacks the column and is nobody's.
+    for table in shelf_tables(attached=False):
+        op.execute(f"DROP TABLE vectors.{table}")
+    # Rows of these shelves are all in their index, as number 0. Upkeep numbers them and builds the
+    # index anew; whoever stores meanwhile looks for the copies there are.
+    for table in shelf_tables(attached=True):
+        op.execute(f"CREATE INDEX {table}_siblings ON vectors.{table} (input_hash, copy, owner_id)")
 
 
 def downgrade() -> None:
-    pass
+    # The indexes go with the column that their condition names, and are built anew without it.
+    op.drop_column("embeddings", "copy")
+    op.execute("UPDATE spaces SET is_indexed = false WHERE kind = 'dense' AND shelf_id <> 0")
+
+
+def shelf_tables(*, attached: bool) -> list[str]:
+    """Return the tables made as shelves of one's own that are, or are not, a partition."""
+    statement = sa.text(r"""
+        SELECT c.relname FROM pg_class c
+        WHERE c.relnamespace = 'vectors'::regnamespace AND c.relkind = 'r'
+          AND c.relname ~ '^embeddings_[1-9]\d*$' AND c.relispartition = :attached
+        ORDER BY c.relname
+    """)
+    return list(op.get_bind().execute(statement, {"attached": attached}).scalars())

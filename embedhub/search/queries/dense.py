@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from embedhub.search.dense import BIT_OVERSAMPLING, Sample
 from embedhub.search.fusion import Candidate
 from embedhub.search.queries.restriction import Restriction, place_of
+from embedhub.search.queries.siblings import answers, in_index, with_siblings
 from embedhub.spaces.distance import Precision, exact_distance, indexed_distance, score_of
 from embedhub.tables import Embedding, Space
 
@@ -58,14 +59,14 @@ def dense_hnsw(
     exact = exact_distance(DENSE.c.vector, query, space.metric).label("distance")
     n_rough = limit * BIT_OVERSAMPLING if space.precision == Precision.BIT else limit
     near = (
-        select(DENSE.c.owner_id, DENSE.c.document_id, exact)
-        .where(*place_of(DENSE, space), restriction.predicate(DENSE))
+        select(DENSE.c.owner_id, DENSE.c.document_id, exact, DENSE.c.copy, DENSE.c.input_hash)
+        .where(*place_of(DENSE, space), in_index(DENSE), answers(space, restriction))
         .order_by(rough)
         .limit(n_rough)
         .cte("near")
         .prefix_with("MATERIALIZED")
     )
-    statement = select(near).order_by(near.c.distance, near.c.owner_id).limit(limit)
+    statement = with_siblings(near, space=space, query=query, restriction=restriction, limit=limit)
     candidates = _dense_candidates(session, statement, space.metric)
     session.execute(text("SET LOCAL enable_sort = on"))
     return candidates

@@ -8,7 +8,9 @@ from pgvector.sqlalchemy import VECTOR
 from sqlalchemy import bindparam, text
 from sqlalchemy.orm import Session
 
+from embedhub.spaces.queries.copies import COPY_OF_NEW, COUNTED_COPIES
 from embedhub.spaces.queries.ledger import Input, LeasedRow
+from embedhub.tables.spaces import SHARED_SHELF
 
 HAS_VECTOR = """
     SELECT FROM embeddings e WHERE e.shelf_id = s.shelf_id AND e.space_id = s.id
@@ -60,27 +62,34 @@ def store_cached(session: Session, *, space_id: int, chunk_ids: Sequence[int]) -
     """Give these chunks of live generations their vectors from the cache; return who got one.
 
     A chunk deleted meanwhile, of another text, or of a generation that does not answer yet gets
-    none. The chunks stay locked against deletion until the transaction ends.
+    none. The chunks stay locked against deletion until the transaction ends. The caller holds the
+    space on its shelf.
     """
-    statement = text("""
-        WITH ready AS (
-          SELECT s.shelf_id, s.id AS space_id, c.id, c.document_id, d.access, d.attributes,
-                 v.vector, c.input_hash
+    shelf_id = session.execute(
+        text("SELECT shelf_id FROM spaces WHERE id = :space_id"), {"space_id": space_id}
+    ).scalar_one_or_none()
+    if shelf_id is None:
+        return []
+    is_numbered = shelf_id != SHARED_SHELF
+    counted = f", {COUNTED_COPIES.format(rows='ready')}" if is_numbered else ""
+    statement = text(f"""
+        WITH ready AS MATERIALIZED (
+          SELECT c.id, c.document_id, d.access, d.attributes, v.vector, c.input_hash
           FROM chunks c
           JOIN documents d ON d.id = c.document_id AND d.live_generation = c.generation
           JOIN spaces s ON s.id = :space_id AND s.workspace_id = c.workspace_id
           JOIN vector_cache v ON v.workspace_id = c.workspace_id
            AND v.encoder = s.encoder || '@' || s.revision AND v.input_hash = c.input_hash
           WHERE c.id = ANY(:ids)
-          ORDER BY c.id FOR KEY SHARE OF c)
+          ORDER BY c.id FOR KEY SHARE OF c) {counted}
         INSERT INTO embeddings (shelf_id, space_id, owner_id, document_id, access, attributes,
-                                vector, input_hash)
-        SELECT * FROM ready
+                                vector, input_hash, copy)
+        SELECT :shelf_id, :space_id, r.*, {COPY_OF_NEW if is_numbered else 0} FROM ready r
         ON CONFLICT (shelf_id, space_id, owner_id) DO UPDATE
           SET vector = excluded.vector, input_hash = excluded.input_hash, encoded_at = now()
         RETURNING owner_id
     """)
-    facts = {"space_id": space_id, "ids": list(chunk_ids)}
+    facts = {"shelf_id": shelf_id, "space_id": space_id, "ids": list(chunk_ids)}
     return list(session.execute(statement, facts).scalars())
 
 

@@ -7,6 +7,9 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from embedhub.spaces.copies import DELEGATE
+from embedhub.spaces.queries.copies import appoint_delegates
+
 
 @dataclass(frozen=True, slots=True)
 class LiveChunk:
@@ -115,12 +118,20 @@ def delete_chunks(session: Session, chunk_ids: Sequence[int]) -> None:
 def delete_vectors(
     session: Session, *, shelf_id: int, space_id: int, owner_ids: Sequence[int]
 ) -> None:
-    """Delete the dense vectors of owners that are gone."""
+    """Delete the dense vectors of owners that are gone; copies of them go on being found."""
     statement = text("""
         DELETE FROM embeddings
         WHERE shelf_id = :shelf_id AND space_id = :space_id AND owner_id = ANY(:ids)
+        RETURNING input_hash, copy
     """)
-    session.execute(statement, {"shelf_id": shelf_id, "space_id": space_id, "ids": list(owner_ids)})
+    facts = {"shelf_id": shelf_id, "space_id": space_id, "ids": list(owner_ids)}
+    gone = session.execute(statement, facts).all()
+    appoint_delegates(
+        session,
+        shelf_id=shelf_id,
+        space_id=space_id,
+        hashes=(bytes(input_hash) for input_hash, copy in gone if copy == DELEGATE),
+    )
 
 
 def delete_pending(session: Session, *, space_ids: Sequence[int], owner_ids: Sequence[int]) -> None:

@@ -4,11 +4,19 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import insert, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from embedhub.bulk_copy import copy_rows, int2, int8, jsonb, raw, string_array
+from embedhub.bulk_copy import vectors as pack_vectors
+from embedhub.spaces.queries.copies import numbers_of_new
 from embedhub.spaces.queries.generations import LiveChunk
-from embedhub.tables import Embedding, Space
+from embedhub.tables import Space
+
+COLUMNS = (
+    "shelf_id", "space_id", "owner_id", "document_id", "access", "attributes", "vector",
+    "input_hash", "copy",
+)  # fmt: skip
 
 
 def store_supplied(
@@ -19,22 +27,30 @@ def store_supplied(
     vectors: Mapping[int, NDArray[np.float32]],
 ) -> None:
     """Store the vectors that came with these chunks' documents; the others stay without one."""
-    rows = [
-        {
-            "shelf_id": space.shelf_id,
-            "space_id": space.id,
-            "owner_id": chunk.id,
-            "document_id": chunk.document_id,
-            "access": chunk.access,
-            "attributes": chunk.attributes,
-            "vector": vectors[chunk.document_id],
-            "input_hash": chunk.input_hash,
-        }
-        for chunk in chunks
-        if chunk.document_id in vectors
-    ]
-    if rows:
-        session.execute(insert(Embedding), rows)
+    given = [chunk for chunk in chunks if chunk.document_id in vectors]
+    numbers = numbers_of_new(
+        session,
+        shelf_id=space.shelf_id,
+        space_id=space.id,
+        hashes=[chunk.input_hash or b"" for chunk in given],
+    )
+    place = int8(space.shelf_id) + int8(space.id)
+    packed = pack_vectors([vectors[chunk.document_id] for chunk in given])
+    rows = (
+        (
+            place,
+            int8(chunk.id),
+            int8(chunk.document_id),
+            string_array(chunk.access),
+            jsonb(chunk.attributes),
+            vector,
+            raw(chunk.input_hash),
+            int2(number),
+        )
+        for chunk, number, vector in zip(given, numbers, packed, strict=True)
+    )
+    if given:
+        copy_rows(session, "embeddings", COLUMNS, rows)
 
 
 def keep_vectors_of_old_generation(

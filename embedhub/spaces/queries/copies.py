@@ -1,0 +1,139 @@
+"""The SQL that numbers the rows of one input, and that keeps a delegate before the hidden ones.
+
+Only shelves of one's own are numbered: the shared shelf has no index that copies could blind, and
+its rows are numbered when they move. Everything runs in the caller's transaction, who holds the
+space on its shelf.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import TextClause, text
+from sqlalchemy.orm import Session
+
+from embedhub.spaces.copies import DELEGATE, HIDDEN
+from embedhub.tables.spaces import SHARED_SHELF
+
+# For an INSERT ... SELECT into a shelf of one's own: the CTEs and the column's expression. `{rows}`
+# is a CTE or table before it with the columns `id` and `input_hash`, named in the FROM as `r`;
+# :shelf_id and :space_id are parameters. The order of insertion within an input is that of `id`.
+#   WITH ready AS (...), {COUNTED_COPIES.format(rows="ready")}
+#   INSERT INTO embeddings (..., copy) SELECT ..., {COPY_OF_NEW} FROM ready r
+# A delegate is held, so that whoever deletes it waits, and then sees the rows hidden behind it.
+COUNTED_COPIES = f"""
+    delegated AS MATERIALIZED (
+      SELECT e.input_hash FROM embeddings e
+      WHERE e.shelf_id = :shelf_id AND e.space_id = :space_id AND e.copy = {DELEGATE}
+        AND e.input_hash = ANY(ARRAY(SELECT input_hash FROM {{rows}}))
+      ORDER BY e.owner_id FOR KEY SHARE),
+    counted AS MATERIALIZED (
+      SELECT e.input_hash, count(*) AS n FROM embeddings e
+      WHERE e.shelf_id = :shelf_id AND e.space_id = :space_id AND e.copy < {DELEGATE}
+        AND e.input_hash = ANY(ARRAY(SELECT input_hash FROM {{rows}}))
+      GROUP BY e.input_hash)
+"""
+COPY_OF_NEW = f"""
+    CASE WHEN r.input_hash IN (SELECT input_hash FROM delegated) THEN {HIDDEN}
+         ELSE least({HIDDEN},
+           row_number() OVER (PARTITION BY r.input_hash ORDER BY r.id) - 1 + least({DELEGATE},
+             coalesce((SELECT n FROM counted WHERE counted.input_hash = r.input_hash), 0)))
+    END
+"""
+
+
+def numbers_of_new(
+    session: Session, *, shelf_id: int, space_id: int, hashes: Sequence[bytes]
+) -> list[int]:
+    """Return the `copy` of each of the rows about to be stored in this order, by their inputs."""
+    if shelf_id == SHARED_SHELF:
+        return [0] * len(hashes)
+    statement = text(f"""
+        WITH ready AS (
+          SELECT id, input_hash
+          FROM unnest(CAST(:hashes AS bytea[])) WITH ORDINALITY AS h (input_hash, id)),
+        {COUNTED_COPIES.format(rows="ready")}
+        SELECT {COPY_OF_NEW} FROM ready r ORDER BY r.id
+    """)
+    facts = {"shelf_id": shelf_id, "space_id": space_id, "hashes": list(hashes)}
+    return list(session.execute(statement, facts).scalars())
+
+
+def number_copies(session: Session, *, shelf_id: int, space_id: int, limit: int) -> int:
+    """Number the rows of a held space anew, at most so many of those that differ; return how many.
+
+    For rows that came without a number: moved from the shared shelf, loaded by COPY, or stored by a
+    release that did not number. Do it before the HNSW index is built: it holds what is renumbered
+    twice until it is vacuumed. Repeat it until less than `limit` is returned.
+    """
+    if shelf_id == SHARED_SHELF:
+        return 0
+    # Delegates before those they stand for: a search between two batches misses nothing.
+    statement = text(f"""
+        WITH numbered AS (
+          SELECT owner_id, copy, least({HIDDEN},
+                 row_number() OVER (PARTITION BY input_hash ORDER BY owner_id) - 1) AS number
+          FROM embeddings WHERE shelf_id = :shelf_id AND space_id = :space_id),
+        wrong AS (
+          SELECT owner_id, number FROM numbered WHERE copy <> number
+          ORDER BY number, owner_id LIMIT :limit)
+        UPDATE embeddings e SET copy = wrong.number FROM wrong
+        WHERE e.shelf_id = :shelf_id AND e.space_id = :space_id AND e.owner_id = wrong.owner_id
+    """)
+    facts = {"shelf_id": shelf_id, "space_id": space_id, "limit": limit}
+    return session.execute(statement, facts).rowcount  # type: ignore[attr-defined, no-any-return]
+
+
+def appoint_delegates(
+    session: Session, *, shelf_id: int, space_id: int, hashes: Iterable[bytes]
+) -> int:
+    """Let a hidden row of each input stand for the others where the delegate is gone.
+
+    Inputs that have a delegate, or nobody to stand for, are passed over. Returns how many came
+    into the index.
+    """
+    wanted = sorted(set(hashes))
+    facts = {"shelf_id": shelf_id, "space_id": space_id}
+    n_appointed = 0
+    # First of rows that nobody holds: two who delete copies of the same texts would wait for each
+    # other. Rows that are all held may still stay in the end, so that then they are waited for.
+    for patience in ("SKIP LOCKED", ""):
+        if not wanted:
+            break
+        appointed = session.execute(_appointment(patience), facts | {"hashes": wanted}).scalars()
+        done = {bytes(input_hash) for input_hash in appointed}
+        n_appointed += len(done)
+        wanted = [input_hash for input_hash in wanted if input_hash not in done]
+    return n_appointed
+
+
+def lacking_delegates(session: Session, *, shelf_id: int, space_id: int) -> list[bytes]:
+    """Return the inputs of a space whose hidden rows nobody stands for: no search reaches them."""
+    statement = text(f"""
+        SELECT DISTINCT e.input_hash FROM embeddings e
+        WHERE e.shelf_id = :shelf_id AND e.space_id = :space_id AND e.copy >= {HIDDEN}
+          AND NOT EXISTS (
+            SELECT FROM embeddings d WHERE d.shelf_id = :shelf_id AND d.space_id = :space_id
+              AND d.input_hash = e.input_hash AND d.copy = {DELEGATE})
+    """)
+    facts = {"shelf_id": shelf_id, "space_id": space_id}
+    return [bytes(found) for found in session.execute(statement, facts).scalars()]
+
+
+def _appointment(patience: str) -> TextClause:
+    # Delegates that are there are held: one of two may be about to be deleted by somebody else.
+    return text(f"""
+        WITH led AS MATERIALIZED (
+          SELECT d.input_hash FROM embeddings d
+          WHERE d.shelf_id = :shelf_id AND d.space_id = :space_id AND d.copy = {DELEGATE}
+            AND d.input_hash = ANY(:hashes) ORDER BY d.owner_id FOR KEY SHARE),
+        chosen AS MATERIALIZED (
+          SELECT found.owner_id FROM unnest(CAST(:hashes AS bytea[])) AS h (input_hash)
+          CROSS JOIN LATERAL (
+            SELECT e.owner_id FROM embeddings e
+            WHERE e.shelf_id = :shelf_id AND e.space_id = :space_id AND e.copy = {HIDDEN}
+              AND e.input_hash = h.input_hash
+            ORDER BY e.owner_id LIMIT 1 FOR NO KEY UPDATE {patience}) found
+          WHERE h.input_hash NOT IN (SELECT input_hash FROM led))
+        UPDATE embeddings e SET copy = {DELEGATE} FROM chosen
+        WHERE e.shelf_id = :shelf_id AND e.space_id = :space_id AND e.owner_id = chosen.owner_id
+        RETURNING e.input_hash
+    """)
