@@ -1,10 +1,9 @@
 """What a caller sends as a document, checked: every refusal names the path of the part."""
 
-import base64
 import binascii
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +19,8 @@ MAX_EXTERNAL_ID_CHARS = 512
 MAX_URL_CHARS = 4_000
 MAX_PRINCIPAL_CHARS = 256
 INT64_MAX = 2**63 - 1
+NUMBERS = frozenset({int, float})
+NOT_FINITE = "must hold finite numbers only (no NaN, no infinity)"
 MARKDOWN_SUFFIXES = (".md", ".markdown", ".mdx")
 FIELDS = frozenset(
     {
@@ -57,49 +58,54 @@ class DocumentInput:
         """Whether the text's headings and lists are Markdown's, by the name it came under."""
         return (self.url or self.external_id).lower().endswith(MARKDOWN_SUFFIXES)
 
-    def content_hash(self) -> bytes:
+    def content_hash(self, stored_vector: NDArray[np.float32] | None = None) -> bytes:
         """Return the SHA-256 of what chunks, words and vector follow from.
 
-        Equal hashes need no new generation.
+        Equal hashes need no new generation. `stored_vector` is the vector as the space holds it.
         """
         sent = [self.title, self.text, self.language, self.is_markdown]
         digest = hashlib.sha256(orjson.dumps(sent))
-        if self.vector is not None:
-            digest.update(self.vector.tobytes())
+        if stored_vector is not None:
+            digest.update(stored_vector.tobytes())
         return digest.digest()
 
-    def whole_hash(self) -> bytes:
+    def whole_hash(self, content_hash: bytes | None = None) -> bytes:
         """Return the SHA-256 of everything sent: equal hashes mean that nothing changed."""
         rest = [self.url, self.metadata, self.access, self.expires_at]
-        digest = hashlib.sha256(self.content_hash())
+        digest = hashlib.sha256(content_hash or self.content_hash())
         digest.update(orjson.dumps(rest, option=orjson.OPT_SORT_KEYS))
         return digest.digest()
 
 
-def parse_document(raw: object, field: str) -> DocumentInput:
+Decode = Callable[[object, str], NDArray[np.float32] | None]
+
+
+def parse_document(raw: object, field: str, *, decode: Decode | None = None) -> DocumentInput:
     """Return the document that a decoded JSON value describes.
 
-    Raises InvalidInput or TooLarge with the path, such as documents.3.metadata.year.
+    Raises InvalidInput or TooLarge with the path, such as documents.3.metadata.year. `decode`
+    reads the vector: `parse_vector`, unless whoever prepares the document looks at its values.
     """
     if not isinstance(raw, dict):
         raise InvalidInput("must be an object", field)
-    if unknown := sorted(str(key) for key in raw.keys() - FIELDS):
+    if not raw.keys() <= FIELDS:
+        unknown = min(str(key) for key in raw.keys() - FIELDS)
         raise InvalidInput(
-            f"unknown field; known are {', '.join(sorted(FIELDS))}", f"{field}.{unknown[0]}"
+            f"unknown field; known are {', '.join(sorted(FIELDS))}", f"{field}.{unknown}"
         )
     config = get_config()
-    title = _string(raw, "title", field, config.max_title_chars) or ""
+    given = raw.get
     return DocumentInput(
-        external_id=_external_id(raw.get("external_id"), f"{field}.external_id"),
-        title=title,
-        text=_string(raw, "text", field, config.max_text_chars) or "",
-        url=_string(raw, "url", field, MAX_URL_CHARS),
-        metadata=_metadata(raw.get("metadata"), f"{field}.metadata", config),
-        access=parse_principals(raw.get("access"), f"{field}.access"),
-        source_version=_source_version(raw.get("source_version"), f"{field}.source_version"),
-        language=_string(raw, "language", field, 64),
-        expires_at=_timestamp(raw.get("expires_at"), f"{field}.expires_at"),
-        vector=parse_vector(raw.get("vector"), f"{field}.vector"),
+        external_id=_external_id(given("external_id"), field),
+        title=_string(given("title"), field, "title", config.max_title_chars) or "",
+        text=_string(given("text"), field, "text", config.max_text_chars) or "",
+        url=_string(given("url"), field, "url", MAX_URL_CHARS),
+        metadata=_metadata(given("metadata"), field, config),
+        access=parse_principals(given("access"), f"{field}.access"),
+        source_version=_source_version(given("source_version"), field),
+        language=_string(given("language"), field, "language", 64),
+        expires_at=_timestamp(given("expires_at"), field),
+        vector=(decode or parse_vector)(given("vector"), f"{field}.vector"),
     )
 
 
@@ -119,12 +125,12 @@ def check_string(value: object, field: str, max_chars: int) -> str:
     return value
 
 
-def _string(raw: Mapping[str, object], name: str, field: str, max_chars: int) -> str | None:
-    value = raw.get(name)
+def _string(value: object, field: str, name: str, max_chars: int) -> str | None:
     return None if value is None else check_string(value, f"{field}.{name}", max_chars)
 
 
 def _external_id(value: object, field: str) -> str:
+    field = f"{field}.external_id"
     if value is None:
         raise InvalidInput("is required", field)
     external_id = check_string(value, field, MAX_EXTERNAL_ID_CHARS)
@@ -151,13 +157,14 @@ def _source_version(value: object, field: str) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= INT64_MAX:
-        raise InvalidInput("must be a whole number from 0 to 2^63-1", field)
+        raise InvalidInput("must be a whole number from 0 to 2^63-1", f"{field}.source_version")
     return value
 
 
 def _timestamp(value: object, field: str) -> datetime | None:
     if value is None:
         return None
+    field = f"{field}.expires_at"
     if not isinstance(value, str):
         raise InvalidInput("must be an ISO 8601 time such as 2027-01-31T12:00:00Z", field)
     try:
@@ -173,6 +180,7 @@ def _timestamp(value: object, field: str) -> datetime | None:
 def _metadata(value: object, field: str, config: Config) -> dict[str, Any]:
     if value is None:
         return {}
+    field = f"{field}.metadata"
     if not isinstance(value, dict):
         raise InvalidInput("must be an object", field)
     _check_json(value, field, config.max_metadata_depth)
@@ -208,27 +216,33 @@ def parse_vector(value: object, field: str) -> NDArray[np.float32] | None:
 
     Raises InvalidInput for anything else, for an empty vector, and for NaN or infinity.
     """
+    vector = decode_vector(value, field)
+    if vector is not None and not np.isfinite(vector).all():
+        raise InvalidInput(NOT_FINITE, field)
+    return vector
+
+
+def decode_vector(value: object, field: str) -> NDArray[np.float32] | None:
+    """Return the vector as `parse_vector` does, with NaN and infinity still to be looked for."""
     if value is None:
         return None
     if isinstance(value, str):
         vector = _decode_base64(value, field)
     elif isinstance(value, list):
-        if not all(type(number) in (int, float) for number in value):
+        if not NUMBERS.issuperset(map(type, value)):
             raise InvalidInput("must hold numbers only", field)
         with np.errstate(over="ignore"):
-            vector = np.asarray(value, dtype=np.float64).astype(np.float32)
+            vector = np.array(value, dtype=np.float64).astype(np.float32)
     else:
         raise InvalidInput("must be a list of numbers or base64 of little-endian float32", field)
     if not vector.size:
         raise InvalidInput("must not be empty", field)
-    if not np.isfinite(vector).all():
-        raise InvalidInput("must hold finite numbers only (no NaN, no infinity)", field)
     return vector
 
 
 def _decode_base64(value: str, field: str) -> NDArray[np.float32]:
     try:
-        packed = base64.b64decode(value, validate=True)
+        packed = binascii.a2b_base64(value, strict_mode=True)
     except (binascii.Error, ValueError):
         raise InvalidInput("is not valid base64", field) from None
     if len(packed) % 4:

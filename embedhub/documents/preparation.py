@@ -1,15 +1,17 @@
 """A document made ready outside any transaction: checked against its collection and chunked."""
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from embedhub.config import get_config
 from embedhub.documents.chunking import Chunking, Passage, encoder_input, input_hash, split
-from embedhub.documents.inputs import DocumentInput
+from embedhub.documents.inputs import NOT_FINITE, DocumentInput
 from embedhub.encoders import SUPPLIED, describe_encoder, load_tokenizer
 from embedhub.errors import InvalidInput, TooLarge
 from embedhub.search.analysis import regconfig_of
@@ -18,6 +20,9 @@ from embedhub.tables import Collection, Space
 
 # Counts the tokens of whole documents whose vectors come from elsewhere.
 COUNTING_TOKENIZER = "hashing-64"
+Vector = NDArray[np.float32]
+# The path of the n-th document of a batch, for refusals.
+FieldOf = Callable[[int], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,7 @@ class CollectionFacts:
 
     id: int
     workspace_id: int
+    language: str
     encoder: str
     chunking: Chunking
     filterable: Mapping[str, str]
@@ -38,6 +44,7 @@ class CollectionFacts:
         return cls(
             id=collection.id,
             workspace_id=collection.workspace_id,
+            language=collection.language,
             encoder=collection.encoder,
             chunking=Chunking.from_mapping(collection.chunking),
             filterable=dict(collection.filterable),
@@ -48,13 +55,19 @@ class CollectionFacts:
 
 @dataclass(slots=True)
 class Prepared:
-    """A checked document with its hashes and filter values; `passages` None: not chunked."""
+    """A checked document with its hashes and filter values; `passages` None: not chunked.
+
+    `vector` is the one sent, as its space holds it: of unit length in a cosine space.
+    """
 
     document: DocumentInput
+    vector: Vector | None
     content_hash: bytes
     whole_hash: bytes
     attributes: dict[str, Any]
     passages: list[Passage] | None = None
+    # whether a document of this id was stored when it was last looked for
+    is_known: bool = True
 
     def columns(self) -> dict[str, Any]:
         """Return what the documents table holds of it, as JSON values."""
@@ -74,22 +87,49 @@ class Prepared:
 
 def prepare(document: DocumentInput, facts: CollectionFacts, field: str) -> Prepared:
     """Check a document against its collection; raises InvalidInput naming the part."""
-    check_attributes(document.metadata, facts.filterable, f"{field}.metadata")
-    if document.language is not None:
-        regconfig_of(document.language, f"{field}.language")
-    if document.vector is not None:
-        document = _with_stored_vector(document, facts, f"{field}.vector")
-    return Prepared(
-        document=document,
-        content_hash=document.content_hash(),
-        whole_hash=document.whole_hash(),
-        attributes=normalise_attributes(document.metadata, facts.filterable),
-    )
+    prepared = prepare_many([document], facts, lambda _: field)[0]
+    if isinstance(prepared, InvalidInput):
+        raise prepared
+    return prepared
+
+
+def prepare_many(
+    documents: Sequence[DocumentInput], facts: CollectionFacts, field_of: FieldOf
+) -> list[Prepared | InvalidInput]:
+    """Check documents against their collection; in place of a refused one stands the refusal."""
+    vectors = stored_vectors(documents, facts, field_of)
+    prepared: list[Prepared | InvalidInput] = []
+    for place, (document, vector) in enumerate(zip(documents, vectors, strict=True)):
+        try:
+            if document.metadata:
+                check_attributes(document.metadata, facts.filterable, f"{field_of(place)}.metadata")
+            if document.language is not None:
+                regconfig_of(document.language, f"{field_of(place)}.language")
+        except InvalidInput as error:
+            prepared.append(error)
+            continue
+        if isinstance(vector, InvalidInput):
+            prepared.append(vector)
+            continue
+        content_hash = document.content_hash(vector)
+        prepared.append(
+            Prepared(
+                document=document,
+                vector=vector,
+                content_hash=content_hash,
+                whole_hash=document.whole_hash(content_hash),
+                attributes=normalise_attributes(document.metadata, facts.filterable),
+            )
+        )
+    return prepared
 
 
 def chunk(prepared: Prepared, facts: CollectionFacts) -> None:
     """Split the document's text into its passages; raises TooLarge if there would be too many."""
     document = prepared.document
+    if prepared.vector is not None and not document.text and not document.title:
+        prepared.passages = [Passage(0, 0, 0, "", "", 0)]
+        return
     if facts.encoder == SUPPLIED:
         tokenizer, encoder_tokens = load_tokenizer(COUNTING_TOKENIZER), None
     else:
@@ -106,7 +146,7 @@ def chunk(prepared: Prepared, facts: CollectionFacts) -> None:
     limit = get_config().max_chunks
     if len(passages) > limit:
         raise TooLarge(f"makes {len(passages):,} chunks; at most {limit:,} are accepted")
-    if not passages and document.vector is not None:
+    if not passages and prepared.vector is not None:
         passages = [Passage(0, 0, 0, "", "", 0)]
     prepared.passages = passages
 
@@ -120,7 +160,6 @@ def chunk_columns(
     generation: int,
 ) -> list[dict[str, Any]]:
     """Return the rows of the chunks table, as JSON values."""
-    document = prepared.document
     if prepared.passages is None:
         raise ValueError("not chunked")
     return [
@@ -134,37 +173,65 @@ def chunk_columns(
             "heading_path": passage.heading_path,
             "text": passage.text,
             "n_tokens": passage.n_tokens,
-            "input_hash": _hash_of(document, facts, passage),
+            "input_hash": None
+            if (hashed := hash_of(prepared, facts, passage)) is None
+            else hashed.hex(),
         }
         for passage in prepared.passages
     ]
 
 
-def _hash_of(document: DocumentInput, facts: CollectionFacts, passage: Passage) -> str | None:
+def hash_of(prepared: Prepared, facts: CollectionFacts, passage: Passage) -> bytes | None:
+    """Return the hash of what the passage's vector is made of; None if it will never have one."""
     if facts.encoder == SUPPLIED:
-        if document.vector is None:
+        if prepared.vector is None:
             return None
-        return hashlib.sha256(document.vector.tobytes()).hexdigest()
-    return input_hash(encoder_input(document.title, passage.heading_path, passage.text)).hex()
+        return hashlib.sha256(prepared.vector.tobytes()).digest()
+    title = prepared.document.title
+    return input_hash(encoder_input(title, passage.heading_path, passage.text))
 
 
-def _with_stored_vector(
-    document: DocumentInput, facts: CollectionFacts, field: str
-) -> DocumentInput:
-    """Return the document with its vector as it is stored: unit length in a cosine space."""
+def stored_vectors(
+    documents: Sequence[DocumentInput], facts: CollectionFacts, field_of: FieldOf
+) -> list[Vector | InvalidInput | None]:
+    """Return the documents' vectors as their space holds them, refusals, None where there is none.
+
+    All vectors are looked at together: one at a time, NumPy's calls cost more than the storing.
+    """
+    found: list[Vector | InvalidInput | None] = [None] * len(documents)
+    fitting = []
+    for place, document in enumerate(documents):
+        if document.vector is None:
+            continue
+        if reason := _misfit(document.vector, facts):
+            found[place] = InvalidInput(reason, f"{field_of(place)}.vector")
+        else:
+            fitting.append(place)
+    if not fitting:
+        return found
+    sent = np.array([documents[place].vector for place in fitting], dtype=np.float64)
+    # Row by row, so that a vector comes out the same whatever it was sent together with.
+    norms = np.sqrt(np.add.reduce(sent * sent, axis=1))
+    is_cosine = facts.metric == "cosine"
+    if is_cosine:
+        sent /= np.where(norms == 0, 1, norms)[:, None]
+    stored = sent.astype(np.float32)
+    for place, vector, norm in zip(fitting, stored, norms.tolist(), strict=True):
+        found[place] = vector
+        if not math.isfinite(norm):
+            found[place] = InvalidInput(NOT_FINITE, f"{field_of(place)}.vector")
+        elif is_cosine and norm == 0:
+            reason = "is all zeros, which has no direction to compare"
+            found[place] = InvalidInput(reason, f"{field_of(place)}.vector")
+    return found
+
+
+def _misfit(vector: Vector, facts: CollectionFacts) -> str | None:
     if facts.encoder != SUPPLIED:
-        raise InvalidInput(
+        return (
             f"this collection encodes its text with {facts.encoder}; vectors may be sent to one"
-            " whose encoder is 'supplied'",
-            field,
+            " whose encoder is 'supplied'"
         )
-    vector = document.vector
-    if vector is None or vector.size != facts.dimension:
-        n_values = 0 if vector is None else vector.size
-        raise InvalidInput(f"has {n_values} values; the collection's have {facts.dimension}", field)
-    if facts.metric == "cosine":
-        norm = np.linalg.norm(vector.astype(np.float64))
-        if norm == 0:
-            raise InvalidInput("is all zeros, which has no direction to compare", field)
-        vector = (vector / norm).astype(np.float32)
-    return replace(document, vector=vector)
+    if vector.size != facts.dimension:
+        return f"has {vector.size} values; the collection's have {facts.dimension}"
+    return None

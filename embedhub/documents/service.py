@@ -12,7 +12,7 @@ from embedhub.collections.service import find_collection
 from embedhub.config import get_config
 from embedhub.documents.deletion import Deleted, delete_documents
 from embedhub.documents.inputs import DocumentInput, refuse_repeats
-from embedhub.documents.preparation import CollectionFacts, prepare
+from embedhub.documents.preparation import CollectionFacts, prepare_many
 from embedhub.documents.queries import reading
 from embedhub.documents.upsert import Outcome, OutcomeKind, upsert
 from embedhub.errors import InvalidInput, NotFound, TooLarge
@@ -103,7 +103,11 @@ def upsert_documents(
     refuse_too_many(len(inputs), field)
     facts = open_for_writing(caller, slug)
     refuse_repeats(list(inputs), field)
-    batch = [prepare(each, facts, f"{field}.{place}") for place, each in enumerate(inputs)]
+    batch = []
+    for each in prepare_many(inputs, facts, lambda place: f"{field}.{place}"):
+        if isinstance(each, InvalidInput):
+            raise each
+        batch.append(each)
     if priority is None:
         priority = INTERACTIVE if len(batch) <= INTERACTIVE_DOCUMENTS else BULK
     return upsert(facts, batch, priority=priority, field=field) if batch else []

@@ -1,16 +1,18 @@
 """Accepting documents: all or nothing, each id once, in one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from embedhub import db, jobs
 from embedhub.documents import preparation
+from embedhub.documents.all_new import is_stored_meanwhile, store_all_new
 from embedhub.documents.preparation import CollectionFacts, Prepared
 from embedhub.documents.queries import writing as queries
 from embedhub.documents.queries.writing import StoredDocument
@@ -41,6 +43,10 @@ class Outcome:
     outcome: OutcomeKind
 
 
+# What else belongs to the transaction that stores a batch.
+Then = Callable[[Session, Sequence[Outcome]], None]
+
+
 class _ChangedMeanwhile(Exception):
     """A document got another text, or was deleted, after this ingest had looked at it."""
 
@@ -61,22 +67,36 @@ class _Plan:
 
 
 def upsert(
-    facts: CollectionFacts, batch: Sequence[Prepared], *, priority: int, field: str
+    facts: CollectionFacts,
+    batch: Sequence[Prepared],
+    *,
+    priority: int,
+    field: str,
+    then: Then | None = None,
 ) -> list[Outcome]:
     """Store a batch whose ids are distinct; return the outcomes in the order sent.
 
-    Texts are chunked before the transaction begins. Raises TooLarge for a text of too many chunks,
+    `then` is carried out in the same transaction. Texts are chunked before the transaction begins. Raises TooLarge for a text of too many chunks,
     NotFound if the collection is deleted meanwhile, NotReady if others change the same documents
     again and again.
     """
     for _ in range(ATTEMPTS):
         for place, error in chunk_changed(facts, batch).items():
             raise TooLarge(error.message, f"{field}.{place}.text")
-        try:
-            return db.retry_deadlocks(lambda: _store(facts, batch, priority))
-        except _ChangedMeanwhile:
-            continue
+        outcomes = try_upsert(facts, batch, priority=priority, then=then)
+        if outcomes is not None:
+            return outcomes
     raise NotReady("these documents are being changed by others at the same time", retry_after_s=1)
+
+
+def try_upsert(
+    facts: CollectionFacts, batch: Sequence[Prepared], *, priority: int, then: Then | None = None
+) -> list[Outcome] | None:
+    """Store a batch that `chunk_changed` has chunked; None if others changed one of them since."""
+    try:
+        return db.retry_deadlocks(lambda: _store(facts, batch, priority, then))
+    except _ChangedMeanwhile:
+        return None
 
 
 def chunk_changed(facts: CollectionFacts, batch: Sequence[Prepared]) -> dict[int, TooLarge]:
@@ -90,6 +110,7 @@ def chunk_changed(facts: CollectionFacts, batch: Sequence[Prepared]) -> dict[int
     refused = {}
     for place, prepared in enumerate(batch):
         _, content_hash = known.get(prepared.document.external_id, (None, None))
+        prepared.is_known = content_hash is not None
         if prepared.passages is None and content_hash != prepared.content_hash:
             try:
                 preparation.chunk(prepared, facts)
@@ -98,14 +119,21 @@ def chunk_changed(facts: CollectionFacts, batch: Sequence[Prepared]) -> dict[int
     return refused
 
 
-def _store(facts: CollectionFacts, batch: Sequence[Prepared], priority: int) -> list[Outcome]:
+def _store(
+    facts: CollectionFacts, batch: Sequence[Prepared], priority: int, then: Then | None
+) -> list[Outcome]:
     with db.writing() as session:
-        return _write(session, facts, batch, priority)
+        outcomes = _write(session, facts, batch, priority)
+        if then is not None:
+            then(session, outcomes)
+        return outcomes
 
 
 def _write(
     session: Session, facts: CollectionFacts, batch: Sequence[Prepared], priority: int
 ) -> list[Outcome]:
+    if not batch:
+        return []
     filterable = queries.hold_collection(session, facts.id)
     if filterable is None:
         raise NotFound("collection", facts.id)
@@ -113,6 +141,8 @@ def _write(
         # The run that rewrites the filter values of stored documents may have passed already.
         raise NotReady("the filterable fields were changed at this moment", retry_after_s=1)
     spaces = generations.hold_spaces(session, facts.id)
+    if not any(prepared.is_known for prepared in batch):
+        return _write_all_new(session, facts, spaces, batch, priority)
     queries.insert_new(
         session,
         workspace_id=facts.workspace_id,
@@ -133,6 +163,23 @@ def _write(
     if _carry_out(session, facts, spaces, plan, priority):
         jobs.enqueue(session, Job.EMBED)
     return plan.outcomes
+
+
+def _write_all_new(
+    session: Session,
+    facts: CollectionFacts,
+    spaces: Sequence[Space],
+    batch: Sequence[Prepared],
+    priority: int,
+) -> list[Outcome]:
+    try:
+        if store_all_new(session, facts, spaces, batch, priority):
+            jobs.enqueue(session, Job.EMBED)
+    except IntegrityError as error:
+        if is_stored_meanwhile(error):
+            raise _ChangedMeanwhile from None
+        raise
+    return [Outcome(each.document.external_id, OutcomeKind.CREATED) for each in batch]
 
 
 def _carry_out(
@@ -207,8 +254,8 @@ def _plan_one(
         plan.chunks += preparation.chunk_columns(
             prepared, facts, document_id=stored.id, version=version, generation=generation
         )
-        if document.vector is not None:
-            plan.vectors[stored.id] = document.vector
+        if prepared.vector is not None:
+            plan.vectors[stored.id] = prepared.vector
     # An unchanged document may still be of a newer source_version.
     if kind is OutcomeKind.UPDATED or (
         kind is OutcomeKind.UNCHANGED and document.source_version != stored.source_version

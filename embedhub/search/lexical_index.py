@@ -21,6 +21,7 @@ from embedhub.runs.progress import RunProgress
 from embedhub.runs.service import start_unless_paused
 from embedhub.search.analysis import prepare, regconfig_of
 from embedhub.search.queries import lexical_index as queries
+from embedhub.search.queries.blank_rows import insert_blank_rows
 from embedhub.tables import Space
 
 logger = logging.getLogger(__name__)
@@ -49,6 +50,12 @@ class LexicalRow:
 
 def index_chunks(session: Session, *, space: Space, rows: Sequence[LexicalRow]) -> None:
     """Store the rows and count their terms; a row that is there already stays as it is."""
+    blank = [row for row in rows if not row.text]
+    if blank:
+        insert_blank_rows(
+            session, shelf_id=space.shelf_id, space_id=space.id, rows=_columns(blank)
+        )
+        rows = [row for row in rows if row.text]
     for start in range(0, len(rows), INDEX_BATCH):
         queries.insert_rows(
             session,

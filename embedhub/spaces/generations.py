@@ -15,6 +15,7 @@ from embedhub.encoders import SUPPLIED
 from embedhub.search.lexical_index import LexicalRow, index_chunks, remove_chunks
 from embedhub.spaces.queries import embeddings, supplied
 from embedhub.spaces.queries import generations as queries
+from embedhub.spaces.queries.generations import LiveChunk
 from embedhub.spaces.queries.spaces import collections_of_documents, lock_collection_spaces
 from embedhub.tables import Space
 
@@ -39,6 +40,18 @@ def answer_from_now(
     any chunk waits for its vector.
     """
     chunks = queries.live_chunks(session, document_ids)
+    return answer_with(session, spaces, chunks, priority=priority, vectors=vectors)
+
+
+def answer_with(
+    session: Session,
+    spaces: Sequence[Space],
+    chunks: Sequence[LiveChunk],
+    *,
+    priority: int,
+    vectors: SuppliedVectors | None = None,
+) -> bool:
+    """Index chunks that are live and have no index rows yet; say whether any waits for a vector."""
     waits = False
     for space in spaces:
         if space.kind == "sparse":
@@ -179,7 +192,7 @@ def _slices(ids: Sequence[int]) -> Iterator[Sequence[int]]:
         yield ids[start : start + IDS_AT_ONCE]
 
 
-def _lexical_row(chunk: queries.LiveChunk) -> LexicalRow:
+def _lexical_row(chunk: LiveChunk) -> LexicalRow:
     return LexicalRow(
         owner_id=chunk.id,
         document_id=chunk.document_id,

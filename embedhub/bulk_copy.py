@@ -1,0 +1,133 @@
+"""Rows into tables by COPY in its binary format, inside the transaction of a session.
+
+A row costs the server a twentieth of what a parameter list or a JSON document of it costs. The
+encoders below are PostgreSQL's own binary forms (`typreceive`), each with its length in front.
+"""
+
+import struct
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+import orjson
+import psycopg
+from numpy.typing import NDArray
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+TRAILER = b"\xff\xff"
+NULL = b"\xff\xff\xff\xff"
+# Written to the connection at once: large enough to be cheap, small enough to stay in memory.
+WRITE_BYTES = 1 << 20
+TEXT_OID = 25
+POSTGRES_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+
+_LENGTH = struct.Struct(">i")
+_INT2 = struct.Struct(">ih")
+_INT4 = struct.Struct(">ii")
+_INT8 = struct.Struct(">iq")
+_FIELDS = struct.Struct(">h")
+_ARRAY = struct.Struct(">iiiii")
+_VECTOR = struct.Struct(">ihh")
+_SPARSE = struct.Struct(">iiii")
+
+
+def copy_rows(
+    session: Session, table: str, columns: Sequence[str], rows: Iterable[Sequence[bytes]]
+) -> None:
+    """Copy rows of encoded fields into a table; raises what an INSERT of them would raise.
+
+    `table` and `columns` are names from the code, never a caller's.
+    """
+    statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT BINARY)"
+    count = _FIELDS.pack(len(columns))
+    connection = session.connection().connection.driver_connection
+    if not isinstance(connection, psycopg.Connection):
+        raise TypeError("COPY needs a connection of psycopg")
+    try:
+        with connection.cursor() as cursor, cursor.copy(statement) as copy:
+            waiting, n_bytes = [HEADER], 0
+            for row in rows:
+                waiting.append(count)
+                waiting += row
+                n_bytes += sum(map(len, row))
+                if n_bytes >= WRITE_BYTES:
+                    copy.write(b"".join(waiting))
+                    waiting, n_bytes = [], 0
+            waiting.append(TRAILER)
+            copy.write(b"".join(waiting))
+    except psycopg.Error as error:
+        # As SQLAlchemy's own errors, so that deadlocks are retried and problems mapped as ever.
+        raise DBAPIError.instance(
+            statement, None, error, psycopg.Error, hide_parameters=True
+        ) from error
+
+
+def int2(value: int) -> bytes:
+    """Return a smallint field."""
+    return _INT2.pack(2, value)
+
+
+def int4(value: int) -> bytes:
+    """Return an integer field."""
+    return _INT4.pack(4, value)
+
+
+def int8(value: int | None) -> bytes:
+    """Return a bigint field."""
+    return NULL if value is None else _INT8.pack(8, value)
+
+
+def raw(value: bytes | None) -> bytes:
+    """Return a bytea field."""
+    return NULL if value is None else _LENGTH.pack(len(value)) + value
+
+
+def string(value: str | None) -> bytes:
+    """Return a text field."""
+    return NULL if value is None else raw(value.encode())
+
+
+def jsonb(value: object) -> bytes:
+    """Return a jsonb field of a value that JSON can write."""
+    encoded = orjson.dumps(value)
+    return _LENGTH.pack(len(encoded) + 1) + b"\x01" + encoded
+
+
+def string_array(values: Sequence[str] | None) -> bytes:
+    """Return a text[] field; an empty list stays an empty array."""
+    if values is None:
+        return NULL
+    if not values:
+        return raw(struct.pack(">iii", 0, 0, TEXT_OID))
+    elements = b"".join(string(value) for value in values)
+    return raw(_ARRAY.pack(1, 0, TEXT_OID, len(values), 1) + elements)
+
+
+def timestamp(value: datetime | None) -> bytes:
+    """Return a timestamptz field."""
+    if value is None:
+        return NULL
+    since = value - POSTGRES_EPOCH
+    return _INT8.pack(8, (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds)
+
+
+def vectors(values: Sequence[NDArray[np.float32]]) -> list[bytes]:
+    """Return pgvector fields of vectors of one dimension."""
+    if not values:
+        return []
+    matrix = np.asarray(values).astype(">f4")
+    dimension = matrix.shape[1]
+    head = _VECTOR.pack(4 + 4 * dimension, dimension, 0)
+    return [head + row.tobytes() for row in matrix]
+
+
+def empty_sparse_vector(dimensions: int) -> bytes:
+    """Return a pgvector sparsevec field without a non-zero value."""
+    return _SPARSE.pack(12, dimensions, 0, 0)
+
+
+def empty_tsvector() -> bytes:
+    """Return a tsvector field without a lexeme."""
+    return raw(bytes(4))

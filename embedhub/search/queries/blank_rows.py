@@ -1,0 +1,42 @@
+"""The SQL of chunks without a word: of documents that are a vector and nothing else."""
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from embedhub.search.queries.lexical_index import RowArrays
+from embedhub.tables.spaces import SPARSE_DIMENSIONS
+
+INSERT_BLANK_ROWS = text(f"""
+    WITH inserted AS (
+      INSERT INTO sparse_embeddings (shelf_id, space_id, owner_id, document_id, access,
+                                     attributes, language, terms, length, weights)
+      SELECT :shelf_id, :space_id, i.owner_id, i.document_id,
+             CASE WHEN i.access IS NOT NULL
+               THEN ARRAY(SELECT jsonb_array_elements_text(CAST(i.access AS jsonb))) END,
+             CAST(i.attributes AS jsonb), i.language, '', 0, '{{}}/{SPARSE_DIMENSIONS}'
+      FROM unnest(
+        CAST(:owner_ids AS bigint[]), CAST(:document_ids AS bigint[]), CAST(:access AS text[]),
+        CAST(:attributes AS text[]), CAST(:languages AS text[]))
+        AS i(owner_id, document_id, access, attributes, language)
+      ORDER BY i.owner_id
+      ON CONFLICT DO NOTHING
+      RETURNING 1),
+    sized AS (
+      INSERT INTO size_deltas (space_id, rows, length)
+      SELECT :space_id, count(*), 0 FROM inserted HAVING count(*) > 0)
+    SELECT count(*) FROM inserted
+""")
+
+
+def insert_blank_rows(session: Session, *, shelf_id: int, space_id: int, rows: RowArrays) -> int:
+    """Store rows whose texts are empty, without analysis; rows already there stay. Returns the new."""
+    facts = {
+        "shelf_id": shelf_id,
+        "space_id": space_id,
+        "owner_ids": rows.owner_ids,
+        "document_ids": rows.document_ids,
+        "access": rows.access,
+        "attributes": rows.attributes,
+        "languages": rows.languages,
+    }
+    return int(session.execute(INSERT_BLANK_ROWS, facts).scalar_one())
