@@ -4,6 +4,7 @@ import time
 import uuid
 from contextlib import suppress
 from threading import Lock
+from typing import Any
 
 from embedhub import db
 from embedhub.runs import queries
@@ -30,6 +31,20 @@ class RunProgress:
         self._written_at = 0.0
         self._done = 0
         self._total: int | None = None
+        self._phase: str | None = None
+        self._waiting_for: str | None = None
+
+    def describe(self, phase: str, *, waiting_for: str | None = None) -> None:
+        """Say in plain words what is done now, and whom it waits for; the next report writes it."""
+        with self._lock:
+            if (phase, waiting_for) != (self._phase, self._waiting_for):
+                self._phase, self._waiting_for = phase, waiting_for
+                self._written_at = 0.0
+
+    def foretell(self, forecast: dict[str, Any]) -> None:
+        """Write what the work is going to take, for everybody to see beside its progress."""
+        with db.writing() as session:
+            queries.note_forecast(session, run_id=self.run_id, token=self._token, forecast=forecast)
 
     def report(self, done: int, total: int | None = None) -> None:
         """Note progress, which is also the sign of life; cheap enough for every batch.
@@ -54,7 +69,13 @@ class RunProgress:
         """Repeat the last report as a sign of life; raises like `report`."""
         with db.writing() as session:
             must_stop = queries.note_progress(
-                session, run_id=self.run_id, token=self._token, done=self._done, total=self._total
+                session,
+                run_id=self.run_id,
+                token=self._token,
+                done=self._done,
+                total=self._total,
+                phase=self._phase,
+                waiting_for=self._waiting_for,
             )
         if must_stop is None:
             raise RunTakenOver(f"run {self.run_id}")

@@ -79,6 +79,7 @@ def claim_run(session: Session, *, run_id: int, token: uuid.UUID, stale: timedel
             claim_token=token,
             heartbeat_at=func.now(),
             started_at=func.coalesce(Run.started_at, func.now()),
+            waiting_for=None,
         )
         .returning(Run)
     )
@@ -86,16 +87,40 @@ def claim_run(session: Session, *, run_id: int, token: uuid.UUID, stale: timedel
 
 
 def note_progress(
-    session: Session, *, run_id: int, token: uuid.UUID, done: int, total: int | None
+    session: Session,
+    *,
+    run_id: int,
+    token: uuid.UUID,
+    done: int,
+    total: int | None,
+    phase: str | None,
+    waiting_for: str | None,
 ) -> bool | None:
     """Write progress and a sign of life; return whether to stop, None if the claim is lost."""
     statement = (
         update(Run)
         .where(Run.id == run_id, Run.claim_token == token, Run.status == RunStatus.RUNNING)
-        .values(done=done, total=func.coalesce(total, Run.total), heartbeat_at=func.now())
+        .values(
+            done=done,
+            total=func.coalesce(total, Run.total),
+            phase=func.coalesce(phase, Run.phase),
+            waiting_for=waiting_for,
+            heartbeat_at=func.now(),
+        )
         .returning(Run.is_cancel_asked)
     )
     return session.scalars(statement).one_or_none()
+
+
+def note_forecast(
+    session: Session, *, run_id: int, token: uuid.UUID, forecast: dict[str, Any]
+) -> None:
+    """Write what a run is going to take."""
+    session.execute(
+        update(Run)
+        .where(Run.id == run_id, Run.claim_token == token, Run.status == RunStatus.RUNNING)
+        .values(forecast=forecast)
+    )
 
 
 def finish_run(
@@ -117,6 +142,7 @@ def finish_run(
             result=result,
             error=error,
             claim_token=None,
+            waiting_for=None,
             finished_at=func.now(),
             # What succeeded is done, also when the last report was some rows earlier.
             done=func.coalesce(Run.total, Run.done) if is_success else Run.done,

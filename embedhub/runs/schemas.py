@@ -19,6 +19,17 @@ class RunOut(AnswerBody):
     total: int | None = Field(description="Null: not known yet.")
     progress: float | None = Field(description="From 0 to 1; null: not known yet.")
     eta_s: float | None = Field(description="Seconds left, if it goes on as it did.")
+    phase: str | None = Field(
+        description="What it does right now, in plain words.",
+        examples=["building the vector index"],
+    )
+    waiting_for: str | None = Field(
+        description="Whom it waits for and for how long; null: nobody.",
+        examples=["a transaction of 'psql', open for 3 min (idle in transaction, process 4711)"],
+    )
+    forecast: dict[str, Any] | None = Field(
+        description="What it was expected to take, before it began; null: nothing was foretold."
+    )
     error: str | None
     result: dict[str, Any]
     is_cancel_asked: bool

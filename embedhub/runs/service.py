@@ -7,7 +7,7 @@ than `run_heartbeat_s`. So the work of a run must be able to start over after a 
 
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -41,6 +41,7 @@ __all__ = [
     "ring_for_waiting",
     "start_run",
     "start_unless_paused",
+    "unfinished_run",
 ]
 
 logger = logging.getLogger(__name__)
@@ -54,7 +55,10 @@ PAUSE = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """A run from the outside; `progress` is a fraction, None while the total is unknown."""
+    """A run from the outside; `progress` is a fraction, None while the total is unknown.
+
+    `phase` and `waiting_for` are plain words; `forecast` is what the kind of run foretold.
+    """
 
     id: int
     kind: str
@@ -64,6 +68,9 @@ class RunView:
     total: int | None
     progress: float | None
     eta_s: float | None
+    phase: str | None
+    waiting_for: str | None
+    forecast: dict[str, Any] | None
     error: str | None
     result: dict[str, Any]
     is_cancel_asked: bool
@@ -154,6 +161,12 @@ def carry_out(run_id: int, work: Work) -> None:
         )
     if not is_ours:
         logger.warning("run was taken over meanwhile", extra={"run_id": run_id})
+
+
+def unfinished_run(session: Session, *, kinds: Sequence[RunKind], subject: str) -> int | None:
+    """Return the id of an unfinished run of one of these kinds over a subject, if there is one."""
+    found = (queries.find_unfinished(session, kind=kind, subject=subject) for kind in kinds)
+    return next((run_id for run_id in found if run_id is not None), None)
 
 
 def kind_of(run_id: int) -> RunKind | None:
@@ -284,6 +297,9 @@ def _view(run: Run) -> RunView:
         total=run.total,
         progress=min(1.0, run.done / run.total) if run.total else None,
         eta_s=_eta_s(run),
+        phase=run.phase,
+        waiting_for=run.waiting_for,
+        forecast=run.forecast,
         error=run.error,
         result=run.result,
         is_cancel_asked=run.is_cancel_asked,
@@ -294,8 +310,10 @@ def _view(run: Run) -> RunView:
 
 
 def _eta_s(run: Run) -> float | None:
-    """Return the seconds left if the rest goes as fast as what is done."""
-    if run.status != RunStatus.RUNNING or not run.total or not run.done or not run.started_at:
+    """Return the seconds left if the rest goes as fast as what is done; nobody knows of waiting."""
+    if run.status != RunStatus.RUNNING or run.waiting_for:
+        return None
+    if not run.total or not run.done or not run.started_at:
         return None
     elapsed_s = (datetime.now(UTC) - run.started_at).total_seconds()
     return round(elapsed_s * max(0, run.total - run.done) / run.done, 1)

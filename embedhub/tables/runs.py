@@ -39,6 +39,11 @@ class Run(Base):
     done: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     # null: not known yet
     total: Mapped[int | None] = mapped_column(BigInteger)
+    # what it does right now, in plain words, and whom it waits for
+    phase: Mapped[str | None] = mapped_column(Text)
+    waiting_for: Mapped[str | None] = mapped_column(Text)
+    # what it would take, as far as that was known at its start
+    forecast: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     error: Mapped[str | None] = mapped_column(Text)
     result: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
     claim_token: Mapped[uuid.UUID | None] = mapped_column(Uuid)
