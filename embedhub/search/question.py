@@ -163,7 +163,8 @@ def ensure_loaded(encoder: str, wait_s: float = LOAD_WAIT_S) -> bool:
 
 def _load(encoder: str) -> None:
     try:
-        get_encoder(encoder)
+        # The first query compiles the encoder: this thread's, not the user's.
+        get_encoder(encoder).encode_query("warm up")
     except HubError as error:
         logger.warning("encoder not loaded: %s", error)
 

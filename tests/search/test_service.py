@@ -15,6 +15,7 @@ from embedhub import db
 from embedhub.access.caller import Caller
 from embedhub.config import get_config, override_config
 from embedhub.documents.service import delete_documents
+from embedhub.encoders import Encoder, get_encoder
 from embedhub.errors import Forbidden, InvalidInput, NotFound, NotReady, TooLarge
 from embedhub.search import question
 from embedhub.search.queries.search_log import LogEntry
@@ -456,7 +457,12 @@ def test_while_the_encoder_loads_words_answer(
 ) -> None:
     released = threading.Event()
     monkeypatch.setattr(question, "is_loaded", lambda _: False)
-    monkeypatch.setattr(question, "get_encoder", lambda _: released.wait(5))
+
+    def load(name: str) -> Encoder:
+        released.wait(5)
+        return get_encoder(name)
+
+    monkeypatch.setattr(question, "get_encoder", load)
     result = ask(papers, "tomatoes")
     assert ids(result) == ["2"]
     assert codes(result) == {NoteCode.ENCODER_NOT_READY}
