@@ -27,6 +27,14 @@ class Config(BaseSettings):
         description="The same database past a pooler, where EMBEDHUB_DATABASE_URL leads through"
         " PgBouncer in transaction mode: for what needs a session of its own.",
     )
+    read_database_url: str = Field(
+        "",
+        description="Streaming replica of the database that answers searches while it keeps up;"
+        " empty: the primary answers them.",
+    )
+    read_max_lag_s: float = Field(
+        10, gt=0, description="A replica that lags further behind, in seconds, answers nothing."
+    )
     broker_url: str = Field(
         "", description="Celery broker; empty means the queue lives in Postgres (pgmq)."
     )
@@ -94,6 +102,45 @@ class Config(BaseSettings):
         60, gt=0, description="A run without a sign of life for this long may be taken over."
     )
 
+    # --- the life of an index
+    hnsw_m: int = Field(16, ge=2, le=100, description="HNSW links a row has in each layer.")
+    hnsw_ef_construction: int = Field(
+        64,
+        ge=4,
+        le=1000,
+        description="HNSW candidate list while building; at least twice EMBEDHUB_HNSW_M is taken.",
+    )
+    index_memory_mb: int = Field(
+        0,
+        ge=0,
+        description="Memory an index build may take, MiB; 0 means Postgres' maintenance_work_mem.",
+    )
+    index_workers: int = Field(
+        -1,
+        ge=-1,
+        le=64,
+        description="Processes that help to build an index; -1 means what Postgres allows.",
+    )
+    index_wait_s: float = Field(
+        3600,
+        gt=0,
+        description="A build that has waited for somebody's transaction this long is given up.",
+    )
+    database_disk_bytes: int = Field(
+        0,
+        ge=0,
+        description="Bytes the database may fill; 0 asks the file system if Postgres runs here.",
+    )
+    min_free_disk_bytes: int = Field(
+        512 * 2**20, ge=0, description="Bytes of disk that no index build may take."
+    )
+    rebuild_dead_share: float = Field(
+        0.2, gt=0, le=1, description="Share of dead rows from which a rebuild is advised."
+    )
+    prewarm: bool = Field(
+        True, description="Whether indexes are read into memory after Postgres has started."
+    )
+
     # --- limits of what is sent
     max_body_bytes: int = Field(
         32 * 2**20, ge=1, description="Largest request body, imports excepted."
@@ -134,6 +181,47 @@ class Config(BaseSettings):
     )
     lexical_cap: int = Field(10_000, ge=1, description="Rows the lexical leg scores for one query.")
     ef_search: int = Field(80, ge=1, le=1000, description="HNSW candidate list of a query.")
+
+    # --- what is measured of searches
+    recall_s: float = Field(
+        120,
+        ge=0,
+        description="Seconds between background checks of the HNSW indexes against exact search;"
+        " 0 never checks.",
+    )
+    recall_rows: int = Field(
+        2_000_000,
+        ge=1,
+        description="Vectors that one background check compares at most; a collection with more"
+        " is not checked.",
+    )
+    recall_seconds: float = Field(5, gt=0, description="Longest background check, seconds.")
+    recall_queries: int = Field(
+        200, ge=1, description="Latest checked searches that a shown recall is made of."
+    )
+    recall_warning: float = Field(
+        0.95, ge=0, le=1, description="Recall@10 below which the admin and the API warn."
+    )
+    recall_days: int = Field(7, ge=1, description="Days a check of an index is kept.")
+    recall_asked: int = Field(
+        200,
+        ge=0,
+        description="Vectors that callers asked with, kept per space with their filters to check"
+        " the index with; 0 keeps none.",
+    )
+    usage_flush_s: float = Field(
+        10, gt=0, description="Seconds that counts of used filters wait to be written."
+    )
+    max_usage_fields: int = Field(
+        200, ge=0, description="Field names per workspace whose use in filters is counted."
+    )
+    filter_usage_days: int = Field(7, ge=1, description="Days that counts of used filters stay.")
+    advice_filters_per_hour: int = Field(
+        100, ge=1, description="Searches an hour from which on a filter counts as frequent."
+    )
+    advice_slow_ms: float = Field(
+        200, gt=0, description="Mean milliseconds from which on a frequent filter counts as slow."
+    )
 
     @property
     def has_pooler(self) -> bool:
