@@ -66,3 +66,13 @@ class NotReady(HubError):
     def __init__(self, message: str, retry_after_s: int = 5) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class Busy(HubError):
+    """As much as this installation takes on at once is under way: send again later."""
+
+    code = "busy"
+
+    def __init__(self, message: str, retry_after_s: int = 5) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s

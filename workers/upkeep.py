@@ -1,24 +1,33 @@
 """Queue `upkeep`: runs, sweeps, folds and retention. Never loads an encoder."""
 
 import logging
+import threading
 from collections.abc import Callable
 from typing import Any
 
+from celery import signals
+
 from embedhub.collections.service import purge_collection, resume_deletions
+from embedhub.documents import imports
 from embedhub.documents.deletion import carry_out_deletion, delete_expired
 from embedhub.documents.upkeep import forget_old_versions, update_attributes
 from embedhub.jobs import Job
 from embedhub.runs import service as runs
 from embedhub.runs.kinds import RunKind
 from embedhub.runs.progress import RunProgress
-from embedhub.search import lexical_index
+from embedhub.search import filter_advice, lexical_index
 from embedhub.search import service as search
+from embedhub.search.recall import report as recall
+from embedhub.search.recall.sampler import sample_recall
 from embedhub.spaces import service as spaces
 from embedhub.spaces.indexes import grow_space
+from embedhub.spaces.numbering import reach_all_copies
 from embedhub.web.retention import forget_old_answers
 from workers import app
 
 logger = logging.getLogger(__name__)
+
+_stopping = threading.Event()
 
 WORK: dict[RunKind, Callable[[RunProgress, dict[str, Any]], dict[str, Any]]] = {
     RunKind.DELETE_COLLECTION: purge_collection,
@@ -57,15 +66,31 @@ def fold() -> None:
     lexical_index.fold()
 
 
+@app.task(name=Job.RECALL)  # type: ignore[untyped-decorator]
+def check_recall() -> None:
+    """Compare some answers of the indexes with exact search, as long as nobody asks to stop."""
+    sample_recall(should_stop=_stopping.is_set)
+
+
+@signals.worker_shutting_down.connect(weak=False)  # type: ignore[untyped-decorator]
+def stop_checking(**_: object) -> None:
+    """A worker asked to stop ends after the comparison at hand."""
+    _stopping.set()
+
+
 @app.task(name=Job.RETENTION)  # type: ignore[untyped-decorator]
 def forget_old() -> None:
     """Delete what is older than its retention."""
     each(
         forget_old_versions,
         spaces.forget_unused_vectors,
+        reach_all_copies,
         runs.forget_old,
         search.forget_old,
+        recall.forget_old,
+        filter_advice.forget_old,
         forget_old_answers,
+        imports.forget_old,
     )
 
 

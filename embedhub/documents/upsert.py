@@ -67,23 +67,18 @@ class _Plan:
 
 
 def upsert(
-    facts: CollectionFacts,
-    batch: Sequence[Prepared],
-    *,
-    priority: int,
-    field: str,
-    then: Then | None = None,
+    facts: CollectionFacts, batch: Sequence[Prepared], *, priority: int, field: str
 ) -> list[Outcome]:
     """Store a batch whose ids are distinct; return the outcomes in the order sent.
 
-    `then` is carried out in the same transaction. Texts are chunked before the transaction begins. Raises TooLarge for a text of too many chunks,
+    Texts are chunked before the transaction begins. Raises TooLarge for a text of too many chunks,
     NotFound if the collection is deleted meanwhile, NotReady if others change the same documents
     again and again.
     """
     for _ in range(ATTEMPTS):
         for place, error in chunk_changed(facts, batch).items():
             raise TooLarge(error.message, f"{field}.{place}.text")
-        outcomes = try_upsert(facts, batch, priority=priority, then=then)
+        outcomes = try_upsert(facts, batch, priority=priority)
         if outcomes is not None:
             return outcomes
     raise NotReady("these documents are being changed by others at the same time", retry_after_s=1)
@@ -92,7 +87,10 @@ def upsert(
 def try_upsert(
     facts: CollectionFacts, batch: Sequence[Prepared], *, priority: int, then: Then | None = None
 ) -> list[Outcome] | None:
-    """Store a batch that `chunk_changed` has chunked; None if others changed one of them since."""
+    """Store a batch that `chunk_changed` has chunked; None if others changed one of them since.
+
+    `then` is carried out in the same transaction.
+    """
     try:
         return db.retry_deadlocks(lambda: _store(facts, batch, priority, then))
     except _ChangedMeanwhile:

@@ -19,6 +19,21 @@ from embedhub.spaces.queries.generations import LiveChunk
 from embedhub.spaces.queries.spaces import collections_of_documents, lock_collection_spaces
 from embedhub.tables import Space
 
+__all__ = [
+    "LiveChunk",
+    "SuppliedVectors",
+    "answer_from_now",
+    "answer_with",
+    "begin_update",
+    "flip_complete",
+    "flip_forgotten",
+    "held",
+    "hold_spaces",
+    "remove",
+    "remove_traces",
+    "repeat_filter_columns",
+]
+
 # A statement over more ids than this would come near the longest time one may take.
 IDS_AT_ONCE = 1_000
 DOCUMENTS_AT_ONCE = 100

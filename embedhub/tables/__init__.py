@@ -4,6 +4,7 @@ from embedhub.tables.access import ApiKey, IdempotencyRecord, StaffAction, Works
 from embedhub.tables.base import Base
 from embedhub.tables.catalog import Catalog, Impression, Interaction, Item, User
 from embedhub.tables.documents import Chunk, Collection, Document, DocumentVersion
+from embedhub.tables.imports import Import, RefusedLine
 from embedhub.tables.measures import FilterUse, RecallSample, SampledQuery
 from embedhub.tables.runs import Run, SearchLogEntry
 from embedhub.tables.spaces import (
@@ -28,10 +29,12 @@ __all__ = [
     "FilterUse",
     "IdempotencyRecord",
     "Impression",
+    "Import",
     "Interaction",
     "Item",
     "Pending",
     "RecallSample",
+    "RefusedLine",
     "Run",
     "SampledQuery",
     "SearchLogEntry",

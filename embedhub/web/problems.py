@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from embedhub.errors import (
+    Busy,
     Conflict,
     Forbidden,
     HubError,
@@ -37,6 +38,7 @@ STATUSES: dict[type[HubError], int] = {
     Conflict: 409,
     TooLarge: 413,
     NotReady: 503,
+    Busy: 429,
 }
 
 # What the database refuses for a moment: the same request may pass when it is sent again.

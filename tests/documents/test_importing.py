@@ -119,7 +119,7 @@ def test_a_document_of_too_many_chunks_is_an_error_of_its_line(caller: Caller) -
 def test_a_batch_is_bounded_by_its_text_too(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "COMMITTED_CHARS", 100)
+    monkeypatch.setattr(importing, "COMMITTED_BYTES", 400)
     make_collection(caller)
     parts = list(import_documents(caller, "papers", [line(str(i), "x" * 60) for i in range(4)]))
     assert [len(part.outcomes) for part in parts] == [1, 1, 1, 1]

@@ -29,7 +29,7 @@ INSERT_BLANK_ROWS = text(f"""
 
 
 def insert_blank_rows(session: Session, *, shelf_id: int, space_id: int, rows: RowArrays) -> int:
-    """Store rows whose texts are empty, without analysis; rows already there stay. Returns the new."""
+    """Store rows whose texts are empty, unanalysed; rows there stay. Returns the new."""
     facts = {
         "shelf_id": shelf_id,
         "space_id": space_id,

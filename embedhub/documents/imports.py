@@ -1,0 +1,270 @@
+"""Imports: a stream of lines with an id, how far it has come, and which lines were refused.
+
+What an import says of itself is written in the transaction that stores the documents: after any
+interruption the stream goes on at the line after the last one committed, and nothing is doubled.
+"""
+
+import logging
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from embedhub import db
+from embedhub.access.caller import Caller
+from embedhub.collections.service import find_collection
+from embedhub.config import get_config
+from embedhub.documents.queries import imports as queries
+from embedhub.documents.upsert import Outcome
+from embedhub.errors import Busy, Conflict, InvalidInput, NotFound
+from embedhub.tables import Import
+
+logger = logging.getLogger(__name__)
+
+STOPPED = "the server stopped while it stored lines; send on from the next one"
+BACKLOG = "more chunks wait for their vectors than EMBEDHUB_MAX_BACKLOG; send on later"
+# How long the length of the backlog is believed: counting it is not free.
+BACKLOG_KEPT_S = 5.0
+BACKLOG_RETRY_S = 30
+REPORT_ROWS = 1_000
+_backlog: tuple[float, bool] = (0.0, False)
+
+
+@dataclass(frozen=True, slots=True)
+class LineError:
+    """Why one line was not stored; lines count from 1."""
+
+    line: int
+    message: str
+    external_id: str | None = None
+
+
+@dataclass(slots=True)
+class ImportedLines:
+    """What one commit stored: the last line of it, outcomes, and the lines that were refused."""
+
+    n_lines: int
+    outcomes: list[Outcome] = field(default_factory=list)
+    errors: list[LineError] = field(default_factory=list)
+    n_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ImportView:
+    """How far an import is: `next_line` is the first line that is not committed yet."""
+
+    id: int
+    status: str
+    n_lines: int
+    next_line: int
+    n_bytes: int
+    counts: dict[str, int]
+    n_errors: int
+    error: str | None
+    created_at: datetime
+    updated_at: datetime
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to store an import's next lines, until somebody else claims it."""
+
+    import_id: int
+    token: uuid.UUID
+    # lines committed when it was claimed
+    n_lines: int
+
+    def record(self, session: Session, part: ImportedLines) -> None:
+        """Count a part in, within the transaction that stores it; raises Conflict."""
+        counts = Counter(each.outcome.value for each in part.outcomes)
+        ours = queries.record(
+            session,
+            import_id=self.import_id,
+            token=self.token,
+            n_lines=part.n_lines,
+            n_bytes=part.n_bytes,
+            counts=counts,
+            refused=[
+                # A refusal may quote what was sent, which PostgreSQL would refuse to store.
+                {
+                    "line": each.line,
+                    "external_id": each.external_id,
+                    "message": each.message.replace("\0", "\N{REPLACEMENT CHARACTER}"),
+                }
+                for each in part.errors
+            ],
+        )
+        if not ours:
+            raise Conflict(f"import {self.import_id} is sent on by another request")
+
+    def settle(self, status: str, error: str | None = None) -> None:
+        """Write how the import stands; nothing happens if somebody else has claimed it."""
+        try:
+            with db.writing() as session:
+                queries.settle(
+                    session, import_id=self.import_id, token=self.token, status=status, error=error
+                )
+        except SQLAlchemyError:
+            # The documents are stored; without a sign of life the import counts as broken soon.
+            logger.warning("import not settled", extra={"id": self.import_id}, exc_info=True)
+
+
+def create_import(caller: Caller, slug: str) -> ImportView:
+    """Create an import that waits for its lines: its id is known before anything can break."""
+    with db.writing() as session:
+        collection = find_collection(session, caller, slug)
+        caller.require_writing()
+        row = queries.insert_import(
+            session, workspace_id=caller.workspace_id, collection_id=collection.id
+        )
+        return _view(row)
+
+
+def claim_import(
+    caller: Caller, slug: str, *, import_id: int | None = None, from_line: int = 1
+) -> Claim:
+    """Begin an import, or go on with one at a line that follows what is committed or repeats it.
+
+    Raises InvalidInput if lines would be missing, Busy if as many imports run as may.
+    """
+    config = get_config()
+    if from_line < 1:
+        raise InvalidInput("lines count from 1", "from_line")
+    if import_id is None and from_line > 1:
+        raise InvalidInput("names a line of an import: give its import_id too", "from_line")
+    refuse_backlog()
+    token = uuid.uuid4()
+    with db.writing() as session:
+        collection = find_collection(session, caller, slug)
+        caller.require_writing()
+        place = {"workspace_id": caller.workspace_id, "collection_id": collection.id}
+        if import_id is None:
+            row = queries.insert_import(session, **place)
+        else:
+            found = queries.find_import(session, **place, import_id=import_id)
+            if found is None:
+                raise NotFound("import", import_id)
+            row = found
+        # What is taken over is counted already: it goes on in place of itself.
+        if row.status != "running":
+            running = queries.count_running(session, alive_s=config.run_heartbeat_s)
+            if running >= config.max_imports:
+                raise Busy(f"{running} imports are stored already; send again in a while")
+        n_lines = queries.claim(session, import_id=row.id, token=token)
+        if n_lines is None:
+            raise NotFound("import", row.id)
+        if from_line > n_lines + 1:
+            missing = f"line {n_lines + 1} comes next; lines before {from_line} would be missing"
+            raise InvalidInput(missing, "from_line")
+    return Claim(row.id, token, n_lines)
+
+
+def refuse_backlog() -> None:
+    """Return if the ledger can take more; raises Busy beyond `max_backlog` waiting chunks."""
+    global _backlog  # noqa: PLW0603 - what a process has found out a moment ago
+    now = time.monotonic()
+    until, is_long = _backlog
+    if now >= until:
+        with db.reading() as session:
+            is_long = queries.has_backlog(session, rows=get_config().max_backlog)
+        _backlog = (now + BACKLOG_KEPT_S, is_long)
+    if is_long:
+        raise Busy(BACKLOG, BACKLOG_RETRY_S)
+
+
+def get_import(caller: Caller, slug: str, import_id: int) -> ImportView:
+    """Return how far an import is; raises NotFound."""
+    with db.reading() as session:
+        return _view(_find(session, caller, slug, import_id))
+
+
+def list_imports(
+    caller: Caller, slug: str, *, before: int | None = None, limit: int = 100
+) -> list[ImportView]:
+    """Return imports into a collection, the newest first."""
+    with db.reading() as session:
+        collection = find_collection(session, caller, slug)
+        rows = queries.newest_imports(
+            session,
+            workspace_id=caller.workspace_id,
+            collection_id=collection.id,
+            before=before,
+            limit=limit,
+        )
+        return [_view(row) for row in rows]
+
+
+def refused_lines(caller: Caller, slug: str, import_id: int) -> Iterator[Sequence[LineError]]:
+    """Return the refused lines of an import page by page; raises NotFound at once.
+
+    Between the pages no connection is held, and no more than a page is in memory.
+    """
+    with db.reading() as session:
+        found = _find(session, caller, slug, import_id).id
+    return _pages(found)
+
+
+def forget_old() -> int:
+    """Delete imports and their reports that did nothing for `import_days`; return how many."""
+    days = get_config().import_days
+    return db.in_batches(
+        lambda session, size: queries.delete_old(session, days=days, limit=size), size=100
+    )
+
+
+def _pages(import_id: int) -> Iterator[Sequence[LineError]]:
+    after = 0
+    while True:
+        with db.reading() as session:
+            rows = queries.refused_lines(
+                session, import_id=import_id, after=after, limit=REPORT_ROWS
+            )
+        if rows:
+            yield [LineError(line, message, external_id) for line, external_id, message in rows]
+        if len(rows) < REPORT_ROWS:
+            return
+        after = rows[-1][0]
+
+
+def _find(session: Session, caller: Caller, slug: str, import_id: int) -> Import:
+    collection = find_collection(session, caller, slug)
+    row = queries.find_import(
+        session,
+        workspace_id=caller.workspace_id,
+        collection_id=collection.id,
+        import_id=import_id,
+    )
+    if row is None:
+        raise NotFound("import", import_id)
+    return row
+
+
+def _view(row: Import) -> ImportView:
+    status, error = row.status, row.error
+    silent_for = datetime.now(UTC) - row.updated_at
+    if status == "running" and silent_for > timedelta(seconds=get_config().run_heartbeat_s):
+        status, error = "broken", STOPPED
+    return ImportView(
+        id=row.id,
+        status=status,
+        n_lines=row.n_lines,
+        next_line=row.n_lines + 1,
+        n_bytes=row.n_bytes,
+        counts={
+            "created": row.n_created,
+            "updated": row.n_updated,
+            "unchanged": row.n_unchanged,
+            "stale": row.n_stale,
+        },
+        n_errors=row.n_errors,
+        error=error,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        finished_at=row.finished_at,
+    )
