@@ -162,10 +162,27 @@ class Config(BaseSettings):
     max_wait_s: float = Field(60, gt=0, description="Longest wait=indexed, seconds.")
     max_collections: int = Field(10_000, ge=1, description="Collections in one workspace.")
 
+    # --- imports
+    max_imports: int = Field(
+        4, ge=1, description="Imports stored at once; the next one is told to come back (429)."
+    )
+    max_backlog: int = Field(
+        2_000_000, ge=1, description="Chunks waiting for vectors beyond which imports get 429."
+    )
+    spool_free_bytes: int = Field(
+        2**30, ge=0, description="Disk that large request bodies must leave free, else 429."
+    )
+    index_deferral_s: float = Field(
+        900, ge=0, description="How long an import may put off the index of a new shelf, seconds."
+    )
+
     # --- retention
     search_log_days: int = Field(30, ge=0, description="Days a logged search is kept; 0 logs none.")
     version_days: int = Field(
         30, ge=0, description="Days an outdated document version is kept for citations."
+    )
+    import_days: int = Field(
+        30, ge=1, description="Days that an import and its report of refused lines are kept."
     )
     idempotency_hours: int = Field(24, ge=1, description="Hours an Idempotency-Key is remembered.")
     run_days: int = Field(90, ge=1, description="Days a finished run is kept.")
