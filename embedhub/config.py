@@ -58,7 +58,14 @@ class Config(BaseSettings):
     worker_statement_timeout_s: float = Field(
         600, gt=0, description="Longest SQL statement of a worker, seconds."
     )
-    web_threads: int = Field(8, ge=1, description="Requests the web server works on at once.")
+    web_processes: int = Field(
+        0,
+        ge=0,
+        description="Processes of the web server, each with an encoder; 0 means one a two cores.",
+    )
+    web_threads: int = Field(
+        8, ge=1, description="Requests that one process of the web server works on at once."
+    )
 
     # --- encoders
     default_encoder: str = Field(

@@ -10,4 +10,5 @@ application = get_wsgi_application()
 
 from embedhub.web.health import warm_up  # noqa: E402 - it needs Django's settings
 
-warm_up()
+# Ends when the default encoder is loaded.
+warming = warm_up()

@@ -22,6 +22,8 @@ class ChildSpec:
     grace_s: float
     # Above 0 the others go first when all want the processor.
     niceness: int = 0
+    # File descriptors of ours that stay open in it.
+    inherited: tuple[int, ...] = ()
 
 
 def migrate_command() -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
@@ -18,30 +18,35 @@ _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 def start_process(
     command: Sequence[str],
     *,
-    log: Path,
+    log: Path | None,
     environment: Mapping[str, str] | None = None,
     user: str | None = None,
     when_parent_dies: signal.Signals = signal.SIGKILL,
     working_directory: Path | None = None,
     niceness: int = 0,
+    inherited: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start a command in its own process group, appending its output to `log`.
+
+    Without a log its output goes where ours goes. `inherited` are file descriptors that stay open
+    in it.
 
     On Linux the kernel sends it `when_parent_dies` as soon as the calling thread ends, however it
     ends; the watchdog does the same elsewhere and for grandchildren.
     """
-    with log.open("ab") as output:
+    with nullcontext() if log is None else log.open("ab") as output:
         return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=output,
-            stderr=subprocess.STDOUT,
+            stderr=None if output is None else subprocess.STDOUT,
             env=None if environment is None else dict(environment),
             user=user,
             group=user,
             extra_groups=[] if user is not None else None,
             cwd=working_directory,
             start_new_session=True,
+            pass_fds=inherited,
             preexec_fn=_child_setup(when_parent_dies, niceness),  # noqa: PLW1509 - see below
         )
 

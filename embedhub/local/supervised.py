@@ -18,7 +18,7 @@ STEADY_S = 60.0
 class Supervised:
     """A child process that is started again whenever it ends unasked."""
 
-    def __init__(self, spec: ChildSpec, log: Path, guard: Guard) -> None:
+    def __init__(self, spec: ChildSpec, log: Path | None, guard: Guard) -> None:
         self.spec = spec
         self.log = log
         self.process: subprocess.Popen[bytes] | None = None
@@ -28,7 +28,12 @@ class Supervised:
         self._start_again_at = 0.0
 
     def start(self) -> None:
-        self.process = start_process(self.spec.command, log=self.log, niceness=self.spec.niceness)
+        self.process = start_process(
+            self.spec.command,
+            log=self.log,
+            niceness=self.spec.niceness,
+            inherited=self.spec.inherited,
+        )
         self._guard.add(self.process.pid, SIGKILL)
         self._started_at = time.monotonic()
 

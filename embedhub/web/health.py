@@ -96,9 +96,14 @@ def version(request: HttpRequest) -> HttpResponse:
     return respond({"version": __version__})
 
 
-def warm_up() -> None:
-    """Start loading the default encoder, so that the first search need not wait for it."""
-    Thread(target=_load_encoder, name="encoder-warm-up", daemon=True).start()
+def warm_up() -> Thread:
+    """Start loading the default encoder, so that the first search need not wait for it.
+
+    Return the thread that ends when it is loaded, or cannot be.
+    """
+    thread = Thread(target=_load_encoder, name="encoder-warm-up", daemon=True)
+    thread.start()
+    return thread
 
 
 @lru_cache(maxsize=1)
