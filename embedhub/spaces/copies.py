@@ -15,5 +15,7 @@ HIDDEN = INDEXED_COPIES
 
 # The condition of the partial index; a query has to say the same for the planner to take it.
 IS_INDEXED = f"copy < {INDEXED_COPIES}"
+# The condition of the partial index that lists the rows behind the delegates.
+IS_HIDDEN = f"copy >= {HIDDEN}"
 # What finds the rows of one input: B-tree columns of a shelf of one's own.
 SIBLINGS = ("input_hash", "copy", "owner_id")

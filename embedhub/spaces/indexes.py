@@ -19,6 +19,7 @@ from embedhub import db
 from embedhub.errors import NotFound, NotReady
 from embedhub.runs.progress import RunCancelled, RunProgress, RunTakenOver
 from embedhub.spaces.copies import SIBLINGS
+from embedhub.spaces.numbering import number_copies
 from embedhub.spaces.queries import shelves
 from embedhub.spaces.queries.shelves import TABLES
 from embedhub.spaces.queries.spaces import collection_of
@@ -61,6 +62,8 @@ def grow_space(progress: RunProgress, arguments: dict[str, Any]) -> dict[str, An
                 drop_shelf(connection, kind=space.kind, shelf_id=shelf_id)
             raise NotFound("space", space_id)
         space = held
+    if space.kind == "dense":
+        number_copies(space_id)
     build_indexes(space, shelf_id, progress)
     with db.writing() as session:
         shelves.mark_indexed(session, space_id=space_id, shelf_id=shelf_id)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from embedhub.search.lexical_index import lexical_shelf_indexes
-from embedhub.spaces.copies import IS_INDEXED, SIBLINGS
+from embedhub.spaces.copies import IS_HIDDEN, IS_INDEXED, SIBLINGS
 from embedhub.spaces.distance import hnsw_index
 from embedhub.tables import Collection, Space
 
@@ -40,6 +40,7 @@ def wanted_indexes(
         return [ShelfIndex(str(place), method) for place, method in methods]
     return [
         ShelfIndex("siblings", f"btree ({', '.join(SIBLINGS)})"),
+        ShelfIndex("hidden", "btree (input_hash)", where=IS_HIDDEN),
         ShelfIndex(
             "hnsw",
             hnsw_index(space.metric, space.precision, space.dimension),

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
-from embedhub.spaces.copies import DELEGATE, HIDDEN
+from embedhub.spaces.copies import DELEGATE, HIDDEN, IS_HIDDEN
 from embedhub.tables.spaces import SHARED_SHELF
 
 # For an INSERT ... SELECT into a shelf of one's own: the CTEs and the column's expression. `{rows}`
@@ -66,6 +66,7 @@ def number_copies(session: Session, *, shelf_id: int, space_id: int, limit: int)
     """
     if shelf_id == SHARED_SHELF:
         return 0
+    session.execute(text("SET LOCAL statement_timeout = 0"))
     # Delegates before those they stand for: a search between two batches misses nothing.
     statement = text(f"""
         WITH numbered AS (
@@ -105,14 +106,25 @@ def appoint_delegates(
     return n_appointed
 
 
-def lacking_delegates(session: Session, *, shelf_id: int, space_id: int) -> list[bytes]:
+def numbered_spaces(session: Session) -> list[tuple[int, int]]:
+    """Return the dense spaces on shelves of their own with these shelves, of living collections."""
+    statement = text("""
+        SELECT s.id, s.shelf_id FROM spaces s LEFT JOIN collections c ON c.id = s.collection_id
+        WHERE s.kind = 'dense' AND s.shelf_id <> :shared AND c.deleted_at IS NULL ORDER BY s.id
+    """)
+    return [(row[0], row[1]) for row in session.execute(statement, {"shared": SHARED_SHELF})]
+
+
+def inputs_without_delegate(session: Session, *, shelf_id: int, space_id: int) -> list[bytes]:
     """Return the inputs of a space whose hidden rows nobody stands for: no search reaches them."""
     statement = text(f"""
-        SELECT DISTINCT e.input_hash FROM embeddings e
-        WHERE e.shelf_id = :shelf_id AND e.space_id = :space_id AND e.copy >= {HIDDEN}
-          AND NOT EXISTS (
-            SELECT FROM embeddings d WHERE d.shelf_id = :shelf_id AND d.space_id = :space_id
-              AND d.input_hash = e.input_hash AND d.copy = {DELEGATE})
+        WITH hidden AS MATERIALIZED (
+          SELECT DISTINCT input_hash FROM embeddings
+          WHERE shelf_id = :shelf_id AND space_id = :space_id AND {IS_HIDDEN})
+        SELECT input_hash FROM hidden WHERE NOT EXISTS (
+          SELECT FROM embeddings d WHERE d.shelf_id = :shelf_id AND d.space_id = :space_id
+            AND d.input_hash = hidden.input_hash AND d.copy = {DELEGATE})
+        ORDER BY input_hash
     """)
     facts = {"shelf_id": shelf_id, "space_id": space_id}
     return [bytes(found) for found in session.execute(statement, facts).scalars()]

@@ -3,6 +3,8 @@
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from embedhub.spaces.copies import DELEGATE, IS_HIDDEN
+
 # Every owner of an encoder-fed space, and every index row, is where it belongs.
 CHECKS: dict[str, str] = {
     "chunks with neither a vector, nor a pending row, nor a reason to have none": """
@@ -29,6 +31,12 @@ CHECKS: dict[str, str] = {
         SELECT count(*) FROM embeddings e JOIN spaces s ON s.id = e.space_id
         JOIN chunks c ON c.id = e.owner_id
         WHERE s.subject = 'chunk' AND c.input_hash IS DISTINCT FROM e.input_hash""",
+    "vectors that no index reaches": f"""
+        SELECT count(*) FROM embeddings e JOIN spaces s ON s.id = e.space_id
+        LEFT JOIN collections k ON k.id = s.collection_id
+        WHERE e.{IS_HIDDEN} AND k.deleted_at IS NULL AND NOT EXISTS (
+          SELECT FROM embeddings d WHERE d.shelf_id = e.shelf_id AND d.space_id = e.space_id
+            AND d.input_hash = e.input_hash AND d.copy = {DELEGATE})""",
     "pending rows without an owner": """
         SELECT count(*) FROM pending p JOIN spaces s ON s.id = p.space_id AND s.subject = 'chunk'
         LEFT JOIN chunks c ON c.id = p.owner_id WHERE c.id IS NULL""",
