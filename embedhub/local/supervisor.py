@@ -120,11 +120,12 @@ class Supervisor:
 
     def _wait_until_live(self, web: Supervised) -> None:
         deadline = time.monotonic() + LIVE_TIMEOUT_S
+        log = self.home.log(WEB)
         while not answers(self.url, "/v1/health/live"):
             if web.process is None or web.process.poll() is not None:
-                raise LocalError(f"the web server did not start: {logs.last_line(web.log)}")
+                raise LocalError(f"the web server did not start: {logs.last_line(log)}")
             if time.monotonic() > deadline:
-                raise LocalError(f"the web server does not answer (log: {web.log})")
+                raise LocalError(f"the web server does not answer (log: {log})")
             time.sleep(0.05)
 
     def _write_state(self) -> None:
