@@ -63,6 +63,17 @@ def latest_status(
     return session.scalars(statement).one_or_none()
 
 
+def recent_results(session: Session, *, kinds: Sequence[str], limit: int) -> list[dict[str, Any]]:
+    """Return the results of the runs of these kinds that succeeded last, in any workspace."""
+    statement = (
+        select(Run.result)
+        .where(Run.kind.in_(kinds), Run.status == RunStatus.SUCCEEDED)
+        .order_by(Run.id.desc())
+        .limit(limit)
+    )
+    return list(session.scalars(statement).all())
+
+
 def claim_run(session: Session, *, run_id: int, token: uuid.UUID, stale: timedelta) -> Run | None:
     """Take a run that waits, or whose worker gave no sign of life; None if it is not to be had."""
     statement = (

@@ -8,8 +8,7 @@ than `run_heartbeat_s`. So the work of a run must be able to start over after a 
 import logging
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy.exc import DBAPIError
@@ -22,6 +21,7 @@ from embedhub.errors import Conflict, HubError, InvalidInput, NotFound
 from embedhub.runs import queries
 from embedhub.runs.kinds import UNFINISHED, RunKind, RunStatus
 from embedhub.runs.progress import RunCancelled, RunProgress, RunTakenOver
+from embedhub.runs.view import RunView, view_of
 from embedhub.tables import Run
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "kind_of",
     "latest_status",
     "list_runs",
+    "recent_results",
     "ring_for_waiting",
     "start_run",
     "start_unless_paused",
@@ -51,32 +52,6 @@ Work = Callable[[RunProgress, dict[str, Any]], dict[str, Any]]
 OVERDUE = timedelta(seconds=30)
 # Between a run that upkeep asked for and that ended badly, and the next one.
 PAUSE = timedelta(minutes=10)
-
-
-@dataclass(frozen=True, slots=True)
-class RunView:
-    """A run from the outside; `progress` is a fraction, None while the total is unknown.
-
-    `phase` and `waiting_for` are plain words; `forecast` is what the kind of run foretold.
-    """
-
-    id: int
-    kind: str
-    subject: str
-    status: str
-    done: int
-    total: int | None
-    progress: float | None
-    eta_s: float | None
-    phase: str | None
-    waiting_for: str | None
-    forecast: dict[str, Any] | None
-    error: str | None
-    result: dict[str, Any]
-    is_cancel_asked: bool
-    created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
 
 
 def start_run(
@@ -169,6 +144,16 @@ def unfinished_run(session: Session, *, kinds: Sequence[RunKind], subject: str) 
     return next((run_id for run_id in found if run_id is not None), None)
 
 
+def recent_results(
+    session: Session, *, kinds: Sequence[RunKind], limit: int
+) -> list[dict[str, Any]]:
+    """Return the results of the runs of these kinds that succeeded last, whoever they belong to.
+
+    For what an installation learns about itself, such as how fast it is; never to be shown.
+    """
+    return queries.recent_results(session, kinds=kinds, limit=limit)
+
+
 def kind_of(run_id: int) -> RunKind | None:
     """Return what a run does; None if there is no such run."""
     with db.reading() as session:
@@ -180,7 +165,7 @@ def get_run(caller: Caller, run_id: int) -> RunView:
     """Return a run of the caller's workspace; raises NotFound."""
     with db.reading() as session:
         run = _visible_run(session, caller, run_id)
-        return _view(run)
+        return view_of(run)
 
 
 def list_runs(
@@ -198,7 +183,7 @@ def list_runs(
             before=before,
             limit=limit,
         )
-        return [_view(row) for row in rows]
+        return [view_of(row) for row in rows]
 
 
 def cancel_run(caller: Caller, run_id: int) -> RunView:
@@ -214,7 +199,7 @@ def cancel_run(caller: Caller, run_id: int) -> RunView:
         cancelled = queries.ask_to_cancel(session, workspace_id=caller.workspace_id, run_id=run_id)
         if cancelled is None:
             raise Conflict(f"run {run_id} has ended already")
-        return _view(cancelled)
+        return view_of(cancelled)
 
 
 def ring_for_waiting() -> int:
@@ -285,35 +270,3 @@ def _may_see(caller: Caller, run: Run) -> bool:
     if caller.collection_ids is None:
         return True
     return run.arguments.get("collection_id") in caller.collection_ids
-
-
-def _view(run: Run) -> RunView:
-    return RunView(
-        id=run.id,
-        kind=run.kind,
-        subject=run.subject,
-        status=run.status,
-        done=run.done,
-        total=run.total,
-        progress=min(1.0, run.done / run.total) if run.total else None,
-        eta_s=_eta_s(run),
-        phase=run.phase,
-        waiting_for=run.waiting_for,
-        forecast=run.forecast,
-        error=run.error,
-        result=run.result,
-        is_cancel_asked=run.is_cancel_asked,
-        created_at=run.created_at,
-        started_at=run.started_at,
-        finished_at=run.finished_at,
-    )
-
-
-def _eta_s(run: Run) -> float | None:
-    """Return the seconds left if the rest goes as fast as what is done; nobody knows of waiting."""
-    if run.status != RunStatus.RUNNING or run.waiting_for:
-        return None
-    if not run.total or not run.done or not run.started_at:
-        return None
-    elapsed_s = (datetime.now(UTC) - run.started_at).total_seconds()
-    return round(elapsed_s * max(0, run.total - run.done) / run.done, 1)
