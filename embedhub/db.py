@@ -7,6 +7,7 @@ exception rolls both back.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -22,6 +23,8 @@ Done = TypeVar("Done")
 DEADLOCK, DEADLOCK_ATTEMPTS = "40P01", 5
 
 SessionFactory: sessionmaker[Session] = sessionmaker(expire_on_commit=False)
+# Whether this thread, or task, has committed since it was last asked to forget.
+_has_written: ContextVar[bool] = ContextVar("has_written", default=False)
 _engine: Engine | None = None
 _direct_engine: Engine | None = None
 
@@ -94,10 +97,12 @@ def dispose() -> None:
 
 
 @contextmanager
-def reading() -> Iterator[Session]:
-    """Open a transaction that sees one snapshot; Postgres itself refuses a write in it."""
-    engine()
-    with SessionFactory() as session:
+def reading(bind: Engine | None = None) -> Iterator[Session]:
+    """Open a transaction that sees one snapshot; Postgres itself refuses a write in it.
+
+    `bind` reads from elsewhere than the primary.
+    """
+    with SessionFactory(bind=bind or engine()) as session:
         session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
         yield session
 
@@ -109,9 +114,20 @@ def writing() -> Iterator[Session]:
     with SessionFactory() as session:
         yield session
         session.commit()
+        _has_written.set(True)
         sends = after_commit(session)
     for send in sends:
         send()
+
+
+def forget_writes() -> None:
+    """Begin anew with noticing whether this thread writes."""
+    _has_written.set(False)
+
+
+def has_written() -> bool:
+    """Say whether this thread has committed anything since `forget_writes`."""
+    return _has_written.get()
 
 
 def after_commit(session: Session) -> list[AfterCommit]:

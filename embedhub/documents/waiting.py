@@ -1,5 +1,6 @@
 """`wait=indexed`: how many requests may wait at once, and what they hear."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,9 +10,14 @@ from embedhub.access.caller import Caller
 from embedhub.config import get_config
 from embedhub.documents.service import wait_until_indexed
 from embedhub.errors import InvalidInput
+from embedhub.replica.service import wait_until_replayed
 
 DEFAULT_WAIT_S = 30.0
 TOO_MANY = "too many requests wait already; ask for the collection's status instead"
+NOT_REPLAYED = (
+    "all is indexed, the read replica has not replayed it yet: searches that send this answer's"
+    " Consistency-Token find it"
+)
 TIME_OVER = "the time limit is over; the rest is indexed as soon as it is encoded"
 
 
@@ -50,22 +56,37 @@ def check_wait(timeout_s: float | None) -> float:
 
 
 def wait(caller: Caller, slug: str, external_ids: Sequence[str], timeout_s: float) -> Indexing:
-    """Return when these documents are indexed or dead, at the time limit, or at once if too many
-    requests wait already."""
+    """Return when searches see these documents as they are, or know them dead.
+
+    Before that at the time limit, and at once if too many requests wait already.
+    """
     has_seat = seats().acquire(blocking=False)
+    deadline = time.monotonic() + (timeout_s if has_seat else 0)
     try:
         state = wait_until_indexed(
             caller, slug, external_ids, timeout_s=timeout_s if has_seat else 0
+        )
+        is_replayed = bool(state.pending) or wait_until_replayed(
+            timeout_s=deadline - time.monotonic()
         )
     finally:
         if has_seat:
             seats().release()
     hint = None
+    dead = [DeadDocument(external_id, reason) for external_id, reason in state.dead]
+    if not is_replayed:
+        gone = {document.external_id for document in dead}
+        return Indexing(
+            is_indexed=False,
+            pending=[external_id for external_id in external_ids if external_id not in gone],
+            dead=dead,
+            hint=NOT_REPLAYED,
+        )
     if state.pending:
         hint = TIME_OVER if has_seat else TOO_MANY
     return Indexing(
         is_indexed=not state.pending and not state.dead,
         pending=state.pending,
-        dead=[DeadDocument(external_id, reason) for external_id, reason in state.dead],
+        dead=dead,
         hint=hint,
     )

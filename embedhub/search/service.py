@@ -5,15 +5,17 @@ one snapshot.
 """
 
 import uuid
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from sqlalchemy.orm import Session
 
-from embedhub import db
 from embedhub.access.caller import Caller
 from embedhub.collections.service import find_collection
 from embedhub.config import get_config
 from embedhub.errors import NotReady
+from embedhub.replica import service as replica
 from embedhub.search.checks import check_request
 from embedhub.search.cursor import fingerprint, read_cursor, write_cursor
 from embedhub.search.hits import UNMARKED, make_hit, mark_texts
@@ -23,6 +25,7 @@ from embedhub.search.queries import hydration
 from embedhub.search.queries.restriction import Restriction
 from embedhub.search.queries.search_log import LogEntry
 from embedhub.search.question import (
+    EncodedQuery,
     EncoderKey,
     Question,
     encode,
@@ -51,12 +54,25 @@ MAX_REMEMBERED = 10_000
 _encoders: dict[tuple[int, str], EncoderKey] = {}
 
 
-def search(caller: Caller, slug: str, request: SearchRequest) -> SearchResult:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One search, with its query encoded as far as the encoder was known."""
+
+    caller: Caller
+    slug: str
+    request: SearchRequest
+    encoded: EncodedQuery | None
+
+
+def search(
+    caller: Caller, slug: str, request: SearchRequest, *, after: int | None = None
+) -> SearchResult:
     """Return one page of the best chunks or documents of a collection that the caller may see.
 
-    Nothing is left out silently: `complete` and `notes` say what may be missing. Raises NotFound
-    for a collection the caller may not know of, InvalidInput and TooLarge naming the part of the
-    request, NotReady if mode dense has no encoder or no vectors yet.
+    Nothing is left out silently: `complete` and `notes` say what may be missing. The read replica
+    may answer; with `after`, a position in the log, only from a state that holds all up to there.
+    Raises NotFound for a collection the caller may not know of, InvalidInput and TooLarge naming
+    the part of the request, NotReady if mode dense has no encoder or no vectors yet.
     """
     caller.require("read")
     caller = caller.narrowed(request.principals)
@@ -68,27 +84,36 @@ def search(caller: Caller, slug: str, request: SearchRequest) -> SearchResult:
         if encoder is not None and needs_encoding(request):
             with watch.part("encode"):
                 encoded = encode(request, encoder)
-        with db.reading() as session:
-            collection = find_collection(session, caller, slug)
-            spaces = live_spaces(
-                session, workspace_id=caller.workspace_id, collection_id=collection.id
-            )
-            wanted = wanted_encoder(request, spaces)
-            if wanted is not None and (encoded is None or encoded.encoder != wanted):
-                encoder = wanted
-                _remember(caller.workspace_id, slug, wanted)
-                continue
-            question = make_question(
-                request,
-                collection=collection,
-                spaces=spaces,
-                principals=caller.principals,
-                encoded=None if wanted is None else encoded,
-            )
-            result = _answer(session, question, spaces, watch)
+        asked = _Asked(caller, slug, request, encoded)
+        found = replica.read(partial(_try, asked=asked, watch=watch), after=after)
+        if isinstance(found, EncoderKey):
+            encoder = found
+            _remember(caller.workspace_id, slug, encoder)
+            continue
+        question, result = found
         _log(caller, question, result)
         return result
     raise NotReady("the collection's encoder is being switched", retry_after_s=1)
+
+
+def _try(
+    session: Session, *, asked: _Asked, watch: Stopwatch
+) -> EncoderKey | tuple[Question, SearchResult]:
+    """Return the answer, or the encoder that the query has to be encoded with for one."""
+    caller, encoded = asked.caller, asked.encoded
+    collection = find_collection(session, caller, asked.slug)
+    spaces = live_spaces(session, workspace_id=caller.workspace_id, collection_id=collection.id)
+    wanted = wanted_encoder(asked.request, spaces)
+    if wanted is not None and (encoded is None or encoded.encoder != wanted):
+        return wanted
+    question = make_question(
+        asked.request,
+        collection=collection,
+        spaces=spaces,
+        principals=caller.principals,
+        encoded=None if wanted is None else encoded,
+    )
+    return question, _answer(session, question, spaces, watch)
 
 
 def _remember(workspace_id: int, slug: str, encoder: EncoderKey) -> None:

@@ -1,12 +1,13 @@
 """The REST of searches."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from django.http import HttpRequest, HttpResponse
-from ninja import Router
+from ninja import Header, Router
 
 from embedhub.access.caller import Scope
 from embedhub.documents.inputs import parse_vector
+from embedhub.replica.position import TOKEN_HEADER, parse_position
 from embedhub.search.request import Group, Hit, Mode, SearchRequest, SearchResult, Span
 from embedhub.search.schemas import SearchIn, SearchOut
 from embedhub.search.service import search
@@ -14,10 +15,20 @@ from embedhub.web.authentication import narrowed_caller
 from embedhub.web.responses import respond
 
 router = Router(tags=["search"])
+Seen = Annotated[
+    str | None,
+    Header(
+        alias=TOKEN_HEADER,
+        description="Of an answer to a request that wrote: what that wrote is searched, too,"
+        " although a read replica may be behind.",
+    ),
+]
 
 
 @router.post("/collections/{slug}/search", response=SearchOut, summary="Search a collection")
-def search_collection(request: HttpRequest, slug: str, body: SearchIn) -> HttpResponse:
+def search_collection(
+    request: HttpRequest, slug: str, body: SearchIn, consistency_token: Seen = None
+) -> HttpResponse:
     """Find passages by words and by meaning, best first, one for each document or all of them."""
     caller = narrowed_caller(request, Scope.READ, body.principals)
     asked = SearchRequest(
@@ -32,7 +43,8 @@ def search_collection(request: HttpRequest, slug: str, body: SearchIn) -> HttpRe
         weights=None if body.weights is None else {"dense": body.weights.dense},
         cursor=body.cursor,
     )
-    return respond(page_of(search(caller, slug, asked), is_explained=body.explain))
+    after = None if consistency_token is None else parse_position(consistency_token)
+    return respond(page_of(search(caller, slug, asked, after=after), is_explained=body.explain))
 
 
 def page_of(result: SearchResult, *, is_explained: bool) -> dict[str, Any]:

@@ -9,7 +9,10 @@ from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
+from embedhub import db
 from embedhub.errors import InvalidInput, TooLarge
+from embedhub.replica.position import TOKEN_HEADER, format_position
+from embedhub.replica.service import written_position
 from embedhub.web.limits import body_limit
 from embedhub.web.problems import CONTENT_TYPE, code_of, of_hub_error, problem
 from embedhub.web.staff import PAGE_HEADERS, is_api
@@ -31,11 +34,14 @@ class ApiBoundary:
         given = request.headers.get("X-Request-Id", "")
         request_id = given if REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
         request.request_id = request_id  # type: ignore[attr-defined]
+        db.forget_writes()
         response = refuse(request) or self.get_response(request)
         if response.status_code >= HTTPStatus.BAD_REQUEST:
             response = as_problem(request, response)
             # Django would log every refusal and every probe; what is worth a line has one already.
             response._has_been_logged = True  # type: ignore[attr-defined]
+        elif db.has_written() and (position := written_position()) is not None:
+            response[TOKEN_HEADER] = format_position(position)
         response["X-Request-Id"] = request_id
         if isinstance(response, HttpResponse):
             # Without a length the server has to close the connection after each answer.

@@ -11,12 +11,14 @@ from typing import Literal
 from alembic.script import ScriptDirectory
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
+from pydantic import Field
 from sqlalchemy.exc import SQLAlchemyError
 
 from embedhub import __version__, db
 from embedhub.config import get_config
 from embedhub.encoders import registry
 from embedhub.errors import HubError
+from embedhub.replica import service as replica
 from embedhub.web import queries
 from embedhub.web.body import AnswerBody
 from embedhub.web.responses import respond
@@ -57,7 +59,10 @@ class ReadyOut(VersionOut):
     """Whether requests can be served, and what is missing if not."""
 
     status: Literal["ready", "not_ready"]
-    parts: dict[Literal["database", "migrations", "encoder"], PartOut]
+    parts: dict[Literal["database", "migrations", "encoder", "replica"], PartOut] = Field(
+        description="Without `replica` requests can be served: then the primary answers all."
+        " It is listed where one is configured."
+    )
 
 
 @router.get("/health/live", auth=None, summary="Whether the process answers", response=LiveOut)
@@ -76,8 +81,9 @@ def live(request: HttpRequest) -> HttpResponse:
 def ready(request: HttpRequest) -> HttpResponse:
     """200 when the database answers, its schema is this release's and the encoder is loaded."""
     del request
-    parts = [*_database_parts(), _encoder_part()]
-    is_ready = all(part.ok for part in parts)
+    needed = [*_database_parts(), _encoder_part()]
+    is_ready = all(part.ok for part in needed)
+    parts = [*needed, *_replica_parts()]
     body = {
         "status": "ready" if is_ready else "not_ready",
         "version": __version__,
@@ -138,6 +144,11 @@ def _encoder_part() -> Part:
     except HubError as error:
         return Part("encoder", False, str(error))
     return Part("encoder", False, f"{name} is being loaded")
+
+
+def _replica_parts() -> list[Part]:
+    state = replica.state()
+    return [] if state is None else [Part("replica", state.is_used, state.reason)]
 
 
 def _load_encoder() -> None:
