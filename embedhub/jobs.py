@@ -33,6 +33,7 @@ class Job(StrEnum):
     FOLD = "upkeep.fold"
     RUN = "upkeep.run"
     RETENTION = "upkeep.retention"
+    RECALL = "upkeep.recall"
 
     @property
     def queue(self) -> Queue:
@@ -42,7 +43,9 @@ class Job(StrEnum):
 
 def timetable() -> dict[Job, float]:
     """Return how often the clock itself asks for a job, in seconds."""
-    return {Job.SWEEP: get_config().sweep_s, Job.FOLD: 60, Job.RETENTION: 3600}
+    config = get_config()
+    asked = {Job.SWEEP: config.sweep_s, Job.FOLD: 60, Job.RETENTION: 3600}
+    return asked | ({Job.RECALL: config.recall_s} if config.recall_s else {})
 
 
 def broker_options(broker_url: str) -> dict[str, object]:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from sqlalchemy.orm import Session
 
 from embedhub.advice import Advice
+from embedhub.search.filter_advice import filter_advice
+from embedhub.search.recall.report import recall_advice
 from embedhub.spaces.service import LiveSpaces
 from embedhub.tables import Collection
 
@@ -12,7 +14,7 @@ from embedhub.tables import Collection
 Source = Callable[[Session, Collection, LiveSpaces], list[Advice]]
 
 # A feature that has advice adds its function here.
-SOURCES: tuple[Source, ...] = ()
+SOURCES: tuple[Source, ...] = (recall_advice, filter_advice)
 
 
 def advice_for(session: Session, collection: Collection, spaces: LiveSpaces) -> list[Advice]:

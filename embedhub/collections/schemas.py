@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field
 
 from embedhub.advice import AdviceCode
 from embedhub.collections.service import MAX_FILTERABLE, MAX_NAME_CHARS
+from embedhub.search.recall.measures import FilterClass
 from embedhub.web.body import AnswerBody, RequestBody
 
 FieldType = Literal["number", "string", "boolean", "date", "array"]
@@ -86,9 +87,29 @@ class AdviceOut(AnswerBody):
     since: datetime
 
 
+class RecallOut(AnswerBody):
+    """How much the HNSW index finds: the latest background checks against exact search."""
+
+    filter_class: FilterClass = Field(
+        description="Searches without a filter, or with filters that keep about this part."
+    )
+    n_queries: int = Field(description="Checked searches that the figures are of.")
+    n_asked: int = Field(description="Of them, asked by callers; the others by stored vectors.")
+    n_incomplete: int = Field(description="Of them, answered with `complete` false.")
+    recall: float = Field(description="Mean recall@10: found of the true ten nearest.")
+    lowest: float = Field(description="Recall@10 of the worst of them.")
+    plans: dict[str, int] = Field(description="How many of them ran by which plan.")
+    since: datetime = Field(description="The oldest of these checks.")
+    measured_at: datetime = Field(description="The newest of these checks.")
+
+
 class CollectionDetailsOut(CollectionOut):
     """A collection with what is known of how well it is served."""
 
+    recall: list[RecallOut] = Field(
+        description="One entry a class of filters that was checked; empty for a collection that"
+        " is searched exactly, and for keys with principals."
+    )
     advice: list[AdviceOut] = Field(description="Oldest first; empty for keys with principals.")
 
 

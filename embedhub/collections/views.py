@@ -62,7 +62,7 @@ def list_collections(
 
 @router.get("/collections/{slug}", response=CollectionDetailsOut, summary="Get a collection")
 def get_collection(request: HttpRequest, slug: str) -> HttpResponse:
-    """One collection, with advice about what would serve it better."""
+    """One collection, with how much its index finds and advice on what would serve it better."""
     return respond(details.describe_collection(caller_of(request, Scope.READ), slug))
 
 

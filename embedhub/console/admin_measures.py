@@ -9,6 +9,7 @@ from unfold.contrib.filters.admin import DropdownFilter
 from embedhub.console import markup, models, words
 from embedhub.console.admin_base import ReadOnlyAdmin
 from embedhub.console.filters import ByRelated
+from embedhub.search.recall.report import percents
 
 Rows = Any
 
@@ -76,11 +77,11 @@ class RecallSampleAdmin(ReadOnlyAdmin):
 
     @admin.display(description="found of the true ten nearest")
     def shown_recall(self, row: Any) -> str:
-        return markup.EMPTY if row.recall is None else words.share(row.recall)
+        return markup.EMPTY if row.recall is None else percents(row.recall)
 
     @admin.display(description="lowest of one search")
     def shown_lowest(self, row: Any) -> str:
-        return markup.EMPTY if row.lowest is None else words.share(row.lowest)
+        return markup.EMPTY if row.lowest is None else percents(row.lowest)
 
     @admin.display(description="plans")
     def shown_plans(self, row: Any) -> object:

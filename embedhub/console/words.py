@@ -1,6 +1,5 @@
 """Figures and times as people read them; pure."""
 
-import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -76,11 +75,6 @@ def ago(moment: datetime, now: datetime | None = None) -> str:
 def percent(part: int, whole: int) -> int:
     """Return whole percents, rounded down: 100 means all. Nothing of nothing is 100."""
     return 100 if whole <= 0 else min(100, part * 100 // whole)
-
-
-def share(part: float) -> str:
-    """Return a part of one in percents, rounded down so that 100 % means all: "98.7 %"."""
-    return f"{math.floor(part * 1000 + 1e-9) / 10:g} %"
 
 
 def first_line(text: str, limit: int = 120) -> str:
