@@ -30,13 +30,15 @@ def store_all_new(
     document_ids = bulk.reserve_ids(session, "documents", len(batch))
     chunks = new_chunks(session, facts, batch, document_ids)
     place = {"workspace_id": facts.workspace_id, "collection_id": facts.id}
-    bulk.copy_documents(session, **place, batch=batch, document_ids=document_ids)
-    bulk.copy_versions(
-        session, workspace_id=facts.workspace_id, batch=batch, document_ids=document_ids
-    )
+    with bulk.foreign_keys_planned_once(session):
+        bulk.copy_documents(session, **place, batch=batch, document_ids=document_ids)
+        bulk.copy_versions(
+            session, workspace_id=facts.workspace_id, batch=batch, document_ids=document_ids
+        )
+        if chunks:
+            bulk.copy_chunks(session, **place, chunks=chunks)
     if not chunks:
         return False
-    bulk.copy_chunks(session, **place, chunks=chunks)
     by_id = dict(zip(document_ids, batch, strict=True))
     return generations.answer_with(
         session,
