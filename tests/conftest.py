@@ -14,6 +14,8 @@ from sqlalchemy import text
 os.environ["EMBEDHUB_HOME"] = tempfile.mkdtemp(prefix="embedhub-tests-")
 os.environ["EMBEDHUB_SECRET_KEY"] = "only for tests"
 os.environ["EMBEDHUB_DEFAULT_ENCODER"] = "hashing-64"
+# Tests write counts of filters when they look at them, and no thread does beside a truncation.
+os.environ["EMBEDHUB_USAGE_FLUSH_S"] = "86400"
 os.environ["DJANGO_SETTINGS_MODULE"] = "embedhub.settings"
 
 from embedhub import db, jobs

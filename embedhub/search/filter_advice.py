@@ -13,6 +13,7 @@ from embedhub.advice import Advice, AdviceCode
 from embedhub.config import get_config
 from embedhub.search.attributes import FieldType
 from embedhub.search.dense import has_index
+from embedhub.search.field_index import index_suffix
 from embedhub.search.filter_kinds import FilterKind
 from embedhub.search.queries import filter_usage as queries
 from embedhub.search.queries.filter_usage import UsedField
@@ -60,8 +61,8 @@ def filter_advice(session: Session, collection: Collection, spaces: LiveSpaces) 
     space = spaces.dense
     # The shared shelf has no indexes: small collections do not need any.
     if space is not None and has_index(space.shelf_id, is_indexed=space.is_indexed):
-        indexed = queries.btree_indexes(session, shelf_id=space.shelf_id)
-        unindexed = {use.field for use in frequent if not is_served(use.field, indexed)}
+        names = queries.valid_indexes(session, shelf_id=space.shelf_id)
+        unindexed = {use.field for use in frequent if not is_served(use.field, names)}
     return advice_on(
         frequent,
         filterable=collection.filterable,
@@ -117,9 +118,8 @@ def advice_on(
 
 
 def is_served(field: str, indexes: Sequence[str]) -> bool:
-    """Return whether one of these index definitions is over a field of the attributes."""
-    name = "'" + field.replace("'", "''") + "'"
-    return any(name in definition for definition in indexes)
+    """Return whether one of the indexes of these names is the one of a declared field."""
+    return any(name.endswith(index_suffix(field)) for name in indexes)
 
 
 def forget_old() -> int:

@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 MAX_USES = 20_000
 # Collections of which one search each is kept between two writes.
 MAX_ASKED = 200
+# How long the end of the process may be held up.
+CLOSE_S = 2.0
 # A longer filter is not kept to check with.
 MAX_FILTER_CHARS = 4_000
 
@@ -50,6 +52,8 @@ class Observer:
         self._asked: dict[int, dict[str, Any]] = {}
         self._n_asked: dict[int, int] = {}
         self._thread: threading.Thread | None = None
+        self._hurry = threading.Event()
+        self._ended = threading.Event()
 
     def note(self, question: Question, result: SearchResult) -> None:
         """Count the filters of an answered search and, by chance, keep what it asked."""
@@ -125,11 +129,18 @@ class Observer:
                 self._thread = threading.Thread(target=self._run, name="observer", daemon=True)
                 self._thread.start()
 
+    def close(self) -> None:
+        """Write what was noted, for the end of the process, which this holds up but briefly."""
+        if self._thread is not None and self._thread.is_alive():
+            self._hurry.set()
+            self._ended.wait(CLOSE_S)
+
     def _run(self) -> None:
-        while True:
-            threading.Event().wait(get_config().usage_flush_s)
+        while not self._hurry.wait(get_config().usage_flush_s):
             self.flush()
+        self.flush()
+        self._ended.set()
 
 
 observer = Observer()
-atexit.register(observer.flush)
+atexit.register(observer.close)

@@ -20,6 +20,7 @@ from embedhub.search.checks import check_request
 from embedhub.search.cursor import fingerprint, read_cursor, write_cursor
 from embedhub.search.hits import UNMARKED, make_hit, mark_texts
 from embedhub.search.legs import BM25, QueryTerms, analyse_query
+from embedhub.search.observed import observer
 from embedhub.search.pages import Page, Ranker
 from embedhub.search.queries import hydration
 from embedhub.search.queries.restriction import Restriction
@@ -92,6 +93,7 @@ def search(
             continue
         question, result = found
         _log(caller, question, result)
+        observer.note(question, result)
         return result
     raise NotReady("the collection's encoder is being switched", retry_after_s=1)
 

@@ -117,14 +117,12 @@ def used_fields(session: Session, *, collection_id: int, hours: int) -> list[Use
     return [UsedField(*row) for row in session.execute(statement)]
 
 
-def btree_indexes(session: Session, *, shelf_id: int) -> list[str]:
-    """Return the definitions of the valid B-tree indexes of a shelf of dense vectors."""
+def valid_indexes(session: Session, *, shelf_id: int) -> list[str]:
+    """Return the names of the valid indexes of a shelf of dense vectors."""
     statement = text("""
-        SELECT definition FROM (
-          SELECT pg_get_indexdef(indexrelid) AS definition FROM pg_index
-          WHERE indisvalid
-            AND indrelid = to_regclass('vectors.embeddings_' || CAST(:shelf_id AS text))) AS own
-        WHERE definition LIKE '% USING btree %'
+        SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+        WHERE i.indisvalid
+          AND i.indrelid = to_regclass('vectors.embeddings_' || CAST(:shelf_id AS text))
     """)
     return list(session.execute(statement, {"shelf_id": shelf_id}).scalars())
 

@@ -185,7 +185,7 @@ def _check(space_id: int, probe: Probe, budget: Budget, tallies: Tallies) -> boo
             session, space=space, query=probe.vector, restriction=restriction, limit=K + 1
         )
         n_rows = dense.rows_by_statistics(session, space.shelf_id)
-        kept = _class_of(session, space, restriction, n_rows)
+        kept = _class_of(session, space, probe, restriction, n_rows)
     recall = recall_of(
         [one for one in leg.candidates if one.chunk_id != probe.owner_id],
         [one for one in true if one.chunk_id != probe.owner_id],
@@ -211,8 +211,10 @@ def _restriction(
     return Restriction(asked, probe.principals, state.expired_documents)
 
 
-def _class_of(session: Session, space: Space, restriction: Restriction, n_rows: int) -> FilterClass:
-    if not restriction.filter.jsonpath and restriction.principals is None:
+def _class_of(
+    session: Session, space: Space, probe: Probe, restriction: Restriction, n_rows: int
+) -> FilterClass:
+    if not probe.filter and probe.principals is None:
         return FilterClass.NONE
     n_kept = queries.count_kept(session, space=space, restriction=restriction)
     return class_of_share(min(1.0, n_kept / max(1, n_rows)))

@@ -11,10 +11,9 @@ from sqlalchemy import text
 from embedhub import db
 from embedhub.access.caller import Caller
 from embedhub.config import get_config, override_config
-from embedhub.runs.progress import RunProgress
 from embedhub.search.observed import observer
 from embedhub.spaces.indexes import grow_space
-from tests.factories import make_collection, send
+from tests.factories import SilentProgress, make_collection, send
 
 DIMENSION = 32
 N_ROWS = 1_200
@@ -25,19 +24,6 @@ SMALL: dict[str, Any] = {
     "recall_rows": 100_000,
     "recall_seconds": 30,
 }
-
-
-class SilentProgress(RunProgress):
-    """Progress that nobody looks at."""
-
-    def __init__(self) -> None:
-        pass
-
-    def report(self, done: int, total: int | None = None) -> None:
-        pass
-
-    def note(self, done: int, total: int | None = None) -> None:
-        pass
 
 
 @pytest.fixture
