@@ -51,7 +51,12 @@ class Config(BaseSettings):
     debug: bool = Field(False, description="Django's debug pages; never on a reachable host.")
 
     # --- connections
-    pool_size: int = Field(12, ge=1, description="Database connections a process keeps.")
+    pool_size: int = Field(
+        0, ge=0, description="Database connections a process keeps; 0 means web_threads and four."
+    )
+    pool_wait_s: float = Field(
+        3, gt=0, description="Longest wait for a connection before a request is refused, seconds."
+    )
     statement_timeout_s: float = Field(
         30, gt=0, description="Longest SQL statement of a web request, seconds."
     )
@@ -163,8 +168,11 @@ class Config(BaseSettings):
     max_chunks: int = Field(20_000, ge=1, description="Chunks made of one document.")
     max_vector_dimension: int = Field(4_000, ge=1, description="Dimensions of supplied vectors.")
     max_query_chars: int = Field(10_000, ge=1, description="Characters of a query.")
-    max_filter_terms: int = Field(1_000, ge=1, description="Values and operators in one filter.")
-    max_filter_depth: int = Field(16, ge=1, description="Nesting of one filter.")
+    max_filter_terms: int = Field(1_000, ge=1, description="Conditions in one filter.")
+    max_filter_values: int = Field(
+        10_000, ge=1, description="Values in the lists ($in, $nin) of one filter."
+    )
+    max_filter_depth: int = Field(64, ge=1, description="Nesting of one filter.")
     max_limit: int = Field(1_000, ge=1, description="Hits or rows on one page.")
     max_wait_s: float = Field(60, gt=0, description="Longest wait=indexed, seconds.")
     max_collections: int = Field(10_000, ge=1, description="Collections in one workspace.")
@@ -246,6 +254,11 @@ class Config(BaseSettings):
     advice_slow_ms: float = Field(
         200, gt=0, description="Mean milliseconds from which on a frequent filter counts as slow."
     )
+
+    @property
+    def max_connections(self) -> int:
+        """How many connections a process keeps: a thread uses one at a time, some work beside."""
+        return self.pool_size or self.web_threads + 4
 
     @property
     def has_pooler(self) -> bool:

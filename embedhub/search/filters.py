@@ -1,4 +1,4 @@
-"""The filter language, compiled into one jsonpath predicate over `attributes`.
+"""The filter language, compiled into a condition over `attributes`.
 
 A filter is an object: field names with a value or with operators, and $and, $or, $not.
 
@@ -19,8 +19,7 @@ Meaning, the same for every operator:
 - A field declared as `date` compares as a moment (no zone means UTC); an undeclared date is a
   string and compares as one.
 
-Every condition compiles to `exists(...)`, which is true or false but never unknown, so negation
-means what it says (two-valued logic, unlike SQL's).
+Every condition is true or false but never unknown, so negation means what it says (unlike SQL's).
 """
 
 import json
@@ -29,8 +28,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, cast, true
-from sqlalchemy.dialects.postgresql import JSONPATH
+from sqlalchemy import ColumnElement, and_, true
 
 from embedhub.config import get_config
 from embedhub.errors import InvalidInput, TooLarge
@@ -41,6 +39,19 @@ from embedhub.search.attributes import (
     epoch_of,
     is_number,
 )
+from embedhub.search.conditions import (
+    Condition,
+    LookUp,
+    Not,
+    Test,
+    all_of,
+    any_of,
+    beyond_paths,
+    bound_of,
+    look_up,
+    one_of,
+)
+from embedhub.search.queries import filtering
 
 COMPARISONS = {"$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
 MAX_NUMBER_BITS = 512
@@ -48,16 +59,22 @@ MAX_NUMBER_BITS = 512
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A checked filter; `jsonpath` is empty when everything matches."""
+    """A checked filter; `condition` is None when everything matches."""
 
-    jsonpath: str
+    condition: Condition | None = None
 
     def predicate(self, attributes: Any) -> ColumnElement[bool]:
         """Return the condition over a jsonb column that `normalise_attributes` filled."""
-        if not self.jsonpath:
+        if self.condition is None:
             return true()
-        condition: ColumnElement[bool] = attributes.op("@@")(cast(self.jsonpath, JSONPATH))
-        return condition
+        holds = filtering.exact(self.condition, attributes)
+        # What follows from the condition anyway, in the words of the index that can find it.
+        helping = beyond_paths(look_up(self.condition))
+        return holds if helping is None else and_(filtering.looked_up(helping, attributes), holds)
+
+    def look_up(self) -> LookUp | None:
+        """Return what indexes of a shelf of its own find of the filter; None if they cannot."""
+        return None if self.condition is None else look_up(self.condition)
 
 
 def parse_filter(raw: object, filterable: Mapping[str, str], field: str = "filter") -> Filter:
@@ -65,44 +82,43 @@ def parse_filter(raw: object, filterable: Mapping[str, str], field: str = "filte
 
     `filterable` holds the declared type of fields: a value of another type is refused. Raises
     InvalidInput with the path of the part, such as filter.year.$gte, TooLarge over
-    `max_filter_terms` or `max_filter_depth`.
+    `max_filter_terms`, `max_filter_values` or `max_filter_depth`.
     """
     if raw is None or raw == {}:
-        return Filter("")
+        return Filter()
     return Filter(_Compiler(filterable).conditions(raw, field, depth=1))
 
 
 @dataclass(slots=True)
 class _Compiler:
-    """Compiles one filter; counts its operands."""
+    """Compiles one filter; counts its conditions and the values of its lists."""
 
     filterable: Mapping[str, str]
     n_terms: int = 0
-    operators: dict[str, Callable[["_Operand"], str]] = field(default_factory=dict)
+    n_values: int = 0
+    operators: dict[str, Callable[["_Operand"], Condition]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.operators = {
             "$eq": _equal,
-            "$ne": lambda operand: _negated(_equal(operand)),
+            "$ne": lambda operand: Not(_equal(operand)),
             "$in": self.is_in,
-            "$nin": lambda operand: _negated(self.is_in(operand)),
+            "$nin": lambda operand: Not(self.is_in(operand)),
             "$exists": _exists,
             "$contains": _contains,
             **dict.fromkeys(COMPARISONS, _compare),
         }
 
-    def conditions(self, raw: object, path: str, depth: int) -> str:
+    def conditions(self, raw: object, path: str, depth: int) -> Condition:
         """Return the predicate of one filter object."""
         if not isinstance(raw, Mapping):
             raise InvalidInput("a filter is an object", path)
         if not raw:
             raise InvalidInput("an empty condition", path)
         self.check_depth(depth, path)
-        return _joined(
-            "&&", [self.condition(key, value, path, depth) for key, value in raw.items()]
-        )
+        return all_of([self.condition(key, value, path, depth) for key, value in raw.items()])
 
-    def condition(self, key: object, value: object, path: str, depth: int) -> str:
+    def condition(self, key: object, value: object, path: str, depth: int) -> Condition:
         """Return the predicate of one entry: a field or a logical operator."""
         if not isinstance(key, str) or not key:
             raise InvalidInput("a field name is a string of at least one character", path)
@@ -115,54 +131,57 @@ class _Compiler:
                 self.conditions(part, f"{inner}.{position}", depth + 1)
                 for position, part in enumerate(value)
             ]
-            return _joined("&&" if key == "$and" else "||", parts)
+            return all_of(parts) if key == "$and" else any_of(parts)
         if key == "$not":
-            return _negated(self.conditions(value, inner, depth + 1))
+            return Not(self.conditions(value, inner, depth + 1))
         if key.startswith("$"):
             raise InvalidInput("unknown operator; here stands a field, $and, $or or $not", inner)
         return self.field(key, value, inner, depth + 1)
 
-    def field(self, name: str, value: object, path: str, depth: int) -> str:
+    def field(self, name: str, value: object, path: str, depth: int) -> Condition:
         """Return the predicate of one field: a value, or operators that must all hold."""
         if not isinstance(value, Mapping):
             return self.operator(name, "$eq", value, path)
         if not value:
             raise InvalidInput("expected a value or operators", path)
         self.check_depth(depth, path)
-        parts = []
+        parts: list[Condition] = []
         for operator, operand in value.items():
             inner = f"{path}.{check_text(str(operator), path)}"
             if operator == "$not":
-                parts.append(_negated(self.field(name, operand, inner, depth + 1)))
+                parts.append(Not(self.field(name, operand, inner, depth + 1)))
             elif operator in self.operators:
                 parts.append(self.operator(name, operator, operand, inner))
             else:
                 known = ", ".join([*self.operators, "$not"])
                 raise InvalidInput(f"unknown operator; known are {known}", inner)
-        return _joined("&&", parts)
+        return all_of(parts)
 
-    def operator(self, name: str, operator: str, value: object, path: str) -> str:
+    def operator(self, name: str, operator: str, value: object, path: str) -> Condition:
         self.n_terms += 1
         if self.n_terms > get_config().max_filter_terms:
-            raise TooLarge(f"more than {get_config().max_filter_terms} values", "filter")
+            raise TooLarge(f"more than {get_config().max_filter_terms} conditions", "filter")
         declared = self.filterable.get(name)
         return self.operators[operator](_Operand(name, operator, value, declared, path))
 
-    def is_in(self, operand: "_Operand") -> str:
+    def is_in(self, operand: "_Operand") -> Condition:
         """Return whether one of the listed values equals; an empty list equals nothing."""
         if not isinstance(operand.value, list):
             raise InvalidInput("expected a list of values", operand.path)
-        self.n_terms += len(operand.value)
-        if self.n_terms > get_config().max_filter_terms:
-            raise TooLarge(f"more than {get_config().max_filter_terms} values", "filter")
+        self.n_values += len(operand.value)
+        if self.n_values > get_config().max_filter_values:
+            raise TooLarge(f"more than {get_config().max_filter_values} values", operand.path)
         values = [
             _Operand(operand.name, "$in", value, operand.declared, f"{operand.path}.{position}")
             for position, value in enumerate(operand.value)
         ]
-        tests = [f"@ == {value.literal()}" for value in values if value.value is not None]
-        parts = [_some(operand.name, " || ".join(tests))] if tests else []
-        parts += [_equal(value) for value in values if value.value is None][:1]
-        return _joined("||", parts) if parts else "(1 == 0)"
+        # Equal values once, in the order they were given.
+        literals = list(dict.fromkeys(one.literal() for one in values if one.value is not None))
+        parts: list[Condition] = [_equal(one) for one in values if one.value is None][:1]
+        if literals:
+            path = _some(operand.name, " || ".join(f"@ == {literal}" for literal in literals))
+            parts.insert(0, one_of(operand.name, literals, operand.declared, path))
+        return any_of(parts) if parts else Test("(1 == 0)")
 
     def check_depth(self, depth: int, path: str) -> None:
         if depth > get_config().max_filter_depth:
@@ -229,25 +248,27 @@ def check_number(number: float, path: str) -> None:
         raise InvalidInput("a number must be finite", path)
 
 
-def _equal(operand: _Operand) -> str:
+def _equal(operand: _Operand) -> Condition:
     if operand.value is None:
-        return f"({_negated(_found(operand.name))} || {_some(operand.name, '@ == null')})"
+        return Test(f"(!({_found(operand.name)}) || {_some(operand.name, '@ == null')})")
     if isinstance(operand.value, list):
         raise InvalidInput("expected one value; use $in for several", operand.path)
-    return _some(operand.name, f"@ == {operand.literal()}")
+    return Test(_some(operand.name, f"@ == {operand.literal()}"), has_key=True)
 
 
-def _compare(operand: _Operand) -> str:
+def _compare(operand: _Operand) -> Condition:
     if isinstance(operand.value, bool) or not isinstance(operand.value, (str, int, float)):
         raise InvalidInput("expected a number or a string", operand.path)
-    return _some(operand.name, f"@ {COMPARISONS[operand.operator]} {operand.literal()}")
+    operator, value = COMPARISONS[operand.operator], operand.literal()
+    bound = bound_of(operand.name, operator, value, operand.declared)
+    return Test(_some(operand.name, f"@ {operator} {value}"), bound=bound)
 
 
-def _exists(operand: _Operand) -> str:
+def _exists(operand: _Operand) -> Condition:
     if not isinstance(operand.value, bool):
         raise InvalidInput("expected true or false", operand.path)
-    found = _found(operand.name)
-    return found if operand.value else _negated(found)
+    found = Test(_found(operand.name))
+    return found if operand.value else Not(found)
 
 
 def _found(name: str) -> str:
@@ -256,19 +277,19 @@ def _found(name: str) -> str:
     return f"exists($.keyvalue() ? (@.key == {own} || @.key starts with {within}))"
 
 
-def _contains(operand: _Operand) -> str:
+def _contains(operand: _Operand) -> Condition:
     if operand.value is None or isinstance(operand.value, (list, Mapping)):
         raise InvalidInput("expected a string, number or boolean", operand.path)
     element = _some(operand.name, f"@ == {operand.literal()}")
     if not isinstance(operand.value, str) or operand.declared == FieldType.DATE:
-        return element
+        return Test(element, has_key=True)
     key = _key(operand.name)
     part = f'exists({key} ? (@ like_regex {operand.literal()} flag "q"))'
-    return f'({element} || ({key}.type() == "string" && {part}))'
+    return Test(f'({element} || ({key}.type() == "string" && {part}))')
 
 
 def _some(name: str, test: str) -> str:
-    """Return whether some value under the key passes; lax jsonpath looks into lists by itself."""
+    # Lax jsonpath looks into lists by itself.
     return f"exists({_key(name)} ? ({test}))"
 
 
@@ -278,11 +299,3 @@ def _key(name: str) -> str:
 
 def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
-
-
-def _negated(predicate: str) -> str:
-    return f"!({predicate})"
-
-
-def _joined(operator: str, parts: list[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"({f' {operator} '.join(parts)})"

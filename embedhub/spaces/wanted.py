@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from embedhub.config import get_config
+from embedhub.search.field_index import index_method, index_suffix, indexed_fields
 from embedhub.search.lexical_index import lexical_shelf_indexes
 from embedhub.spaces.copies import IS_HIDDEN, IS_INDEXED, SIBLINGS
 from embedhub.spaces.distance import hnsw_index
@@ -27,25 +29,47 @@ class ShelfIndex:
         return self.method + storage + (f" WHERE {self.where}" if self.where else "")
 
 
+# How the name of the one index ends that is built beside itself and swapped.
+HNSW = "hnsw"
+
+
 def wanted_indexes(
     space: Space,
-    collection: Collection | None,  # noqa: ARG001 - its declared fields will say more
+    collection: Collection | None,
+    *,
+    precision: str | None = None,
 ) -> list[ShelfIndex]:
     """Return the indexes that the queries of a space need on a shelf of its own.
 
-    They follow from the space as it is and from the collection's declared fields.
+    They follow from the space as it is, or with another precision, from the collection's declared
+    fields and from the settings.
     """
+    declared = {} if collection is None else collection.filterable
+    filtering = [
+        # Together with the GIN index on `access`: what a caller with principals may see.
+        ShelfIndex("open", "btree (owner_id)", where="access IS NULL"),
+        *(ShelfIndex(index_suffix(one), index_method(one)) for one in indexed_fields(declared)),
+    ]
     if space.kind == "sparse":
         methods = enumerate(lexical_shelf_indexes())
-        return [ShelfIndex(str(place), method) for place, method in methods]
+        return [*(ShelfIndex(str(place), method) for place, method in methods), *filtering]
     return [
+        *filtering,
         ShelfIndex("siblings", f"btree ({', '.join(SIBLINGS)})"),
         ShelfIndex("hidden", "btree (input_hash)", where=IS_HIDDEN),
         ShelfIndex(
-            "hnsw",
-            hnsw_index(space.metric, space.precision, space.dimension),
+            HNSW,
+            hnsw_index(space.metric, precision or space.precision, space.dimension),
+            "m = {}, ef_construction = {}".format(*hnsw_settings()),
             where=IS_INDEXED,
         ),
         ShelfIndex("access", "gin (access)", "fastupdate = off"),
         ShelfIndex("attributes", "gin (attributes jsonb_path_ops)", "fastupdate = off"),
     ]
+
+
+def hnsw_settings() -> tuple[int, int]:
+    """Return m and ef_construction of indexes built from now on."""
+    config = get_config()
+    # pgvector refuses less.
+    return config.hnsw_m, max(config.hnsw_ef_construction, 2 * config.hnsw_m)

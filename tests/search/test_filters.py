@@ -1,6 +1,7 @@
 """Filters: what is refused, and that Postgres answers what the reference evaluator answers."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from sqlalchemy.engine import make_url
 
 from embedhub.config import get_config
 from embedhub.errors import InvalidInput, TooLarge
+from embedhub.search import conditions, filters
 from embedhub.search.attributes import check_attributes, epoch_of, normalise_attributes
 from embedhub.search.filters import parse_filter
 from tests.search.reference import matches
@@ -101,6 +103,26 @@ def test_postgres_agrees_with_the_reference(
     evaluate: Evaluate, raw: dict[str, Any], metadata: list[dict[str, Any]]
 ) -> None:
     assert evaluate(raw, metadata, {}) == [matches(raw, one) for one in metadata]
+
+
+@settings(
+    max_examples=300,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(raw=CONDITIONS, metadata=st.lists(METADATA, min_size=1, max_size=8))
+def test_what_helps_an_index_never_changes_what_passes(
+    evaluate: Evaluate,
+    monkeypatch: pytest.MonkeyPatch,
+    raw: dict[str, Any],
+    metadata: list[dict[str, Any]],
+) -> None:
+    # Lists of two values are long already, and every field has a B-tree; the types of operands
+    # are not checked here, so that values of all types meet.
+    monkeypatch.setattr(conditions, "MAX_PATH_VALUES", 1)
+    monkeypatch.setattr(filters._Operand, "declared_value", lambda _, value: value)
+    declared = dict.fromkeys(["a", "b", "a.b", "ü", "ü.x", 'quo"te', "missing"], "number")
+    assert evaluate(raw, metadata, declared) == [matches(raw, one) for one in metadata]
 
 
 ROWS: list[dict[str, Any]] = [
@@ -240,10 +262,11 @@ def test_a_declared_field_takes_operands_of_its_type(
 
 
 def test_sizes_are_limited() -> None:
-    limit = get_config().max_filter_terms
-    parse_filter({"a": {"$in": list(range(limit - 1))}}, {})
-    with pytest.raises(TooLarge):
-        parse_filter({"a": {"$in": list(range(limit))}}, {})
+    limit = get_config().max_filter_values
+    parse_filter({"a": {"$in": list(range(limit))}}, {})
+    with pytest.raises(TooLarge) as error:
+        parse_filter({"b": {"$nin": [1]}, "a": {"$in": list(range(limit))}}, {})
+    assert error.value.field == "filter.a.$in"
     with pytest.raises(TooLarge):
         parse_filter({"$or": [{"a": number} for number in range(10_000)]}, {})
     deep: dict[str, Any] = {"a": 1}
@@ -257,6 +280,29 @@ def test_the_largest_filter_runs(evaluate: Evaluate) -> None:
     limit = get_config().max_filter_terms
     raw = {"$or": [{"a": f"{number:0256d}"} for number in range(limit)]}
     assert evaluate(raw, [{"a": f"{limit - 1:0256d}"}, {"a": "b"}], {}) == [True, False]
+    deep: dict[str, Any] = {"a": "b"}
+    for _ in range(get_config().max_filter_depth // 2 - 2):
+        deep = {"$not": {"$or": [deep, {"c": 1}]}}
+    assert evaluate(deep, [{"a": "b"}, {"a": "a"}], {}) == [matches(deep, {"a": x}) for x in "ba"]
+
+
+@pytest.mark.parametrize("declared", [{}, {"a": "string"}])
+def test_ten_thousand_values_are_looked_up_and_not_compared_one_by_one(
+    evaluate: Evaluate, declared: dict[str, str]
+) -> None:
+    values = [f"v{number}" for number in range(get_config().max_filter_values)]
+    rows: list[dict[str, Any]] = [{"a": f"v{number}"} for number in range(9_000, 12_000)]
+    rows += [{"a": ["x", "v7"]}, {"a": ["x"]}, {"a": []}, {"a": None}, {"a": 7}, {}]
+    expected = [True] * 1_000 + [False] * 2_000 + [True, *[False] * 5]
+    started = time.perf_counter()
+    assert evaluate({"a": {"$in": values}}, rows, declared) == expected
+    assert evaluate({"a": {"$nin": values}}, rows, declared) == [not one for one in expected]
+    mixed = {"$or": [{"b": 1}, {"$not": {"a": {"$in": values}}}], "a": {"$exists": True}}
+    assert evaluate(mixed, rows, declared) == [
+        not one and "a" in row for one, row in zip(expected, rows, strict=True)
+    ]
+    # Compared one by one, 3,000 rows take half a minute.
+    assert time.perf_counter() - started < 15
 
 
 def test_attributes_are_flat_and_bounded() -> None:

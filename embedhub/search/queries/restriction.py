@@ -22,7 +22,8 @@ class Restriction:
     @property
     def is_empty(self) -> bool:
         """Return whether every row of the space passes."""
-        return not self.filter.jsonpath and self.principals is None and not self.expired_documents
+        is_filtered = self.filter.condition is not None
+        return not (is_filtered or self.expired_documents) and self.principals is None
 
     def predicate(self, table: FromClause) -> ColumnElement[bool]:
         """Return the condition over the columns of either index table."""
