@@ -113,7 +113,10 @@ def house_figures() -> Figures:
 
 def document_chunks(document_id: int, *, after: int, limit: int) -> list[ChunkRow]:
     """Return the newest generation's chunks from position `after` on, with their vectors' state."""
-    rows = _rows(_CHUNKS, {"document_id": document_id, "after": after, "limit": limit})
+    space = _rows(_DENSE_SPACE, {"document_id": document_id}) or [
+        {"space_id": None, "shelf_id": None}
+    ]
+    rows = _rows(_CHUNKS, {"document_id": document_id, "after": after, "limit": limit, **space[0]})
     return [ChunkRow(**row) for row in rows]
 
 
@@ -188,22 +191,28 @@ SELECT (SELECT count(*) FROM (SELECT FROM workspaces LIMIT %(bound)s) AS s) AS n
         WHERE created_at > now() - interval '24 hours' LIMIT %(bound)s) AS s) AS n_searches_today
 """
 
-# The vector's row is asked for by shelf, space and owner: other partitions are not touched.
+_DENSE_SPACE = """
+SELECT s.id AS space_id, s.shelf_id FROM documents AS d
+JOIN spaces AS s ON s.collection_id = d.collection_id AND s.subject = 'chunk'
+     AND s.kind = 'dense' AND s.status = 'live'
+WHERE d.id = %(document_id)s
+"""
+
+# The vector's row is asked for by the number of its shelf: joined to the space's row, every
+# partition there is would be locked.
 _CHUNKS = """
 SELECT c.id, c.position, c.start_offset, c.end_offset, c.heading_path, c.text, c.n_tokens,
        coalesce(c.generation = d.live_generation, false) AS is_live,
-       CASE WHEN s.id IS NULL OR c.input_hash IS NULL THEN 'excused'
+       CASE WHEN %(space_id)s::bigint IS NULL OR c.input_hash IS NULL THEN 'excused'
             WHEN p.dead_at IS NOT NULL THEN 'dead'
             WHEN p.owner_id IS NOT NULL THEN 'pending'
-            WHEN EXISTS (SELECT FROM embeddings AS e WHERE e.shelf_id = s.shelf_id
-                         AND e.space_id = s.id AND e.owner_id = c.id) THEN 'embedded'
+            WHEN EXISTS (SELECT FROM embeddings AS e WHERE e.shelf_id = %(shelf_id)s
+                         AND e.space_id = %(space_id)s AND e.owner_id = c.id) THEN 'embedded'
             ELSE 'ready' END AS state,
        p.last_error AS error
 FROM documents AS d
 JOIN chunks AS c ON c.document_id = d.id AND c.generation = d.generation
-LEFT JOIN spaces AS s ON s.collection_id = d.collection_id AND s.subject = 'chunk'
-     AND s.kind = 'dense' AND s.status = 'live'
-LEFT JOIN pending AS p ON p.space_id = s.id AND p.owner_id = c.id
+LEFT JOIN pending AS p ON p.space_id = %(space_id)s AND p.owner_id = c.id
 WHERE d.id = %(document_id)s AND c.position >= %(after)s
 ORDER BY c.position LIMIT %(limit)s
 """

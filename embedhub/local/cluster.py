@@ -159,6 +159,8 @@ def settings(memory: PostgresMemory, *, durable: bool) -> list[str]:
         f"work_mem = {memory.work_mem}MB",
         f"dynamic_shared_memory_type = {shared_memory_type(memory)}",
         "max_connections = 100",
+        # What reads every shelf (the doctor, a backup) locks several relations of each.
+        "max_locks_per_transaction = 256",
         "jit = off",
         "random_page_cost = 1.1",
         "max_wal_size = 2GB",

@@ -99,7 +99,7 @@ def begin_update(
             supplied.keep_vectors_of_old_generation(session, space=space, chunk_ids=chunk_ids)
             entered = embeddings.add_pending(
                 session,
-                space_id=space.id,
+                space=space,
                 chunk_ids=chunk_ids,
                 priority=priority,
                 is_live=False,
@@ -195,7 +195,7 @@ def _embed(session: Session, space: Space, chunk_ids: Sequence[int], priority: i
     for some in _slices(chunk_ids):
         embeddings.store_cached(session, space_id=space.id, chunk_ids=some)
         entered = embeddings.add_pending(
-            session, space_id=space.id, chunk_ids=some, priority=priority, is_live=True
+            session, space=space, chunk_ids=some, priority=priority, is_live=True
         )
         waits |= bool(entered)
     return waits

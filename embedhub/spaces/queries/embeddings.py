@@ -10,10 +10,11 @@ from sqlalchemy.orm import Session
 
 from embedhub.spaces.queries.copies import COPY_OF_NEW, COUNTED_COPIES
 from embedhub.spaces.queries.ledger import Input, LeasedRow
+from embedhub.tables import Space
 from embedhub.tables.spaces import SHARED_SHELF
 
 HAS_VECTOR = """
-    SELECT FROM embeddings e WHERE e.shelf_id = s.shelf_id AND e.space_id = s.id
+    SELECT FROM embeddings e WHERE e.shelf_id = :shelf_id AND e.space_id = :space_id
       AND e.owner_id = c.id AND e.input_hash = c.input_hash
 """
 HAS_CACHED_VECTOR = """
@@ -94,13 +95,13 @@ def store_cached(session: Session, *, space_id: int, chunk_ids: Sequence[int]) -
 
 
 def add_pending(
-    session: Session, *, space_id: int, chunk_ids: Sequence[int], priority: int, is_live: bool
+    session: Session, *, space: Space, chunk_ids: Sequence[int], priority: int, is_live: bool
 ) -> list[int]:
     """Enter the chunks that lack a vector; a changed input starts over. Returns those that wait.
 
     A live chunk lacks one until it stands in the space: a vector that came into the cache a moment
     ago does not count. Others wait in the cache for their turn. A chunk with nothing to encode
-    never waits.
+    never waits. The caller holds the space on its shelf.
     """
     statement = text(f"""
         INSERT INTO pending (space_id, owner_id, workspace_id, encoder, input_hash, priority)
@@ -116,7 +117,10 @@ def add_pending(
           WHERE pending.input_hash <> excluded.input_hash
         RETURNING owner_id
     """)
-    facts = {"space_id": space_id, "ids": list(chunk_ids), "priority": priority}
+    # The shelf by number: joined to the space's row, every partition there is would be locked.
+    facts = {"space_id": space.id, "ids": list(chunk_ids), "priority": priority}
+    if is_live:
+        facts["shelf_id"] = space.shelf_id
     return list(session.execute(statement, facts).scalars())
 
 

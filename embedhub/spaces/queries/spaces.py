@@ -85,27 +85,34 @@ def collection_counts(
     session: Session, *, workspace_id: int, collection_id: int
 ) -> CollectionCounts:
     """Count documents, chunks that answer, their vectors, and what is pending or dead."""
+    live = select(Space.id, Space.shelf_id).where(
+        Space.workspace_id == workspace_id,
+        Space.collection_id == collection_id,
+        Space.subject == "chunk",
+        Space.kind == "dense",
+        Space.status == "live",
+    )
+    # The shelf by number: joined to the space's row, every partition there is would be locked.
+    space_id, shelf_id = session.execute(live).one_or_none() or (None, None)
     statement = text("""
-        WITH dense AS (
-          SELECT id, shelf_id FROM spaces WHERE workspace_id = :workspace_id
-            AND collection_id = :collection_id AND subject = 'chunk' AND kind = 'dense'
-            AND status = 'live')
         SELECT
           (SELECT count(*) FROM documents WHERE workspace_id = :workspace_id
              AND collection_id = :collection_id),
           (SELECT count(*) FROM documents d
              JOIN chunks c ON c.document_id = d.id AND c.generation = d.live_generation
              WHERE d.workspace_id = :workspace_id AND d.collection_id = :collection_id),
-          (SELECT count(*) FROM dense JOIN embeddings e
-             ON e.shelf_id = dense.shelf_id AND e.space_id = dense.id),
-          (SELECT count(*) FROM dense JOIN pending p ON p.space_id = dense.id
-             AND p.dead_at IS NULL),
-          (SELECT count(*) FROM dense JOIN pending p ON p.space_id = dense.id
-             AND p.dead_at IS NOT NULL),
+          (SELECT count(*) FROM embeddings WHERE shelf_id = :shelf_id AND space_id = :space_id),
+          (SELECT count(*) FROM pending WHERE space_id = :space_id AND dead_at IS NULL),
+          (SELECT count(*) FROM pending WHERE space_id = :space_id AND dead_at IS NOT NULL),
           (SELECT count(*) FROM documents WHERE workspace_id = :workspace_id
              AND collection_id = :collection_id AND generation <> live_generation)
     """)
-    facts = {"workspace_id": workspace_id, "collection_id": collection_id}
+    facts = {
+        "workspace_id": workspace_id,
+        "collection_id": collection_id,
+        "shelf_id": shelf_id,
+        "space_id": space_id,
+    }
     return CollectionCounts(*session.execute(statement, facts).one())
 
 
