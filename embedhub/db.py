@@ -5,6 +5,7 @@ write. `writing()` commits once at the end and then sends the jobs asked for ins
 exception rolls both back.
 """
 
+import select
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -12,8 +13,9 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 import orjson
+import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DisconnectionError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from embedhub.config import get_config
@@ -21,6 +23,8 @@ from embedhub.config import get_config
 AfterCommit = Callable[[], None]
 Done = TypeVar("Done")
 DEADLOCK, DEADLOCK_ATTEMPTS = "40P01", 5
+
+SNAPSHOT = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
 SessionFactory: sessionmaker[Session] = sessionmaker(expire_on_commit=False)
 # Whether this thread, or task, has committed since it was last asked to forget.
@@ -72,19 +76,32 @@ def make_engine(database_url: str, *, has_pooler: bool = False, **connect_args: 
         make_url(database_url).set(drivername="postgresql+psycopg"),
         # The parameters are callers' texts and hashes of keys: not for a log.
         hide_parameters=True,
-        pool_size=config.pool_size,
+        pool_size=config.max_connections,
         max_overflow=0,
-        pool_pre_ping=True,
-        pool_timeout=config.statement_timeout_s,
+        pool_timeout=config.pool_wait_s,
         # jsonb writes 1.989e30 as an integer of 31 digits, which an answer's JSON cannot hold.
         json_deserializer=orjson.loads,
         connect_args=connect_args,
     )
+    event.listen(made, "checkout", _refuse_ended)
     if has_pooler:
         # PgBouncer refuses `options`, and what a session is set to is not the transaction's.
         script = "; ".join(f"SET LOCAL {name} = '{value}'" for name, value in settings.items())
         event.listen(made, "begin", lambda connection: connection.exec_driver_sql(script))
     return made
+
+
+def _refuse_ended(connection: psycopg.Connection[Any], *_: object) -> None:
+    """Have the pool open another connection where the server has ended an idle one.
+
+    What the server said last is there to be read then: to know, it need not be asked.
+    """
+    if connection.closed:
+        raise DisconnectionError("closed")
+    arrived = select.poll()
+    arrived.register(connection.pgconn.socket, select.POLLIN)
+    if arrived.poll(0):
+        raise DisconnectionError("ended by the server")
 
 
 def dispose() -> None:
@@ -103,7 +120,8 @@ def reading(bind: Engine | None = None) -> Iterator[Session]:
     `bind` reads from elsewhere than the primary.
     """
     with SessionFactory(bind=bind or engine()) as session:
-        session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+        # Said by BEGIN itself: no statement of its own.
+        session.connection(execution_options=SNAPSHOT)
         yield session
 
 

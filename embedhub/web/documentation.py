@@ -49,13 +49,15 @@ REFUSALS = {
     "409": "It clashes with what is stored.",
     "413": "A size or a count is over its limit.",
     "422": "The request breaks a rule; `field` says where.",
+    "429": "Busy; send it again after `Retry-After` seconds.",
     "503": "Not ready; try again after `Retry-After` seconds.",
 }
 # What has nothing to do with the operation, described once for all of them.
 OTHER_REFUSAL = (
     "Any other refusal: 400 for a request that cannot be read whole or an unknown host, 405 for a"
     " method that the path does not have (`Allow` names those it has), 411 for a body without"
-    " Content-Length, 500 when something went wrong here (the log has it under `request_id`)."
+    " Content-Length, 500 when something went wrong here (the log has it under `request_id`), 504"
+    " when the database needed longer than it may (`EMBEDHUB_STATEMENT_TIMEOUT_S`)."
 )
 
 Document = TypeVar("Document", bound=dict[str, object])

@@ -13,6 +13,7 @@ from psycopg import errors as postgres
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from embedhub.config import get_config
 from embedhub.errors import (
     Busy,
     Conflict,
@@ -21,6 +22,7 @@ from embedhub.errors import (
     InvalidInput,
     NotFound,
     NotReady,
+    StorageFull,
     TooLarge,
     Unauthenticated,
 )
@@ -39,11 +41,11 @@ STATUSES: dict[type[HubError], int] = {
     TooLarge: 413,
     NotReady: 503,
     Busy: 429,
+    StorageFull: 507,
 }
 
 # What the database refuses for a moment: the same request may pass when it is sent again.
 BUSY = (
-    postgres.QueryCanceled,
     postgres.LockNotAvailable,
     postgres.DeadlockDetected,
     postgres.SerializationFailure,
@@ -138,8 +140,8 @@ def of_http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
     return problem(request, error.status_code, code_of(error.status_code), error.message)
 
 
-def of_database_error(request: HttpRequest, error: DBAPIError | PoolTimeout) -> HttpResponse:
-    """Return 503 for what passes, 409 for what changed meanwhile, 422 for a number, else 500."""
+def of_database_error(request: HttpRequest, error: DBAPIError) -> HttpResponse:
+    """Return 503 or 504 for what may pass, 409 for what changed, 422 for a number, else 500."""
     origin = getattr(error, "orig", None)
     if isinstance(origin, postgres.ForeignKeyViolation | postgres.UniqueViolation):
         logger.warning(
@@ -148,8 +150,10 @@ def of_database_error(request: HttpRequest, error: DBAPIError | PoolTimeout) -> 
         return problem(request, 409, Conflict.code, "the rows changed meanwhile; try again")
     if isinstance(origin, postgres.NumericValueOutOfRange):
         return problem(request, 422, InvalidInput.code, "a number is beyond what can be stored")
-    lost = isinstance(error, DBAPIError) and error.connection_invalidated
-    if lost or isinstance(origin, BUSY) or isinstance(error, PoolTimeout | InterfaceError):
+    if isinstance(origin, postgres.QueryCanceled):
+        return _too_slow(request, error)
+    lost = error.connection_invalidated
+    if lost or isinstance(origin, BUSY) or isinstance(error, InterfaceError):
         return _unavailable(request, error)
     if isinstance(error, OperationalError) and getattr(origin, "sqlstate", None) is None:
         return _unavailable(request, error)
@@ -198,13 +202,28 @@ def answer(request: HttpRequest, error: BaseException) -> HttpResponse:
             response = of_http_error(request, error)
         case Http404():
             response = unknown_path(request)
-        case DBAPIError() | PoolTimeout():
+        case PoolTimeout():
+            response = _overloaded(request)
+        case DBAPIError():
             response = of_database_error(request, error)
         case UnreadablePostError() | SuspiciousOperation():
             response = problem(request, 400, "unreadable", "the request could not be read whole")
         case _:
             response = of_unexpected(request, error)
     return response
+
+
+def _too_slow(request: HttpRequest, error: BaseException) -> HttpResponse:
+    logger.warning("a statement took too long", extra=facts(request), exc_info=loggable(error))
+    limit = get_config().statement_timeout_s
+    detail = f"the database was asked for more than it can answer within {limit:g} seconds"
+    return problem(request, 504, "timeout", detail)
+
+
+def _overloaded(request: HttpRequest) -> HttpResponse:
+    logger.warning("every database connection is in use", extra=facts(request))
+    detail = "too many requests are under way here; try again"
+    return problem(request, 503, "overloaded", detail, retry_after_s=1)
 
 
 def _unavailable(request: HttpRequest, error: BaseException) -> HttpResponse:

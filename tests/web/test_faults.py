@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import text
 
@@ -53,8 +54,10 @@ def check_unavailable(response: Any) -> None:
     assert int(response["Retry-After"]) >= 1
 
 
-def test_a_statement_that_takes_too_long_is_503(run_instead: Broken) -> None:
-    check_unavailable(run_instead("SET statement_timeout = 50; SELECT pg_sleep(5)"))
+def test_a_statement_that_takes_too_long_is_504(run_instead: Broken) -> None:
+    response = run_instead("SET statement_timeout = 50; SELECT pg_sleep(5)")
+    assert response.status_code == 504
+    assert response.json()["code"] == "timeout"
 
 
 def test_a_connection_cut_off_is_503_and_the_next_request_works(
@@ -63,6 +66,21 @@ def test_a_connection_cut_off_is_503_and_the_next_request_works(
     check_unavailable(run_instead("SELECT pg_terminate_backend(pg_backend_pid())"))
     monkeypatch.undo()
     assert api.get("/collections").status_code == 200
+
+
+def test_a_connection_that_ended_while_idle_is_replaced_unnoticed(
+    api: ApiClient, caller: Caller
+) -> None:
+    make_collection(caller)
+    with settings(pool_size=1):
+        assert api.get("/collections/papers").status_code == 200
+        with db.reading() as session:
+            pid = session.scalar(text("SELECT pg_backend_pid()"))
+        with psycopg.connect(get_config().database_url, autocommit=True) as other:
+            other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+        assert api.get("/collections/papers").status_code == 200
+        with db.reading() as session:
+            assert session.scalar(text("SELECT pg_backend_pid()")) != pid
 
 
 @pytest.mark.parametrize("sqlstate", ["40P01", "40001", "55P03", "53300", "57P03"])
@@ -86,9 +104,12 @@ def test_a_statement_that_is_wrong_is_500(run_instead: Broken) -> None:
 def test_when_every_connection_is_taken_the_answer_is_503(api: ApiClient, caller: Caller) -> None:
     make_collection(caller)
     assert api.get("/collections/papers").status_code == 200
-    with settings(pool_size=1, statement_timeout_s=0.3), db.reading():
+    with settings(pool_size=1, pool_wait_s=0.3), db.reading():
         recent.forget_all()
-        check_unavailable(api.get("/collections/papers"))
+        response = api.get("/collections/papers")
+        assert response.status_code == 503
+        assert response.json()["code"] == "overloaded"
+        assert int(response["Retry-After"]) >= 1
     assert api.get("/collections/papers").status_code == 200
 
 
