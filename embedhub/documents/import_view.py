@@ -1,17 +1,17 @@
-"""The REST of imports: a stream of lines in, one answer or one line a commit out."""
+"""The REST of sending an import: a stream of lines in, one answer or one line a commit out."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
-from itertools import chain
 
 from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from ninja import Router
 
 from embedhub.access.caller import Scope
-from embedhub.documents.importing import ImportedLines, LineError, import_documents
+from embedhub.documents.importing import Unread, send_on
+from embedhub.documents.imports import ImportedLines, LineError, claim_import
 from embedhub.documents.schemas import DocumentIn, ImportOut
 from embedhub.errors import InvalidInput
 from embedhub.web.authentication import caller_of
@@ -25,6 +25,8 @@ MAX_LISTED_ERRORS = 1_000
 # A large import may take hours before its answer is there to be kept.
 DEAD_AFTER = timedelta(hours=12)
 NDJSON = "application/x-ndjson"
+IMPORT_ID = "Import-Id"
+PARAMETERS = {"import_id", "from_line", "more"}
 DOCUMENTATION = {
     "responses": {
         200: {"content": {NDJSON: {"schema": {"$ref": "#/components/schemas/ImportOut"}}}}
@@ -39,21 +41,21 @@ DOCUMENTATION = {
 
 @dataclass(slots=True)
 class Total:
-    """What an import has stored so far."""
+    """What a request has stored of its import so far."""
 
+    import_id: int
+    n_lines: int
     is_done: bool = False
-    n_lines: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     n_errors: int = 0
     errors: list[LineError] = field(default_factory=list)
 
-    def add(self, part: ImportedLines, lines: Lines) -> None:
+    def add(self, part: ImportedLines) -> None:
         """Count in what one commit stored."""
         self.n_lines = part.n_lines
         self.counts.update(str(outcome.outcome) for outcome in part.outcomes)
         self.n_errors += len(part.errors)
-        for error in part.errors[: MAX_LISTED_ERRORS - len(self.errors)]:
-            self.errors.append(explained(error, lines))
+        self.errors += part.errors[: MAX_LISTED_ERRORS - len(self.errors)]
 
 
 @router.post(
@@ -63,43 +65,67 @@ class Total:
     openapi_extra=DOCUMENTATION,
 )
 @idempotent(digest=spool, dead_after=DEAD_AFTER)
-def import_lines(request: HttpRequest, slug: str) -> HttpResponseBase:
-    """Store one document a line (NDJSON), of any number, with a commit every few hundred lines.
+def import_lines(
+    request: HttpRequest,
+    slug: str,
+    import_id: int | None = None,
+    from_line: int = 1,
+    more: bool = False,  # noqa: FBT001, FBT002 - a query parameter
+) -> HttpResponseBase:
+    """Store one document a line (NDJSON), of any number, with a commit every few thousand lines.
 
-    A line that is refused does not stop the others. With `Accept: application/x-ndjson` the answer
-    is a line after every commit, the last one with `is_done`; else one object at the end. Sending
-    everything again after a failure is harmless.
+    A line that is refused does not stop the others; all refused ones are in the import's report.
+    With `Accept: application/x-ndjson` the answer is a line after every commit, the last one with
+    `is_done`; else one object at the end.
+
+    With `import_id` the body goes on with an import. `from_line` says which of its lines the body
+    begins with; what is committed already is skipped, so sending everything again is cheap and
+    harmless. Of two requests with one import the later one goes on. With `more=true` the import
+    waits for further lines at the end. 429: too many imports at once, or too long a backlog; what
+    was committed stays.
     """
-    refuse_parameters(request)
+    refuse_unknown(request)
+    caller = caller_of(request, Scope.WRITE)
+    claim = claim_import(caller, slug, import_id=import_id, from_line=from_line)
     lines = body_lines(request)
-    parts: Iterator[ImportedLines] = import_documents(caller_of(request, Scope.WRITE), slug, lines)
-    # A wrong collection or a key that may not write is told before an answer has begun.
-    parts = chain([next(parts)], parts)
+    parts = send_on(
+        caller, slug, claim, lines, from_line=from_line, more=more, unread=unread(lines)
+    )
+    total = Total(claim.import_id, claim.n_lines)
+    response: HttpResponseBase
     if wants_lines(request):
-        return StreamingHttpResponse(report(request, lines, parts), content_type=NDJSON)
-    total = Total()
-    for part in parts:
-        total.add(part, lines)
-    total.is_done = True
-    return respond(total)
+        response = StreamingHttpResponse(report(request, total, parts), content_type=NDJSON)
+    else:
+        for part in parts:
+            total.add(part)
+        total.is_done = True
+        response = respond(total)
+    response[IMPORT_ID] = str(claim.import_id)
+    return response
 
 
-def refuse_parameters(request: HttpRequest) -> None:
-    """Return if the query is empty; raises InvalidInput: whoever sent `wait` believes in it."""
+def refuse_unknown(request: HttpRequest) -> None:
+    """Return if the query holds known names only; raises InvalidInput: who sent `wait` trusts it."""
     for name in request.GET:
-        raise InvalidInput("an import takes no parameters; its collection has a status", name)
+        if name not in PARAMETERS:
+            raise InvalidInput(f"an import takes {', '.join(sorted(PARAMETERS))} only", name)
 
 
-def report(request: HttpRequest, lines: Lines, parts: Iterable[ImportedLines]) -> Iterator[bytes]:
+def unread(lines: Lines) -> Unread:
+    """Return what says why a line of the body was passed over unread."""
+    told = f"the line has more than {lines.limit:,} bytes"
+    return lambda number: told if number in lines.too_long else None
+
+
+def report(request: HttpRequest, total: Total, parts: Iterable[ImportedLines]) -> Iterator[bytes]:
     """Yield a line after every commit, each with the sums so far and its own errors only.
 
     The status has been sent by then, so an error is a line too: the problem as the last one.
     """
-    total = Total()
     try:
         for part in parts:
             total.errors = []
-            total.add(part, lines)
+            total.add(part)
             yield to_json(total) + b"\n"
     except Exception as error:  # whatever it is, the client must see that it broke
         request.is_answer_broken = True  # type: ignore[attr-defined]
@@ -107,10 +133,3 @@ def report(request: HttpRequest, lines: Lines, parts: Iterable[ImportedLines]) -
         return
     total.is_done, total.errors = True, []
     yield to_json(total) + b"\n"
-
-
-def explained(error: LineError, lines: Lines) -> LineError:
-    """Return the error, with the true reason for a line that was passed over unread."""
-    if error.line not in lines.too_long:
-        return error
-    return LineError(error.line, f"the line has more than {lines.limit:,} bytes")

@@ -27,7 +27,7 @@ from embedhub.tables import Import
 logger = logging.getLogger(__name__)
 
 STOPPED = "the server stopped while it stored lines; send on from the next one"
-BACKLOG = "more chunks wait for their vectors than EMBEDHUB_MAX_BACKLOG; send on later"
+BACKLOG = "more chunks wait for their vectors than may; send on later"
 # How long the length of the backlog is believed: counting it is not free.
 BACKLOG_KEPT_S = 5.0
 BACKLOG_RETRY_S = 30
@@ -200,11 +200,23 @@ def list_imports(
         return [_view(row) for row in rows]
 
 
+def some_refused_lines(
+    caller: Caller, slug: str, import_id: int, *, after: int, limit: int
+) -> list[LineError]:
+    """Return a page of an import's refused lines past a line; raises NotFound."""
+    caller.require_writing()
+    with db.reading() as session:
+        found = _find(session, caller, slug, import_id).id
+        return _read_page(session, found, after, limit)
+
+
 def refused_lines(caller: Caller, slug: str, import_id: int) -> Iterator[Sequence[LineError]]:
     """Return the refused lines of an import page by page; raises NotFound at once.
 
-    Between the pages no connection is held, and no more than a page is in memory.
+    Between the pages no connection is held, and no more than a page is in memory. For who may
+    write: a refusal may quote a document.
     """
+    caller.require_writing()
     with db.reading() as session:
         found = _find(session, caller, slug, import_id).id
     return _pages(found)
@@ -219,17 +231,19 @@ def forget_old() -> int:
 
 
 def _pages(import_id: int) -> Iterator[Sequence[LineError]]:
-    after = 0
-    while True:
+    after, rows = 0, []
+    while not after or len(rows) == REPORT_ROWS:
         with db.reading() as session:
-            rows = queries.refused_lines(
-                session, import_id=import_id, after=after, limit=REPORT_ROWS
-            )
-        if rows:
-            yield [LineError(line, message, external_id) for line, external_id, message in rows]
-        if len(rows) < REPORT_ROWS:
+            rows = _read_page(session, import_id, after, REPORT_ROWS)
+        if not rows:
             return
-        after = rows[-1][0]
+        yield rows
+        after = rows[-1].line
+
+
+def _read_page(session: Session, import_id: int, after: int, limit: int) -> list[LineError]:
+    found = queries.refused_lines(session, import_id=import_id, after=after, limit=limit)
+    return [LineError(line, message, external_id) for line, external_id, message in found]
 
 
 def _find(session: Session, caller: Caller, slug: str, import_id: int) -> Import:

@@ -89,16 +89,48 @@ class LineErrorOut(AnswerBody):
 
     line: int
     message: str
+    external_id: str | None = Field(description="Null where the line could not be read so far.")
 
 
 class ImportOut(AnswerBody):
-    """What an import stored; of the refused lines the first thousand are listed."""
+    """What a request stored of an import; of the refused lines the first thousand are listed."""
 
-    is_done: bool
-    n_lines: int
+    import_id: int
+    is_done: bool = Field(description="False while lines of this request are still to come.")
+    n_lines: int = Field(description="The last line committed; the next one comes after it.")
     counts: dict[OutcomeKind, int]
     n_errors: int
     errors: list[LineErrorOut]
+
+
+class ImportState(AnswerBody):
+    """How far an import is; `counts` and `n_errors` are of all its requests together."""
+
+    id: int
+    status: Literal["waiting", "running", "finished", "broken"]
+    n_lines: int
+    next_line: int = Field(description="The first line not committed: where to go on.")
+    n_bytes: int
+    counts: dict[OutcomeKind, int]
+    n_errors: int
+    error: str | None = Field(description="Why it broke.")
+    created_at: datetime
+    updated_at: datetime = Field(description="Of the last commit.")
+    finished_at: datetime | None
+
+
+class ImportPage(AnswerBody):
+    """A page of imports, the newest first."""
+
+    items: list[ImportState]
+    cursor: str | None
+
+
+class LineErrorPage(AnswerBody):
+    """A page of refused lines, by their numbers."""
+
+    items: list[LineErrorOut]
+    cursor: str | None
 
 
 class DocumentOut(AnswerBody):

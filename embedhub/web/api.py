@@ -10,7 +10,8 @@ from ninja.operation import Operation
 from embedhub import __version__
 from embedhub.access.views import router as keys
 from embedhub.collections.views import router as collections
-from embedhub.documents.import_view import router as imports
+from embedhub.documents.import_view import router as importing
+from embedhub.documents.imports_view import router as imports
 from embedhub.documents.views import router as documents
 from embedhub.runs.views import router as runs
 from embedhub.search.views import router as search
@@ -48,5 +49,5 @@ api = Api(
     auth=ApiKey(),
     parser=JsonParser(),
 )
-for router in (health, collections, imports, documents, search, runs, keys):
+for router in (health, collections, importing, imports, documents, search, runs, keys):
     api.add_router("", router)

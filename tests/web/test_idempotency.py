@@ -135,7 +135,7 @@ def test_a_new_keys_secret_is_not_kept(api: ApiClient) -> None:
 
 
 def test_an_import_is_repeated_too_as_lines_or_as_one_answer(api: ApiClient) -> None:
-    lines = b"\n".join(orjson.dumps({"external_id": str(n), "text": "x"}) for n in range(700))
+    lines = b"\n".join(orjson.dumps({"external_id": str(n), "text": "x"}) for n in range(2_100))
     path = DOCUMENTS + "/import"
     headers = {"Idempotency_Key": "key-2", "Accept": "application/x-ndjson"}
     first = api.post(path, lines, **headers)
@@ -146,10 +146,14 @@ def test_an_import_is_repeated_too_as_lines_or_as_one_answer(api: ApiClient) -> 
         "application/x-ndjson",
         "true",
     )
-    assert [orjson.loads(line)["n_lines"] for line in streamed.splitlines()] == [500, 700, 700]
+    assert [orjson.loads(line)["n_lines"] for line in streamed.splitlines()] == [
+        2_000,
+        2_100,
+        2_100,
+    ]
     assert api.post(path, lines + b"\n{}", **headers).status_code == 422
     whole = send(api, lines, path)
-    assert whole.json()["counts"] == {"unchanged": 700}
+    assert whole.json()["counts"] == {"unchanged": 2_100}
     assert send(api, lines, path).content == whole.content
 
 

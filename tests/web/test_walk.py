@@ -10,6 +10,7 @@ from sqlalchemy import text
 from embedhub import db
 from embedhub.access.caller import Caller
 from embedhub.access.service import create_key
+from embedhub.documents.imports import create_import
 from embedhub.runs.service import RunKind, start_run
 from tests.factories import encode_everything, make_collection, send
 from tests.web.conftest import ApiClient, ClientFor
@@ -59,7 +60,13 @@ def names(caller: Caller) -> dict[str, object]:
             arguments={"collection_id": collection.id},
         )
     key, _ = create_key(caller.workspace_id, name="to be revoked")
-    return {"slug": "papers", "external_id": "open", "run_id": run_id, "key_id": key.id}
+    return {
+        "slug": "papers",
+        "external_id": "open",
+        "run_id": run_id,
+        "key_id": key.id,
+        "import_id": create_import(caller, "papers").id,
+    }
 
 
 def call(client: ApiClient, endpoint: Endpoint, names: dict[str, object]) -> Any:
