@@ -11,7 +11,7 @@ from unfold.contrib.filters.admin import DropdownFilter
 from embedhub.console import markup, models, queries, words
 from embedhub.console.admin_base import ReadOnlyAdmin, detail_url
 from embedhub.console.filters import ByRelated, UpdatedSince
-from embedhub.console.pages import documents, search
+from embedhub.console.pages import documents, search, service_quality
 
 Rows = Any
 
@@ -86,7 +86,8 @@ class CollectionAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         figures = queries.Progress()
-        if object_id.isdigit():
+        row = self.get_object(request, object_id)
+        if row is not None:
             figures = queries.collection_progress([int(object_id)])[int(object_id)]
         context = {
             **(extra_context or {}),
@@ -94,6 +95,7 @@ class CollectionAdmin(ReadOnlyAdmin):
             "n_documents": words.bounded(figures.n_documents, queries.COUNT_BOUND),
             "n_chunks": f"{figures.n_chunks:,}",
             "n_dead": figures.n_dead,
+            **(service_quality.of_collection(row) if row is not None else {}),
         }
         return super().change_view(request, object_id, form_url, context)
 

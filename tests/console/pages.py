@@ -17,6 +17,8 @@ LISTS = [
     "deadletter",
     "run",
     "searchlogentry",
+    "recallsample",
+    "filteruse",
     "catalog",
     "item",
     "user",

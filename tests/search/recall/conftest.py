@@ -100,7 +100,8 @@ def degrade() -> None:
         head, _, where = definition.partition(" WHERE ")
         condition = f" WHERE {where}" if where else ""
         connection.execute(text(f"DROP INDEX vectors.{name}"))
-        connection.execute(text(f"{head} WITH (m = 2, ef_construction = 4){condition}"))
+        method = head.partition(" WITH ")[0]
+        connection.execute(text(f"{method} WITH (m = 2, ef_construction = 4){condition}"))
 
 
 def samples() -> list[Any]:
