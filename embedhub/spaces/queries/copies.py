@@ -13,31 +13,35 @@ from sqlalchemy.orm import Session
 from embedhub.spaces.copies import DELEGATE, HIDDEN, IS_HIDDEN
 from embedhub.tables.spaces import SHARED_SHELF
 
-# For an INSERT ... SELECT into a shelf of one's own: the CTEs and the column's expression. `{rows}`
-# is a CTE or table before it with the columns `id` and `input_hash`, named in the FROM as `r`;
-# :shelf_id and :space_id are parameters. The order of insertion within an input is that of `id`.
-#   WITH ready AS (...), {COUNTED_COPIES.format(rows="ready")}
-#   INSERT INTO embeddings (..., copy) SELECT ..., {COPY_OF_NEW} FROM ready r
-# A delegate is held, so that whoever deletes it waits, and then sees the rows hidden behind it.
-COUNTED_COPIES = f"""
-    delegated AS MATERIALIZED (
+# For an INSERT ... SELECT into a shelf of one's own: CTEs whose last, `numbered (id, copy)`, says
+# the number of each new row. `{rows}` is a CTE or table before them with the columns `id` and
+# `input_hash`; of equal inputs the smaller `id` comes first. It takes :shelf_id and :space_id.
+#   WITH ready AS (...), {NUMBERED.format(rows="ready")}
+#   INSERT INTO embeddings (..., copy) SELECT ..., copy FROM ready JOIN numbered USING (id)
+# A delegate is held: whoever deletes it waits, and then sees the rows hidden behind it. One that is
+# gone when it was waited for counts as none.
+NUMBERED = f"""
+    counted AS MATERIALIZED (
+      SELECT e.input_hash, count(*) FILTER (WHERE e.copy < {DELEGATE}) AS n,
+             bool_or(e.copy = {DELEGATE}) AS has_delegate
+      FROM embeddings e
+      WHERE e.shelf_id = :shelf_id AND e.space_id = :space_id AND e.copy <= {DELEGATE}
+        AND e.input_hash = ANY(ARRAY(SELECT input_hash FROM {{rows}}))
+      GROUP BY e.input_hash),
+    held AS MATERIALIZED (
       SELECT e.input_hash FROM embeddings e
       WHERE e.shelf_id = :shelf_id AND e.space_id = :space_id AND e.copy = {DELEGATE}
-        AND e.input_hash = ANY(ARRAY(SELECT input_hash FROM {{rows}}))
+        AND e.input_hash = ANY(ARRAY(SELECT input_hash FROM counted WHERE has_delegate))
       ORDER BY e.owner_id FOR KEY SHARE),
-    counted AS MATERIALIZED (
-      SELECT e.input_hash, count(*) AS n FROM embeddings e
-      WHERE e.shelf_id = :shelf_id AND e.space_id = :space_id AND e.copy < {DELEGATE}
-        AND e.input_hash = ANY(ARRAY(SELECT input_hash FROM {{rows}}))
-      GROUP BY e.input_hash)
+    numbered AS (
+      SELECT r.id, CASE WHEN d.input_hash IS NOT NULL THEN {HIDDEN} ELSE least({HIDDEN},
+               row_number() OVER (PARTITION BY r.input_hash ORDER BY r.id) - 1
+               + least({DELEGATE}, coalesce(counted.n, 0))) END AS copy
+      FROM {{rows}} r LEFT JOIN counted ON counted.input_hash = r.input_hash
+      LEFT JOIN (SELECT DISTINCT input_hash FROM held) d ON d.input_hash = r.input_hash)
 """
-COPY_OF_NEW = f"""
-    CASE WHEN r.input_hash IN (SELECT input_hash FROM delegated) THEN {HIDDEN}
-         ELSE least({HIDDEN},
-           row_number() OVER (PARTITION BY r.input_hash ORDER BY r.id) - 1 + least({DELEGATE},
-             coalesce((SELECT n FROM counted WHERE counted.input_hash = r.input_hash), 0)))
-    END
-"""
+# The same for the shared shelf.
+UNNUMBERED = "numbered AS (SELECT id, 0 AS copy FROM {rows})"
 
 
 def numbers_of_new(
@@ -50,8 +54,8 @@ def numbers_of_new(
         WITH ready AS (
           SELECT id, input_hash
           FROM unnest(CAST(:hashes AS bytea[])) WITH ORDINALITY AS h (input_hash, id)),
-        {COUNTED_COPIES.format(rows="ready")}
-        SELECT {COPY_OF_NEW} FROM ready r ORDER BY r.id
+        {NUMBERED.format(rows="ready")}
+        SELECT copy FROM numbered ORDER BY id
     """)
     facts = {"shelf_id": shelf_id, "space_id": space_id, "hashes": list(hashes)}
     return list(session.execute(statement, facts).scalars())

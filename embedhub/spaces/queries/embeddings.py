@@ -8,7 +8,7 @@ from pgvector.sqlalchemy import VECTOR
 from sqlalchemy import bindparam, text
 from sqlalchemy.orm import Session
 
-from embedhub.spaces.queries.copies import COPY_OF_NEW, COUNTED_COPIES
+from embedhub.spaces.queries.copies import NUMBERED, UNNUMBERED
 from embedhub.spaces.queries.ledger import Input, LeasedRow
 from embedhub.tables import Space
 from embedhub.tables.spaces import SHARED_SHELF
@@ -71,8 +71,8 @@ def store_cached(session: Session, *, space_id: int, chunk_ids: Sequence[int]) -
     ).scalar_one_or_none()
     if shelf_id is None:
         return []
-    is_numbered = shelf_id != SHARED_SHELF
-    counted = f", {COUNTED_COPIES.format(rows='ready')}" if is_numbered else ""
+    # No index to be blinded on the shared shelf.
+    numbered = NUMBERED if shelf_id != SHARED_SHELF else UNNUMBERED
     statement = text(f"""
         WITH ready AS MATERIALIZED (
           SELECT c.id, c.document_id, d.access, d.attributes, v.vector, c.input_hash
@@ -82,10 +82,11 @@ def store_cached(session: Session, *, space_id: int, chunk_ids: Sequence[int]) -
           JOIN vector_cache v ON v.workspace_id = c.workspace_id
            AND v.encoder = s.encoder || '@' || s.revision AND v.input_hash = c.input_hash
           WHERE c.id = ANY(:ids)
-          ORDER BY c.id FOR KEY SHARE OF c) {counted}
+          ORDER BY c.id FOR KEY SHARE OF c),
+        {numbered.format(rows="ready")}
         INSERT INTO embeddings (shelf_id, space_id, owner_id, document_id, access, attributes,
                                 vector, input_hash, copy)
-        SELECT :shelf_id, :space_id, r.*, {COPY_OF_NEW if is_numbered else 0} FROM ready r
+        SELECT :shelf_id, :space_id, ready.*, copy FROM ready JOIN numbered USING (id)
         ON CONFLICT (shelf_id, space_id, owner_id) DO UPDATE
           SET vector = excluded.vector, input_hash = excluded.input_hash, encoded_at = now()
         RETURNING owner_id
