@@ -70,7 +70,7 @@ def import_lines(
     slug: str,
     import_id: int | None = None,
     from_line: int = 1,
-    more: bool = False,  # noqa: FBT001, FBT002 - a query parameter
+    more: bool = False,
 ) -> HttpResponseBase:
     """Store one document a line (NDJSON), of any number, with a commit every few thousand lines.
 
@@ -105,7 +105,7 @@ def import_lines(
 
 
 def refuse_unknown(request: HttpRequest) -> None:
-    """Return if the query holds known names only; raises InvalidInput: who sent `wait` trusts it."""
+    """Return if the query holds known names only; raises InvalidInput: nobody relies on `wait`."""
     for name in request.GET:
         if name not in PARAMETERS:
             raise InvalidInput(f"an import takes {', '.join(sorted(PARAMETERS))} only", name)

@@ -208,12 +208,12 @@ def send_on(
     With `more` it waits for further lines then. Whatever ends it early is written too.
     """
     importer = Importer(caller, slug, claim)
-    shelf_rows, n_stored = get_config().shelf_rows, 0
+    shelf_rows, n_lines = get_config().shelf_rows, claim.n_lines
     try:
         for part in importer.store_lines(lines, from_line=from_line, unread=unread):
-            before, n_stored = n_stored, n_stored + len(part.outcomes)
-            if before < shelf_rows <= n_stored:
-                # A shelf of its own now, and its rows need not be moved later.
+            before, n_lines = n_lines, part.n_lines
+            if before // shelf_rows < n_lines // shelf_rows:
+                # A shelf of its own in time, and most rows need not be moved later.
                 grow_outgrown()
             yield part
     except BaseException as error:
@@ -221,7 +221,7 @@ def send_on(
         claim.settle("broken", reason)
         raise
     claim.settle("waiting" if more else "finished")
-    if not more and n_stored >= shelf_rows:
+    if not more and n_lines >= shelf_rows:
         # The index was not built while rows came in; now is its time.
         grow_outgrown()
 

@@ -68,7 +68,7 @@ def get_import(request: HttpRequest, slug: str, import_id: int) -> HttpResponse:
     summary="Get the report of refused lines",
     openapi_extra=DOCUMENTATION,
 )
-def list_refused_lines(
+def list_refused_lines(  # noqa: PLR0917 - a path and its query
     request: HttpRequest,
     slug: str,
     import_id: int,
