@@ -6,12 +6,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import exists, func, select, text, update
+from sqlalchemy import bindparam, exists, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from embedhub import db
 from embedhub.tables import Collection, Run, Space
+
+# Run by every search: made once.
+FIND = select(Collection).where(
+    Collection.workspace_id == bindparam("workspace_id"),
+    Collection.slug == bindparam("slug"),
+    Collection.deleted_at.is_(None),
+)
 
 
 def insert_collection(session: Session, **columns: Any) -> Collection | None:
@@ -40,12 +47,7 @@ def count_collections(session: Session, *, workspace_id: int) -> int:
 
 def find_collection(session: Session, *, workspace_id: int, slug: str) -> Collection | None:
     """Return a workspace's collection of this slug, if there is one that is not being deleted."""
-    statement = select(Collection).where(
-        Collection.workspace_id == workspace_id,
-        Collection.slug == slug,
-        Collection.deleted_at.is_(None),
-    )
-    return session.scalars(statement).one_or_none()
+    return session.scalars(FIND, {"workspace_id": workspace_id, "slug": slug}).one_or_none()
 
 
 def list_collections(

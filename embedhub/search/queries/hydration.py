@@ -2,9 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import FromClause, and_, func, or_, select, text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    FromClause,
+    Select,
+    and_,
+    any_,
+    bindparam,
+    func,
+    or_,
+    select,
+    text,
+)
 from sqlalchemy.orm import Session
 
 from embedhub.search.access import access_predicate
@@ -16,6 +29,7 @@ CHUNKS: FromClause = Chunk.__table__
 DOCUMENTS: FromClause = Document.__table__
 VERSIONS: FromClause = DocumentVersion.__table__
 
+# Statements that every search runs are made once: building one costs more than sending it.
 # Live chunks of documents whose time has not passed, in the order of ShownChunk.
 SHOWN = (
     select(
@@ -42,8 +56,17 @@ SHOWN = (
         VERSIONS,
         and_(VERSIONS.c.document_id == DOCUMENTS.c.id, VERSIONS.c.version == CHUNKS.c.version),
     )
-    .where(or_(DOCUMENTS.c.expires_at.is_(None), DOCUMENTS.c.expires_at > func.now()))
+    .where(
+        CHUNKS.c.id == any_(bindparam("chunk_ids", type_=ARRAY(BigInteger))),
+        DOCUMENTS.c.workspace_id == bindparam("workspace_id"),
+        DOCUMENTS.c.collection_id == bindparam("collection_id"),
+        or_(DOCUMENTS.c.expires_at.is_(None), DOCUMENTS.c.expires_at > func.now()),
+    )
 )
+LEXEMES = text("""
+    SELECT word, tsvector_to_array(to_tsvector(CAST(:configuration AS regconfig), body))
+    FROM unnest(CAST(:words AS text[]), CAST(:bodies AS text[])) AS w(word, body)
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +97,18 @@ def shown_chunks(
 
     The legs restrict by the same access already; here it is asked of the document itself.
     """
-    statement = SHOWN.where(
-        CHUNKS.c.id.in_(chunk_ids),
-        DOCUMENTS.c.workspace_id == workspace_id,
-        DOCUMENTS.c.collection_id == collection_id,
-        access_predicate(DOCUMENTS.c.access, principals),
-    )
-    return {row[0]: ShownChunk(*row) for row in session.execute(statement)}
+    statement = _shown_to(None if principals is None else tuple(principals))
+    facts = {
+        "chunk_ids": list(chunk_ids),
+        "workspace_id": workspace_id,
+        "collection_id": collection_id,
+    }
+    return {row[0]: ShownChunk(*row) for row in session.execute(statement, facts)}
+
+
+@lru_cache(maxsize=1_000)
+def _shown_to(principals: tuple[str, ...] | None) -> Select[Any]:
+    return SHOWN.where(access_predicate(DOCUMENTS.c.access, principals))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +142,9 @@ def lexemes_of_words(
 
     The parts of an identifier count as its own: getUserName holds user.
     """
-    statement = text("""
-        SELECT word, tsvector_to_array(to_tsvector(CAST(:configuration AS regconfig), body))
-        FROM unnest(CAST(:words AS text[]), CAST(:bodies AS text[])) AS w(word, body)
-    """)
     facts = {
         "configuration": configuration,
         "words": list(words),
         "bodies": [" ".join((word, *identifier_parts(word))) for word in words],
     }
-    return {word: tuple(own) for word, own in session.execute(statement, facts)}
+    return {word: tuple(own) for word, own in session.execute(LEXEMES, facts)}

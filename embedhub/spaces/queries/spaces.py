@@ -4,11 +4,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import bindparam, insert, select, text
 from sqlalchemy.orm import Session
 
 from embedhub import db
 from embedhub.tables import Collection, Space
+
+# Run by every search: made once.
+OF_COLLECTION = (
+    select(Space)
+    .where(
+        Space.workspace_id == bindparam("workspace_id"),
+        Space.collection_id == bindparam("collection_id"),
+        Space.subject == "chunk",
+    )
+    .order_by(Space.id)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +54,8 @@ def insert_space(session: Session, **columns: object) -> int:
 
 def spaces_of_collection(session: Session, *, workspace_id: int, collection_id: int) -> list[Space]:
     """Return the chunk spaces of a collection, whatever their status."""
-    statement = select(Space).where(
-        Space.workspace_id == workspace_id,
-        Space.collection_id == collection_id,
-        Space.subject == "chunk",
-    )
-    return list(session.execute(statement.order_by(Space.id)).scalars())
+    facts = {"workspace_id": workspace_id, "collection_id": collection_id}
+    return list(session.execute(OF_COLLECTION, facts).scalars())
 
 
 def collection_of(session: Session, space: Space) -> Collection | None:
