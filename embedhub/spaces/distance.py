@@ -30,7 +30,7 @@ class Precision(StrEnum):
     BIT = "bit"
 
 
-class QueryVector(VECTOR):
+class QueryVector(VECTOR):  # type: ignore[misc]
     """A query's vector as a parameter, in the fewest digits that read back as the same float32."""
 
     cache_ok = True
