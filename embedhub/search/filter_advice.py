@@ -104,13 +104,13 @@ def advice_on(
     for use in frequent:
         wanted = DECLARED_AS.get(use.kind)
         if wanted is not None and filterable.get(use.field) in {None, FieldType.STRING}:
-            how = f"is filtered by ranges {use.per_hour:,} times an hour and has no index"
+            how = f"is filtered {use.per_hour:,} times an hour and has no index for its ranges"
             message = f"{use.field} {how}: declare it in filterable as {wanted.value}"
             found.append(Advice(AdviceCode.FILTER_WITHOUT_INDEX, message, use.since))
         elif wanted is not None and filterable.get(use.field) == wanted:
             if use.field in unindexed:
-                how = f"is filtered by ranges {use.per_hour:,} times an hour and its index is"
-                message = f"{use.field} {how} missing: rebuild the indexes of the collection"
+                how = f"is filtered {use.per_hour:,} times an hour and its index is missing"
+                message = f"{use.field} {how}: rebuild the indexes of the collection"
                 found.append(Advice(AdviceCode.FILTER_INDEX_MISSING, message, use.since))
         elif use.kind is not FilterKind.EQUALITY and use.mean_ms >= slow_ms:
             found.append(Advice(AdviceCode.SLOW_FILTER, _slow(use), use.since))
@@ -131,7 +131,7 @@ def forget_old() -> int:
 def _slow(use: Frequent) -> str:
     asked = UNSERVED.get(use.kind, "ranges")
     return (
-        f"{use.field} is filtered by {asked} {use.per_hour:,} times an hour, which no index serves,"
+        f"{use.field} is filtered {use.per_hour:,} times an hour by {asked}, which no index serves,"
         f" and these searches take {use.mean_ms:,.0f} ms on average: store what is asked for as a"
         " value of its own and filter by equality"
     )

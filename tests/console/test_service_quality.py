@@ -86,7 +86,7 @@ def test_advice_on_filters_stands_on_the_page(house: House, staff: Client) -> No
             text("UPDATE filter_usage SET field = 'size<b>', n_searches = 300, hour = now()")
         )
     html = page(house, staff)
-    assert "size&lt;b&gt; is filtered by ranges 300 times an hour and has no index" in html
+    assert "size&lt;b&gt; is filtered 300 times an hour and has no index for its ranges" in html
 
 
 def test_a_collection_being_deleted_has_its_page_all_the_same(house: House, staff: Client) -> None:

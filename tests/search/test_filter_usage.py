@@ -208,8 +208,8 @@ def test_a_frequent_range_without_an_index_is_advised_until_it_is_declared(
     [found] = advice(caller)
     assert found.code is AdviceCode.FILTER_WITHOUT_INDEX
     assert found.message == (
-        "year is filtered by ranges 4 times an hour and has no index: declare it in filterable as"
-        " number"
+        "year is filtered 4 times an hour and has no index for its ranges: declare it in filterable"
+        " as number"
     )
     assert timedelta(0) <= datetime.now(UTC) - found.since < timedelta(hours=1, minutes=1)
     update_collection(

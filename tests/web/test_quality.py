@@ -49,7 +49,7 @@ def test_recall_and_advice_are_told_as_documented(measured: Caller, api: ApiClie
     assert none["n_asked"] == 7
     assert none["plans"] == {"hnsw": 39, "exact": 1}
     assert {one["code"] for one in body["advice"]} == {"low_recall", "filter_without_index"}
-    assert "year is filtered by ranges 300 times an hour and has no index: declare it" in (
+    assert "year is filtered 300 times an hour and has no index for its ranges: declare it" in (
         response.content.decode()
     )
     document: Any = api.get("/openapi.json").json()

@@ -16,7 +16,7 @@ from embedhub.spaces.indexes import grow_space
 from tests.factories import SilentProgress, make_collection, send
 
 DIMENSION = 32
-N_ROWS = 1_200
+N_ROWS = 800
 SMALL: dict[str, Any] = {
     "exact_rows": 100,
     "candidate_pool": 20,
