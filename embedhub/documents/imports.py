@@ -231,7 +231,8 @@ def forget_old() -> int:
 
 
 def _pages(import_id: int) -> Iterator[Sequence[LineError]]:
-    after, rows = 0, []
+    after = 0
+    rows: list[LineError] = []
     while not after or len(rows) == REPORT_ROWS:
         with db.reading() as session:
             rows = _read_page(session, import_id, after, REPORT_ROWS)
