@@ -68,6 +68,12 @@ class NotReady(HubError):
         self.retry_after_s = retry_after_s
 
 
+class StorageFull(HubError):
+    """What was asked for would fill the database's disk; the text says by how much."""
+
+    code = "storage_full"
+
+
 class Busy(HubError):
     """As much as this installation takes on at once is under way: send again later."""
 

@@ -7,7 +7,32 @@ from embedhub.access.caller import Caller
 from embedhub.collections.service import CollectionInput, CollectionView, create_collection
 from embedhub.documents.inputs import parse_document
 from embedhub.documents.service import Outcome, upsert_documents
+from embedhub.runs.progress import RunProgress
 from embedhub.spaces.ledger import encode_pending
+
+
+class SilentProgress(RunProgress):
+    """Progress of a run that nobody asked for and nobody reads; `said` keeps its words."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.reports: list[tuple[int, int | None]] = []
+        self.forecast: dict[str, Any] = {}
+
+    def describe(self, phase: str, *, waiting_for: str | None = None) -> None:
+        self.said.append(f"{phase}, waiting for {waiting_for}" if waiting_for else phase)
+
+    def foretell(self, forecast: dict[str, Any]) -> None:
+        self.forecast = forecast
+
+    def report(self, done: int, total: int | None = None) -> None:
+        self.reports.append((done, total))
+
+    def note(self, done: int, total: int | None = None) -> None:
+        self.report(done, total)
+
+    def stay_alive(self) -> None:
+        pass
 
 
 def make_collection(caller: Caller, slug: str = "papers", **wanted: Any) -> CollectionView:

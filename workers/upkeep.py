@@ -10,6 +10,7 @@ from celery import signals
 from embedhub.collections.service import purge_collection, resume_deletions
 from embedhub.documents import imports
 from embedhub.documents.deletion import carry_out_deletion, delete_expired
+from embedhub.documents.relabelling import relabel_documents
 from embedhub.documents.upkeep import forget_old_versions, update_attributes
 from embedhub.jobs import Job
 from embedhub.runs import service as runs
@@ -20,7 +21,7 @@ from embedhub.search import service as search
 from embedhub.search.recall import report as recall
 from embedhub.search.recall.sampler import sample_recall
 from embedhub.spaces import service as spaces
-from embedhub.spaces.indexes import grow_space
+from embedhub.spaces.indexes import grow_space, rebuild_index
 from embedhub.spaces.numbering import reach_all_copies
 from embedhub.web.retention import forget_old_answers
 from workers import app
@@ -33,6 +34,8 @@ WORK: dict[RunKind, Callable[[RunProgress, dict[str, Any]], dict[str, Any]]] = {
     RunKind.DELETE_COLLECTION: purge_collection,
     RunKind.DELETE_DOCUMENTS: carry_out_deletion,
     RunKind.GROW_SPACE: grow_space,
+    RunKind.REBUILD_INDEX: rebuild_index,
+    RunKind.RELABEL_DOCUMENTS: relabel_documents,
     RunKind.REWEIGH: lexical_index.reweigh,
     RunKind.UPDATE_ATTRIBUTES: update_attributes,
 }

@@ -5,7 +5,7 @@ from typing import Any
 from embedhub import db
 from embedhub.collections import queries
 from embedhub.runs.service import RunProgress
-from embedhub.spaces.indexes import drop_shelf
+from embedhub.spaces.shelving import drop_shelf
 from embedhub.tables.spaces import SHARED_SHELF
 
 CHUNKS_AT_ONCE = 1_000

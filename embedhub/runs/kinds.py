@@ -9,13 +9,19 @@ class RunKind(StrEnum):
     DELETE_COLLECTION = "delete_collection"
     DELETE_DOCUMENTS = "delete_documents"
     GROW_SPACE = "grow_space"  # a shelf of its own, then its HNSW index
+    REBUILD_INDEX = "rebuild_index"  # the HNSW index beside the one that answers, then swapped
+    RELABEL_DOCUMENTS = "relabel_documents"  # repeats changed metadata and access in the index
     REWEIGH = "reweigh"
     UPDATE_ATTRIBUTES = "update_attributes"
 
     @property
     def can_be_cancelled(self) -> bool:
         """Say whether stopping half-way leaves something that a caller can still use."""
-        return self not in {RunKind.DELETE_COLLECTION, RunKind.UPDATE_ATTRIBUTES}
+        return self not in {
+            RunKind.DELETE_COLLECTION,
+            RunKind.RELABEL_DOCUMENTS,
+            RunKind.UPDATE_ATTRIBUTES,
+        }
 
 
 class RunStatus(StrEnum):

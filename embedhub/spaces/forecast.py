@@ -82,6 +82,8 @@ class Means:
     disk_free_bytes: int | None
     # the most that Postgres keeps of its log before it is recycled
     log_bytes: int
+    # helpers share memory in files, where no folder of memory is large enough
+    shares_memory_on_disk: bool = False
     # what builds here took, measured against the typical machine
     pace: float = 1.0
 
@@ -119,6 +121,8 @@ def forecast_build(
     # A moved row is written anew, and everything written is written to the log as well.
     written = index_bytes + moved_rows * (ROW_BYTES + 8 + 4 * shape.dimension)
     disk = written + min(written, means.log_bytes)
+    if means.shares_memory_on_disk and means.workers:
+        disk += given
     free = means.disk_free_bytes
     return Forecast(
         rows=rows,

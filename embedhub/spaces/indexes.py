@@ -1,236 +1,243 @@
-"""The life of a shelf of one's own: attached, filled, indexed, analysed, dropped again.
+"""The work of the runs that give a space its indexes: growth, rebuilding, another precision.
 
-DDL runs outside transactions through `db.autocommit()`. A table is attached and never created as
-a partition, and every step that needs a strong lock waits for it only briefly and tries again: a
-lock that waits long blocks every search behind it.
+Each may be repeated after any interruption: it finds what was done before, and what was left behind
+half-done. Searches answer all the while, from the shared shelf, exactly, or by the old index.
 """
 
-import logging
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection
 
 from embedhub import db
-from embedhub.errors import NotFound, NotReady
-from embedhub.runs.progress import RunCancelled, RunProgress, RunTakenOver
-from embedhub.spaces.copies import SIBLINGS
+from embedhub.errors import HubError, NotFound
+from embedhub.runs.progress import RunCancelled, RunProgress
+from embedhub.spaces.building import NEXT, OLD, Build, Built, build_index, remove_left_over, swap_in
+from embedhub.spaces.forecast import Forecast, model_seconds
+from embedhub.spaces.means import foresee, require_room, shape_of
 from embedhub.spaces.numbering import number_copies
-from embedhub.spaces.queries import shelves
+from embedhub.spaces.queries import activity, server, shelf_ddl, shelves
+from embedhub.spaces.queries.loading import is_loading
 from embedhub.spaces.queries.shelves import TABLES
 from embedhub.spaces.queries.spaces import collection_of
-from embedhub.spaces.wanted import wanted_indexes
-from embedhub.tables import Space
+from embedhub.spaces.shelving import attach_shelf, drop_shelf, move_to_shelf, table_of
+from embedhub.spaces.wanted import HNSW, ShelfIndex, wanted_indexes
+from embedhub.spaces.watching import StepReport, watching
+from embedhub.tables import Collection, Space
 from embedhub.tables.spaces import SHARED_SHELF
 
-logger = logging.getLogger(__name__)
+# Rows a second that other steps handle on a typical machine: for their share of the progress.
+MOVED_PER_S, INDEXED_PER_S, VACUUMED_PER_S = 20_000, 100_000, 50_000
+# Builds of fewer rows say nothing about how fast a machine is.
+LEARNABLE_ROWS = 5_000
+# From this share of dead rows on a rebuild removes them as well.
+WORTH_VACUUMING = 0.02
 
-LOCK_TIMEOUT_MS = 500
-LOCK_ATTEMPTS = 40
-WATCH_S = 1.0
-# Rows with larger vectors do not fit a page.
-MAX_PLAIN_DIMENSION = 1_900
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A space to work on, as it was when the work began."""
+
+    space: Space
+    collection: Collection | None
+    rows: int
+    forecast: Forecast | None
+    dead_share: float
+
+    @property
+    def table(self) -> str:
+        """Return the table that the space has to itself, or will have."""
+        # Its own number, so that a repeated growth finds the table of the one that failed.
+        is_shared = self.space.shelf_id == SHARED_SHELF
+        return table_of(self.space.kind, self.space.id if is_shared else self.space.shelf_id)
 
 
 def grow_space(progress: RunProgress, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Give a space a shelf of its own with its indexes; searches go on meanwhile.
+    """Give a space a shelf of its own with its indexes, those that are missing.
 
-    May be repeated after any interruption. Returns the shelf and the number of rows moved.
+    Returns the shelf, the number of rows moved, and what the vector index took.
     """
-    space_id = int(arguments["space_id"])
+    task = begin(progress, int(arguments["space_id"]))
+    space = task.space
+    shelf_id = space.id if space.shelf_id == SHARED_SHELF else space.shelf_id
+    wanted = wanted_indexes(space, task.collection)
+    weights = {"move": task.rows / MOVED_PER_S, **index_weights(task, wanted)}
+    report = StepReport(progress, weights, task.rows)
+    moved = 0
+    if space.shelf_id == SHARED_SHELF:
+        space, moved = _move(task, shelf_id, report)
+    with db.reading() as session:
+        # Asked for again when the import has ended, or has taken too long.
+        if is_loading(session, space.id):
+            return {"shelf_id": shelf_id, "rows_moved": moved, "waits_for": "an import"}
+    if space.kind == "dense":
+        _number(space.id, report)
+    with db.autocommit() as connection:
+        made = build_missing(connection, task, wanted, report)
     with db.writing() as session:
-        space = shelves.hold_space(session, space_id)
+        shelves.mark_indexed(session, space_id=space.id, shelf_id=shelf_id)
+    return {"shelf_id": shelf_id, "rows_moved": moved, **account(task, made.get(HNSW))}
+
+
+def rebuild_index(progress: RunProgress, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Build a space's HNSW index anew, with another precision if one is given, and swap it in.
+
+    A space that shares its shelf has none: it is to get one of this precision when it grows.
+    """
+    precision = arguments.get("precision")
+    task = begin(progress, int(arguments["space_id"]), precision=precision)
+    precision = precision or task.space.precision
+    if task.space.shelf_id == SHARED_SHELF:
+        with db.writing() as session:
+            shelves.set_precision(session, space_id=task.space.id, precision=precision)
+        return {"precision": precision, "rows": task.rows, "is_exact": True}
+    wanted = wanted_indexes(task.space, task.collection, precision=precision)
+    weights = {
+        **index_weights(task, wanted),
+        "swap": 0.1,
+        "vacuum": task.rows / VACUUMED_PER_S,
+    }
+    report = StepReport(progress, weights, task.rows)
+    _number(task.space.id, report)
+    with db.autocommit() as connection:
+        built = _build_beside(connection, task, wanted, report, precision)
+        build_missing(connection, task, wanted, report)
+        if task.dead_share >= WORTH_VACUUMING:
+            words = "removing dead rows"
+            with watching(activity.backend_of(connection), report, "vacuum", words):
+                shelf_ddl.vacuum(connection, task.table)
+    with db.writing() as session:
+        shelves.mark_indexed(session, space_id=task.space.id, shelf_id=task.space.shelf_id)
+    return {"precision": precision, **account(task, built)}
+
+
+def begin(progress: RunProgress, space_id: int, *, precision: str | None = None) -> Task:
+    """Return the task with its forecast, which the run then shows.
+
+    Raises NotFound without the space, and StorageFull if it would fill the disk.
+    """
+    with db.reading() as session:
+        space = shelves.find_space(session, space_id)
         if space is None:
             raise NotFound("space", space_id)
-    # Its own number, so that a repeated growth finds the table of the one that failed.
-    shelf_id = space.id if space.shelf_id == SHARED_SHELF else space.shelf_id
-    moved = 0
-    with db.autocommit() as connection:
-        attach_shelf(connection, space, shelf_id)
-    if space.shelf_id == SHARED_SHELF:
-        with db.writing() as session:
-            held = shelves.hold_space(session, space_id)
-            if held is not None:
-                moved = shelves.move_rows(session, space=held, shelf_id=shelf_id)
-        if held is None:
-            # Its collection was removed meanwhile, and nobody else knows of the new table.
-            with db.autocommit() as connection:
-                drop_shelf(connection, kind=space.kind, shelf_id=shelf_id)
-            raise NotFound("space", space_id)
-        space = held
-    if space.kind == "dense":
-        number_copies(space_id)
-    build_indexes(space, shelf_id, progress)
-    with db.writing() as session:
-        shelves.mark_indexed(session, space_id=space_id, shelf_id=shelf_id)
-    return {"shelf_id": shelf_id, "rows_moved": moved}
-
-
-def partition(space: Space, shelf_id: int) -> str:
-    """Return the name of the table behind a shelf."""
-    return f"vectors.{TABLES[space.kind]}_{shelf_id}"
-
-
-def attach_shelf(connection: Connection, space: Space, shelf_id: int) -> None:
-    """Make the table of a shelf and attach it, unless that was done before."""
-    parent, table = TABLES[space.kind], partition(space, shelf_id)
-    connection.execute(
-        text(
-            f"CREATE TABLE IF NOT EXISTS {table} (LIKE {parent} INCLUDING DEFAULTS"
-            f" INCLUDING CONSTRAINTS, CHECK (shelf_id = {shelf_id}))"
-            " WITH (toast_tuple_target = 8160)"
-        )
-    )
-    if space.kind == "dense" and space.dimension <= MAX_PLAIN_DIMENSION:
-        connection.execute(text(f"ALTER TABLE {table} ALTER COLUMN vector SET STORAGE PLAIN"))
-    if not is_attached(connection, table):
-        if space.kind == "dense":
-            # From the first row on: whoever stores looks for the copies there are.
-            siblings = f"{table.replace('vectors.', '')}_siblings"
-            connection.execute(
-                text(f"CREATE INDEX IF NOT EXISTS {siblings} ON {table} ({', '.join(SIBLINGS)})")
-            )
-        attach = f"ALTER TABLE {parent} ATTACH PARTITION {table} FOR VALUES IN ({shelf_id})"
-        with_brief_locks(connection, lambda: connection.execute(text(attach)))
-
-
-def is_attached(connection: Connection, table: str) -> bool:
-    """Say whether a table of schema `vectors` is somebody's partition."""
-    statement = text("SELECT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = to_regclass(:t))")
-    return bool(connection.execute(statement, {"t": table}).scalar())
-
-
-def build_indexes(space: Space, shelf_id: int, progress: RunProgress) -> None:
-    """Build what the shelf's queries need, concurrently, and let the planner know of it."""
-    table = partition(space, shelf_id)
-    name = table.replace("vectors.", "")
-    with db.reading() as session:
+        is_shared = space.shelf_id == SHARED_SHELF
         collection = collection_of(session, space)
+        rows = server.count_rows(
+            session, table=TABLES[space.kind], shelf_id=space.shelf_id, space_id=space.id
+        )
+        facts = server.shelf_facts(session, table_of(space.kind, space.shelf_id))
+        forecast = None
+        if space.kind == "dense":
+            moved = rows if is_shared else 0
+            forecast = foresee(session, space, rows=rows, precision=precision, moved_rows=moved)
+    if forecast is not None:
+        progress.foretell(forecast.as_mapping())
+        require_room(forecast)
+    dead = facts.dead_rows / max(1, facts.dead_rows + facts.live_rows)
+    return Task(space, collection, rows, forecast, dead)
+
+
+def index_weights(task: Task, wanted: list[ShelfIndex]) -> dict[str, float]:
+    """Return the seconds that each index is thought to take, for its share of the progress."""
+    seconds = {index.suffix: 0.1 + task.rows / INDEXED_PER_S for index in wanted}
+    if task.forecast is not None:
+        seconds[HNSW] = 0.1 + task.forecast.seconds
+    return seconds | {"analyze": 0.1 + task.rows / INDEXED_PER_S}
+
+
+def build_missing(
+    connection: Connection, task: Task, wanted: list[ShelfIndex], report: StepReport
+) -> dict[str, Built]:
+    """Build the indexes that are not there and let the planner know; return them by suffix.
+
+    Of those built by this release, what is no longer wanted is dropped.
+    """
+    made = {}
+    there = {index.name: index for index in shelf_ddl.indexes_of(connection, task.table)}
+    for index in wanted:
+        found = there.pop(f"{task.table}_{index.suffix}", None)
+        if index.suffix == HNSW and found is not None and found.is_valid:
+            # Of whatever settings: it answers, and only a rebuild puts another in its place.
+            continue
+        build = Build(
+            task.table, f"{task.table}_{index.suffix}", index.definition, index.suffix, words(index)
+        )
+        given = task.forecast if index.suffix == HNSW else None
+        made[index.suffix] = build_index(connection, build, report, given)
+    for other in there.values():
+        if other.definition is not None and not other.name.endswith((NEXT, OLD)):
+            with watching(activity.backend_of(connection), report, "analyze", "dropping an index"):
+                shelf_ddl.drop_index(connection, other.name)
+    with watching(activity.backend_of(connection), report, "analyze", "gathering statistics"):
+        shelf_ddl.analyze(connection, task.table)
+    return made
+
+
+def words(index: ShelfIndex) -> str:
+    """Return in plain words what is done when this index is built."""
+    kind = "the vector index" if index.suffix == HNSW else f"the index {index.suffix!r}"
+    return f"building {kind}"
+
+
+def account(task: Task, built: Built | None) -> dict[str, Any]:
+    """Return what the vector index took, as the result of a run tells it; pace is for forecasts."""
+    result: dict[str, Any] = {"rows": task.rows}
+    if built is None or task.forecast is None or not built.seconds:
+        return result
+    given = task.forecast.memory_given_bytes
+    result |= {
+        "seconds": round(built.seconds, 1),
+        "index_bytes": built.n_bytes,
+        "fit_in_memory": built.fit_in_memory,
+    }
+    if task.rows >= LEARNABLE_ROWS:
+        typical = model_seconds(shape_of(task.space), task.rows, given)
+        result["pace"] = round(built.seconds / typical, 3)
+    return result
+
+
+def _number(space_id: int, report: StepReport) -> None:
+    with watching(None, report, HNSW, "numbering copies of one text"):
+        number_copies(space_id)
+
+
+def _move(task: Task, shelf_id: int, report: StepReport) -> tuple[Space, int]:
+    def waiting() -> None:
+        report.at("move", "attaching a table of its own", waiting_for="a gap between searches")
+
     with db.autocommit() as connection:
-        for wanted in wanted_indexes(space, collection):
-            build_index(
-                connection,
-                table=table,
-                index=f"{name}_{wanted.suffix}",
-                method=wanted.definition,
-                progress=progress,
-            )
-        connection.execute(text(f"ANALYZE {table}"))
-
-
-def build_index(
-    connection: Connection, *, table: str, index: str, method: str, progress: RunProgress
-) -> None:
-    """Build one index without blocking anybody; an invalid left-over is removed first.
-
-    Raises NotReady if the index is not valid in the end.
-    """
-    wait_for_builder(index, progress)
-    if is_valid(connection, index) is True:
-        return
-    connection.execute(text(f"DROP INDEX CONCURRENTLY IF EXISTS vectors.{index}"))
-    with reporting(connection, progress):
-        connection.execute(text(f"CREATE INDEX CONCURRENTLY {index} ON {table} USING {method}"))
-    if not is_valid(connection, index):
-        raise NotReady(f"index {index} was built but is not valid")
-
-
-def wait_for_builder(index: str, progress: RunProgress) -> None:
-    """Wait while the backend of a worker that was killed still builds this index.
-
-    It goes on without its client, and dropping the index would throw away its work.
-    """
-    while True:
-        with db.reading() as session:
-            pid = shelves.builder_of(session, index)
-            if pid is None:
-                return
-            steps = shelves.index_progress(session, pid)
-        try:
-            progress.report(*steps)
-        except RunCancelled:
-            with db.writing() as session:
-                shelves.cancel_statement(session, pid)
-            raise
-        time.sleep(WATCH_S)
-
-
-def is_valid(connection: Connection, index: str) -> bool | None:
-    """Say whether an index of schema `vectors` can be used; None if there is none."""
-    statement = text("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)")
-    return connection.execute(statement, {"name": f"vectors.{index}"}).scalar()
-
-
-@contextmanager
-def reporting(connection: Connection, progress: RunProgress) -> Iterator[None]:
-    """Report from a second connection how far this one is with the index it builds.
-
-    A run that has to stop cancels the build, and its reason is raised.
-    """
-    pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
-    done = threading.Event()
-    stopped: list[Exception] = []
-
-    def watch() -> None:
-        while not done.wait(WATCH_S):
-            try:
-                with db.reading() as session:
-                    progress.report(*shelves.index_progress(session, pid))
-            except (RunCancelled, RunTakenOver) as reason:
-                stopped.append(reason)
-                with db.writing() as session:
-                    shelves.cancel_statement(session, pid)
-                return
-
-    watcher = threading.Thread(target=watch, name="index-progress", daemon=True)
-    watcher.start()
+        attach_shelf(connection, task.space, shelf_id, waiting)
     try:
-        yield
-    except OperationalError:
-        if not stopped:
-            raise
-    finally:
-        done.set()
-        watcher.join()
-    if stopped:
-        raise stopped[0]
+        return move_to_shelf(task.space.id, shelf_id, report, "move")
+    except NotFound:
+        # Its collection was removed meanwhile, and nobody else knows of the new table.
+        with db.autocommit() as connection:
+            drop_shelf(connection, kind=task.space.kind, shelf_id=shelf_id)
+        raise
 
 
-def drop_shelf(connection: Connection, *, kind: str, shelf_id: int) -> None:
-    """Detach and drop the table of a shelf nobody uses any more."""
-    if shelf_id == SHARED_SHELF:
-        raise ValueError("the shared shelf is never dropped")
-    table = f"vectors.{TABLES[kind]}_{shelf_id}"
-    if connection.execute(text("SELECT to_regclass(:t)"), {"t": table}).scalar() is None:
-        return
-    # Who was killed between the two leaves a table that is detached already.
-    if is_attached(connection, table):
-        detach = f"ALTER TABLE {TABLES[kind]} DETACH PARTITION {table}"
-        with_brief_locks(connection, lambda: connection.execute(text(detach)))
-    connection.execute(text(f"DROP TABLE {table}"))
-
-
-def with_brief_locks(connection: Connection, statement: Callable[[], object]) -> None:
-    """Run DDL that waits for its lock only briefly each time, and tries again for a while.
-
-    Raises NotReady when readers never left a gap.
-    """
-    connection.execute(text(f"SET lock_timeout = {LOCK_TIMEOUT_MS}"))
+def _build_beside(
+    connection: Connection,
+    task: Task,
+    wanted: list[ShelfIndex],
+    report: StepReport,
+    precision: str,
+) -> Built | None:
+    """Build the HNSW index under another name, swap it in and drop the old one."""
+    hnsw = next((index for index in wanted if index.suffix == HNSW), None)
+    if hnsw is None:
+        return None
+    name = f"{task.table}_{HNSW}"
+    remove_left_over(name + OLD)
+    build = Build(task.table, name + NEXT, hnsw.definition, HNSW, words(hnsw))
+    built = build_index(connection, build, report, task.forecast)
     try:
-        for attempt in range(LOCK_ATTEMPTS):
-            try:
-                statement()
-            except OperationalError as error:
-                if getattr(error.orig, "sqlstate", None) != "55P03":
-                    raise
-                logger.info("lock not available yet", extra={"attempt": attempt})
-                time.sleep(0.1 * (attempt + 1))
-            else:
-                return
-        raise NotReady("no gap between searches to attach or detach a shelf; will be tried again")
-    finally:
-        connection.execute(text("RESET lock_timeout"))
+        # First: without statistics about its expression the planner passes a new index by.
+        with watching(activity.backend_of(connection), report, "analyze", "gathering statistics"):
+            shelf_ddl.analyze(connection, task.table)
+        swap_in(task.space.id, name, report, "swap", precision=precision)
+    except (RunCancelled, HubError):
+        remove_left_over(name + NEXT)
+        raise
+    remove_left_over(name + OLD)
+    return built

@@ -58,10 +58,11 @@ class StepReport:
 
 
 @contextmanager
-def watching(pid: int, report: StepReport, step: str, words: str) -> Iterator[None]:
+def watching(pid: int | None, report: StepReport, step: str, words: str) -> Iterator[None]:
     """Report about the statement that the connection `pid` runs inside the block.
 
-    A run that has to stop, or waited for too long, cancels the statement, and its reason is raised.
+    None: about statements of many connections, as a sign of life, and nothing is cancelled. A run
+    that has to stop, or waited for too long, cancels the statement, and its reason is raised.
     """
     done = threading.Event()
     stopped: list[Exception] = []
@@ -69,13 +70,11 @@ def watching(pid: int, report: StepReport, step: str, words: str) -> Iterator[No
     def watch() -> None:
         while not done.wait(WATCH_S):
             try:
-                with db.reading() as session:
-                    seen = activity.activity_of(session, pid)
-                report.see(step, words, seen)
+                report.see(step, words, _look(pid))
             except (RunCancelled, RunTakenOver, NotReady) as reason:
                 stopped.append(reason)
-                with db.writing() as session:
-                    activity.cancel_statement(session, pid)
+                if pid is not None:
+                    _cancel(pid)
                 return
             except DBAPIError:
                 # The statement itself will say what became of the database.
@@ -106,12 +105,10 @@ def wait_for_builder(index: str, report: StepReport, step: str, words: str) -> N
             pid = activity.builder_of(session, index)
             if pid is None:
                 return
-            seen = activity.activity_of(session, pid)
         try:
-            report.see(step, words, seen)
+            report.see(step, words, _look(pid))
         except (RunCancelled, NotReady):
-            with db.writing() as session:
-                activity.cancel_statement(session, pid)
+            _cancel(pid)
             raise
         time.sleep(WATCH_S)
 
@@ -122,6 +119,18 @@ def in_words(blocker: Blocker) -> str:
     since = "" if blocker.open_s is None else f", open for {_duration(blocker.open_s)}"
     state = "" if blocker.state is None else f"{blocker.state}, "
     return f"a transaction {whose}{since} ({state}process {blocker.pid})"
+
+
+def _look(pid: int | None) -> Activity:
+    if pid is None:
+        return Activity(None, None)
+    with db.reading() as session:
+        return activity.activity_of(session, pid)
+
+
+def _cancel(pid: int) -> None:
+    with db.writing() as session:
+        activity.cancel_statement(session, pid)
 
 
 def _duration(seconds: float) -> str:

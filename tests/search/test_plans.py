@@ -12,13 +12,11 @@ from sqlalchemy import event, text
 from embedhub import db
 from embedhub.access.caller import Caller
 from embedhub.config import override_config
-from embedhub.runs.progress import RunProgress
 from embedhub.search import dense
-from embedhub.search.dense import DensePlan
 from embedhub.search.request import Mode, NoteCode, SearchRequest, SearchResult
 from embedhub.search.service import search
 from embedhub.spaces.indexes import grow_space
-from tests.factories import make_collection, send
+from tests.factories import SilentProgress, make_collection, send
 
 pytestmark = pytest.mark.usefixtures("sent_jobs")
 
@@ -83,8 +81,10 @@ def plans(clean: str) -> Iterator[Plans]:
 
 
 @pytest.fixture
-def settings() -> Iterator[None]:
+def settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Makes a few hundred rows count as many, and puts the sizes back."""
+    monkeypatch.setattr(dense, "HNSW_START_COST", 0.0)
+    monkeypatch.setattr(dense, "HNSW_ROW_COST", 0.1)
     override_config(exact_rows=50, lexical_cap=100, candidate_pool=10, deep_pool=400)
     yield
     override_config(exact_rows=10_000, lexical_cap=10_000, candidate_pool=100, deep_pool=1_000)
@@ -131,19 +131,6 @@ def own_shelf(rows: Caller, settings: None) -> Caller:
     for space_id in found:
         grow_space(SilentProgress(), {"space_id": space_id})
     return rows
-
-
-class SilentProgress(RunProgress):
-    """Progress that nobody looks at."""
-
-    def __init__(self) -> None:
-        pass
-
-    def report(self, done: int, total: int | None = None) -> None:
-        pass
-
-    def note(self, done: int, total: int | None = None) -> None:
-        pass
 
 
 def ask(caller: Caller, **fields: Any) -> SearchResult:
@@ -236,26 +223,28 @@ def test_a_scan_that_gives_up_is_finished_exactly_or_confessed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(dense, "ef_search_for", lambda *_: 5)
-    event.listen(db.engine(), "begin", give_up_early)
-    override_config(candidate_pool=400, exact_rows=300)
+    monkeypatch.setattr(dense, "MAX_SCAN_TUPLES", 1)
+    not_blue = {"color": {"$ne": "blue"}}
+    override_config(candidate_pool=400, exact_fallback_rows=599)
     try:
-        confessed = ask(own_shelf, vector=vectors[3], filter={"color": {"$ne": "blue"}}, limit=400)
+        confessed = ask(own_shelf, vector=vectors[3], filter=not_blue, limit=400)
         assert confessed.plan == "hnsw"
         assert {note.code for note in confessed.notes} >= {NoteCode.DENSE_SHORT}
         assert not confessed.complete
-        # so few pass that comparing them all is allowed, although a sample led to the index
-        override_config(exact_rows=450)
-        monkeypatch.setattr(dense, "choose_plan", lambda *_: DensePlan.HNSW)
-        finished = ask(own_shelf, vector=vectors[3], filter={"color": {"$ne": "blue"}}, limit=400)
-        assert len(finished.hits) == 400
-        assert finished.plan == "exact"
-        assert finished.complete
+        override_config(exact_fallback_rows=600)
+        finished = ask(own_shelf, vector=vectors[3], filter=not_blue, limit=400, explain=True)
     finally:
-        event.remove(db.engine(), "begin", give_up_early)
-
-
-def give_up_early(connection: Any) -> None:
-    connection.exec_driver_sql("SET LOCAL hnsw.max_scan_tuples = 1")
+        override_config(exact_fallback_rows=1_000_000)
+    assert finished.plan == "exact"
+    assert finished.complete
+    among = [i for i in range(N_ROWS) if i % 100 == 0 or i % 3 != 2]
+    found = [hit.document.external_id for hit in finished.hits]
+    assert found == exact_neighbors(vectors, 3, among)[:400]
+    (leg,) = finished.legs
+    # what the scan handed out before it gave up counts as well
+    assert leg.scanned_rows is not None
+    assert leg.scanned_rows > N_ROWS
+    assert "ended before" in leg.reason
 
 
 def test_common_words_are_cut_and_it_is_said(own_shelf: Caller, plans: Plans) -> None:

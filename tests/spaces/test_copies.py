@@ -20,7 +20,6 @@ from embedhub.collections.service import delete_collection
 from embedhub.config import override_config
 from embedhub.documents import deletion
 from embedhub.documents.deletion import carry_out_deletion, delete_documents, delete_expired
-from embedhub.runs.progress import RunProgress
 from embedhub.search.request import SearchRequest, SearchResult
 from embedhub.search.service import search
 from embedhub.spaces.copies import DELEGATE, HIDDEN, INDEXED_COPIES
@@ -28,7 +27,7 @@ from embedhub.spaces.doctor import examine
 from embedhub.spaces.indexes import grow_space
 from embedhub.spaces.numbering import number_copies, reach_all_copies
 from embedhub.spaces.queries import generations, supplied
-from tests.factories import encode_everything, make_collection, send
+from tests.factories import SilentProgress, encode_everything, make_collection, send
 from tests.spaces.test_races import together
 
 PROJECT = Path(__file__).parent.parent.parent
@@ -37,16 +36,6 @@ N_OTHERS = 200
 N_COPIES = 12
 BOILERPLATE = "All rights reserved."
 UNREACHED = "vectors that no index reaches"
-
-
-class Silent(RunProgress):
-    """Progress that nobody reads."""
-
-    def __init__(self) -> None:
-        pass
-
-    def report(self, done: int, total: int | None = None) -> None:
-        pass
 
 
 @pytest.fixture(autouse=True)
@@ -92,7 +81,7 @@ def copies_of(
 
 
 def grow(caller: Caller) -> None:
-    grow_space(Silent(), {"space_id": dense_space()[0]})
+    grow_space(SilentProgress(), {"space_id": dense_space()[0]})
 
 
 def dense_space() -> tuple[int, int]:
@@ -346,7 +335,7 @@ def by_run(caller: Caller, gone: Sequence[int], vectors: Any) -> None:
         arguments = session.execute(
             text("SELECT arguments FROM runs WHERE id = :id"), {"id": run_id}
         ).scalar_one()
-    assert carry_out_deletion(Silent(), arguments) == {"n_deleted": len(gone)}
+    assert carry_out_deletion(SilentProgress(), arguments) == {"n_deleted": len(gone)}
 
 
 def by_time(caller: Caller, gone: Sequence[int], vectors: Any) -> None:
@@ -397,7 +386,7 @@ def test_a_collection_goes_with_all_its_copies(
     with db.reading() as session:
         collection_id = session.execute(text("SELECT id FROM collections")).scalar_one()
     delete_collection(own_shelf, "papers")
-    purge_collection(Silent(), {"collection_id": collection_id})
+    purge_collection(SilentProgress(), {"collection_id": collection_id})
     report = examine()
     assert report.is_clean
     assert report.n_vectors == 0

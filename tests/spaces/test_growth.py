@@ -10,12 +10,16 @@ from embedhub import db, jobs
 from embedhub.access.caller import Caller
 from embedhub.config import override_config
 from embedhub.runs import service as runs
-from embedhub.spaces import indexes
+from embedhub.spaces import watching
+from embedhub.spaces.building import Build, build_index
 from embedhub.spaces.doctor import examine
-from embedhub.spaces.indexes import build_index, drop_shelf, grow_space, is_valid
+from embedhub.spaces.indexes import grow_space
 from embedhub.spaces.queries import shelves
+from embedhub.spaces.queries.shelf_ddl import find_index
 from embedhub.spaces.service import grow_outgrown
-from tests.factories import encode_everything, make_collection, send_texts
+from embedhub.spaces.shelving import drop_shelf
+from embedhub.spaces.watching import StepReport
+from tests.factories import SilentProgress, encode_everything, make_collection, send_texts
 
 
 @pytest.fixture
@@ -25,14 +29,18 @@ def small_shelf(database: str) -> object:
     override_config(shelf_rows=10_000)
 
 
-class Silent:
-    """Progress that nobody reads."""
+def report(progress: SilentProgress | None = None) -> StepReport:
+    return StepReport(progress or SilentProgress(), {"build": 1}, rows=1)
 
-    def __init__(self) -> None:
-        self.reports = 0
 
-    def report(self, done: int, total: int | None = None) -> None:
-        self.reports += 1
+def build_of(table: str) -> Build:
+    return Build(table, f"{table}_a", "btree (a)", "build", "building")
+
+
+def is_valid(index: str) -> bool:
+    with db.reading() as session:
+        found = find_index(session, index)
+    return found is not None and found.is_valid
 
 
 def carry_out_asked(sent_jobs: list[tuple[jobs.Job, dict[str, object]]]) -> list[runs.RunView]:
@@ -106,15 +114,11 @@ def test_an_invalid_left_over_is_removed_before_the_index_is_built_again(
                 connection.execute(
                     text("CREATE UNIQUE INDEX CONCURRENTLY broken_a ON vectors.broken (a)")
                 )
-            assert is_valid(connection, "broken_a") is False
-            build_index(
-                connection,
-                table="vectors.broken",
-                index="broken_a",
-                method="btree (a)",
-                progress=Silent(),  # type: ignore[arg-type]
-            )
-            assert is_valid(connection, "broken_a") is True
+            left_over = find_index(connection, "broken_a")
+            assert left_over is not None
+            assert not left_over.is_valid
+            build_index(connection, build_of("broken"), report())
+            assert is_valid("broken_a")
         finally:
             connection.execute(text("DROP TABLE vectors.broken"))
 
@@ -151,14 +155,14 @@ def test_a_growth_that_failed_is_repeated_on_the_same_shelf(
         patch.setattr(shelves, "move_rows", broken)
         for _ in range(3):
             with pytest.raises(RuntimeError):
-                grow_space(Silent(), {"space_id": space_id})  # type: ignore[arg-type]
-    assert grow_space(Silent(), {"space_id": space_id})["rows_moved"] == 2  # type: ignore[arg-type]
+                grow_space(SilentProgress(), {"space_id": space_id})
+    assert grow_space(SilentProgress(), {"space_id": space_id})["rows_moved"] == 2
     assert own_shelves() == [f"embeddings_{space_id}"]
 
 
 def test_a_shelf_that_is_detached_already_is_dropped(caller: Caller) -> None:
     space_id = dense_space(caller)
-    grow_space(Silent(), {"space_id": space_id})  # type: ignore[arg-type]
+    grow_space(SilentProgress(), {"space_id": space_id})
     with db.autocommit() as connection:
         connection.execute(
             text(f"ALTER TABLE embeddings DETACH PARTITION vectors.embeddings_{space_id}")
@@ -171,8 +175,8 @@ def test_a_shelf_that_is_detached_already_is_dropped(caller: Caller) -> None:
 def test_an_index_that_is_being_built_is_waited_for_and_kept(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(indexes, "WATCH_S", 0.05)
-    silent = Silent()
+    monkeypatch.setattr(watching, "WATCH_S", 0.05)
+    silent = SilentProgress()
     with db.autocommit() as connection:
         connection.execute(text("CREATE TABLE vectors.slow (a integer)"))
         connection.execute(text("INSERT INTO vectors.slow VALUES (1)"))
@@ -196,20 +200,14 @@ def test_an_index_that_is_being_built_is_waited_for_and_kept(
                 while (begun := oid()) is None:
                     time.sleep(0.02)
                 waiting = pool.submit(
-                    lambda: build_index(
-                        connection,
-                        table="vectors.slow",
-                        index="slow_a",
-                        method="btree (a)",
-                        progress=silent,  # type: ignore[arg-type]
-                    )
+                    lambda: build_index(connection, build_of("slow"), report(silent))
                 )
-                while not silent.reports:
+                while not any("waiting for a" in w for w in silent.said):
                     time.sleep(0.02)
                 assert not waiting.done()
             building.result(30)
             waiting.result(30)
-            assert is_valid(connection, "slow_a") is True
+            assert is_valid("slow_a")
         assert oid() == begun, "the index was not thrown away"
     finally:
         with db.autocommit() as connection:

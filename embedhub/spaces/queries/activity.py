@@ -5,7 +5,7 @@ Texts of queries are never read: they hold what other workspaces ask.
 
 from dataclasses import dataclass
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
 from embedhub.spaces.build_phases import BuildState
@@ -58,9 +58,9 @@ def _blocker(session: Session, pid: int, locker: int | None) -> Blocker | None:
     return None if row is None else Blocker(*row)
 
 
-def backend_of(session: Session) -> int:
-    """Return the process id of the session's own connection."""
-    return int(session.execute(text("SELECT pg_backend_pid()")).scalar_one())
+def backend_of(connection: Connection | Session) -> int:
+    """Return the process id of the server's end of a connection."""
+    return int(connection.execute(text("SELECT pg_backend_pid()")).scalar_one())
 
 
 def builder_of(session: Session, index: str) -> int | None:

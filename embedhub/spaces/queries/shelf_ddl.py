@@ -117,20 +117,26 @@ def vacuum(connection: Connection, table: str) -> None:
     connection.execute(text(f"VACUUM (ANALYZE) {SCHEMA}.{table}"))
 
 
-def set_lock_timeout(connection: Connection, milliseconds: int) -> None:
-    """Let statements wait so long for a lock; 0 for ever."""
-    connection.execute(text(f"SET lock_timeout = {milliseconds}"))
+def set_lock_timeout(connection: Connection, milliseconds: int | None) -> None:
+    """Let statements wait so long for a lock; None: as the server has it."""
+    value = "DEFAULT" if milliseconds is None else milliseconds
+    connection.execute(text(f"SET lock_timeout = {value}"))
 
 
 def set_means(connection: Connection, *, memory_bytes: int, workers: int) -> None:
     """Let this connection's builds take so much memory and so many helping processes."""
     connection.execute(text(f"SET maintenance_work_mem = '{memory_bytes // 1024}kB'"))
+    set_workers(connection, workers)
+
+
+def set_workers(connection: Connection, workers: int) -> None:
+    """Let so many processes help this connection's builds."""
     connection.execute(text(f"SET max_parallel_maintenance_workers = {workers}"))
 
 
 def reset_means(connection: Connection) -> None:
-    """Take back what `set_means` and `set_lock_timeout` set."""
-    for name in ("maintenance_work_mem", "max_parallel_maintenance_workers", "lock_timeout"):
+    """Take back what `set_means` set."""
+    for name in ("maintenance_work_mem", "max_parallel_maintenance_workers"):
         connection.execute(text(f"RESET {name}"))
 
 

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from embedhub import db
 from embedhub.spaces.queries import copies
+from embedhub.spaces.queries.loading import LOADING, patience
 from embedhub.tables import Space
 from embedhub.tables.spaces import SHARED_SHELF
 
@@ -19,7 +20,7 @@ def outgrown_spaces(session: Session, *, rows: int) -> Sequence[Space]:
     # Every chunk that answers is a row of the sparse space, whose rows are counted already: only
     # collections that are large by this count have their vectors counted, and no further than need
     # be. Counting the whole shared shelf took seconds.
-    statement = text("""
+    statement = text(f"""
         WITH large AS (
           SELECT s.collection_id FROM spaces s JOIN size_deltas d ON d.space_id = s.id
           WHERE s.kind = 'sparse' GROUP BY s.id, s.collection_id HAVING sum(d.rows) > :rows)
@@ -28,12 +29,19 @@ def outgrown_spaces(session: Session, *, rows: int) -> Sequence[Space]:
           SELECT FROM embeddings e WHERE e.shelf_id = :shared AND e.space_id = s.id
           OFFSET :rows LIMIT 1))
         UNION ALL
-        SELECT id FROM spaces WHERE shelf_id <> :shared AND NOT is_indexed
+        SELECT s.id FROM spaces s
+        WHERE s.shelf_id <> :shared AND NOT s.is_indexed AND NOT EXISTS ({LOADING})
     """)
-    ids = session.execute(statement, {"rows": rows, "shared": SHARED_SHELF}).scalars().all()
+    facts = {"rows": rows, "shared": SHARED_SHELF} | patience()
+    ids = session.execute(statement, facts).scalars().all()
     return (
         session.execute(select(Space).where(Space.id.in_(ids)).order_by(Space.id)).scalars().all()
     )
+
+
+def find_space(session: Session, space_id: int) -> Space | None:
+    """Return the space as it is in this transaction."""
+    return session.get(Space, space_id)
 
 
 def hold_space(session: Session, space_id: int) -> Space | None:
@@ -70,25 +78,9 @@ def mark_indexed(session: Session, *, space_id: int, shelf_id: int) -> None:
     )
 
 
-def index_progress(session: Session, pid: int) -> tuple[int, int | None]:
-    """Return the steps done and all steps of the index that a backend builds right now."""
-    statement = text("""
-        SELECT greatest(tuples_done, blocks_done), nullif(greatest(tuples_total, blocks_total), 0)
-        FROM pg_stat_progress_create_index WHERE pid = :pid
-    """)
-    row = session.execute(statement, {"pid": pid}).one_or_none()
-    return (int(row[0]), row[1]) if row else (0, None)
-
-
-def builder_of(session: Session, index: str) -> int | None:
-    """Return the backend that builds this index of schema `vectors` right now, if there is one."""
-    statement = text("""
-        SELECT pid FROM pg_stat_progress_create_index
-        WHERE datname = current_database() AND index_relid = to_regclass(:index) LIMIT 1
-    """)
-    return session.execute(statement, {"index": f"vectors.{index}"}).scalar()
-
-
-def cancel_statement(session: Session, pid: int) -> None:
-    """Cancel what a backend of ours is doing."""
-    session.execute(text("SELECT pg_cancel_backend(:pid)"), {"pid": pid})
+def set_precision(session: Session, *, space_id: int, precision: str) -> None:
+    """Let queries ask for the index of this precision."""
+    session.execute(
+        text("UPDATE spaces SET precision = :precision WHERE id = :id"),
+        {"id": space_id, "precision": precision},
+    )
