@@ -277,6 +277,13 @@ def get_config() -> Config:
     return Config()
 
 
+def usable_cores() -> int:
+    """Return how many cores this process may run on, often fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def override_config(**settings: object) -> None:
     """Replace settings for this process and every process it starts from now on."""
     for name, value in settings.items():

@@ -63,6 +63,10 @@ class HashingEncoder:
             vector[0] = norm = 1.0
         return vector / np.float32(norm)
 
+    def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return one unit vector a text, questions being texts like others."""
+        return self.encode_documents(texts)
+
     def tokenizer(self) -> Tokenizer:
         """Return the tokenizer that counts words."""
         return whitespace_tokenizer()

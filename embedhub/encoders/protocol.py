@@ -47,6 +47,10 @@ class Encoder(Protocol):
         """Return the unit vector of one question: shape (dimension,)."""
         ...
 
+    def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return one unit vector a question, in the order given: shape (n, dimension)."""
+        ...
+
     def tokenizer(self) -> Tokenizer:
         """Return the tokenizer that counts this encoder's tokens, without truncation or padding."""
         ...

@@ -7,8 +7,13 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from embedhub.config import get_config
+from embedhub.config import get_config, usable_cores
+from embedhub.encoders.protocol import Encoder
+from embedhub.encoders.query_batches import QueryBatcher
 from embedhub.encoders.registry import get_encoder
+
+# By the encoder's key.
+_batchers: dict[str, QueryBatcher] = {}
 
 
 class QueryCache:
@@ -46,6 +51,16 @@ def process_cache() -> QueryCache:
     return QueryCache(get_config().query_cache_size)
 
 
+def _batcher(encoder: Encoder) -> QueryBatcher:
+    key = encoder.description.key
+    found = _batchers.get(key)
+    if found is not None:
+        return found
+    at_once = get_config().encoder_threads or usable_cores()
+    # Of two threads that come here at once, one's batcher is kept.
+    return _batchers.setdefault(key, QueryBatcher(encoder.encode_queries, at_once))
+
+
 def encode_query(encoder_name: str, text: str) -> NDArray[np.float32]:
     """Return the read-only unit vector of a query, from the cache if it was asked before."""
     encoder = get_encoder(encoder_name)
@@ -53,7 +68,6 @@ def encode_query(encoder_name: str, text: str) -> NDArray[np.float32]:
     key = encoder.description.key
     vector = cache.get(key, text)
     if vector is None:
-        # Two threads may encode the same new query at once: cheaper than holding a lock meanwhile.
-        vector = encoder.encode_query(text)
+        vector = _batcher(encoder).encode(text)
         cache.put(key, text, vector)
     return vector

@@ -1,7 +1,6 @@
 """Encoders whose weights are a sentence-transformers folder, computed with torch."""
 
 import logging
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
@@ -15,6 +14,7 @@ from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
 from transformers.utils import logging as transformers_logging
 
+from embedhub.config import usable_cores
 from embedhub.encoders.batching import padded, token_budget_batches
 from embedhub.encoders.checkpoint import Checkpoint, read_tokenizer
 from embedhub.encoders.compiled import PRECISION_HINTS, compile_transformer, import_openvino
@@ -93,13 +93,18 @@ class SentenceEncoder:
 
     def encode_query(self, text: str) -> NDArray[np.float32]:
         """Return the unit vector of one question: shape (dimension,)."""
+        vector: NDArray[np.float32] = self.encode_queries([text])[0]
+        return vector
+
+    def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return one unit vector a question, in the order given: shape (n, dimension)."""
         # Never waits: queries that come while another thread compiles are computed by torch.
         if self._may_compile and self._compiling.acquire(blocking=False):
             try:
                 self._compile_for_queries()
             finally:
                 self._compiling.release()
-        return self._encode_query(text, self._query_transformer)
+        return self._encode(texts, self.checkpoint.query_prefix, self._query_transformer)
 
     def tokenizer(self) -> Tokenizer:
         """Return the shared tokenizer that counts tokens, without truncation."""
@@ -229,13 +234,6 @@ def load_sentence_encoder(
         return encoder
     logger.warning("%s turns vectors too far, staying with float32", number_format, extra=facts)
     return _load(checkpoint, place, n_threads, query_runtime)
-
-
-def usable_cores() -> int:
-    """Return how many cores this process may run on, often fewer than the machine has."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _load(

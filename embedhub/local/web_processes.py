@@ -5,13 +5,12 @@ chance; what they must agree on is in the database.
 """
 
 import logging
-import os
 import signal
 import socket
 import time
 from types import FrameType
 
-from embedhub.config import get_config
+from embedhub.config import get_config, override_config, usable_cores
 from embedhub.local.children import ChildSpec, here
 from embedhub.local.guard import Guard
 from embedhub.local.supervised import Supervised
@@ -32,8 +31,7 @@ def process_count() -> int:
     configured = get_config().web_processes
     if configured:
         return configured
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(MAX_PROCESSES, (cores or 1) // CORES_FOR_ONE))
+    return max(1, min(MAX_PROCESSES, usable_cores() // CORES_FOR_ONE))
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -57,6 +55,9 @@ class WebProcesses:
 
     def run(self) -> int:
         """Return the exit status: 0 once asked to stop, 1 when not one of them could stay."""
+        if not get_config().encoder_threads:
+            # Together they have the cores once, not each of them.
+            override_config(encoder_threads=max(1, usable_cores() // len(self._processes)))
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         for process in self._processes:
