@@ -114,7 +114,7 @@ class Observer:
         if random.random() * n_asked >= 1:  # noqa: S311 - a sample, no secret
             return
         raw = dict(question.request.filter or {})
-        if len(json.dumps(raw)) <= MAX_FILTER_CHARS:
+        if len(json.dumps(raw, default=dict)) <= MAX_FILTER_CHARS:
             self._asked[collection_id] = {
                 "vector": question.vector,
                 "filter": raw,

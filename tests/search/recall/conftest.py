@@ -11,6 +11,7 @@ from sqlalchemy import text
 from embedhub import db
 from embedhub.access.caller import Caller
 from embedhub.config import get_config, override_config
+from embedhub.search import dense
 from embedhub.search.observed import observer
 from embedhub.spaces.indexes import grow_space
 from tests.factories import SilentProgress, make_collection, send
@@ -27,8 +28,10 @@ SMALL: dict[str, Any] = {
 
 
 @pytest.fixture
-def settings() -> Iterator[None]:
+def settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Makes a few hundred rows count as many, and puts every setting back."""
+    monkeypatch.setattr(dense, "HNSW_START_COST", 0.0, raising=False)
+    monkeypatch.setattr(dense, "HNSW_ROW_COST", 0.1, raising=False)
     before = get_config().model_dump(include=set(SMALL) | {"recall_asked", "recall_warning"})
     override_config(**SMALL)
     yield

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from celery import signals
 from numpy.typing import NDArray
 from sqlalchemy import text
 
@@ -24,7 +25,8 @@ from embedhub.search.recall.sampler import sample_recall
 from embedhub.search.request import Mode, SearchRequest
 from embedhub.search.service import search
 from tests.factories import make_collection, send
-from tests.search.recall.conftest import DIMENSION, N_ROWS, degrade, samples, space_ids
+from tests.search.recall.conftest import DIMENSION, N_ROWS, degrade, grow, samples, space_ids
+from workers import upkeep
 
 pytestmark = pytest.mark.usefixtures("sent_jobs")
 
@@ -217,6 +219,18 @@ def test_a_tick_ends_after_the_search_at_hand_when_asked_to(
     assert row.n_queries == 3
 
 
+def test_a_worker_that_shuts_down_begins_no_comparison(
+    indexed: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "_stopping", threading.Event())
+    upkeep.check_recall()
+    n_before = len(samples())
+    assert n_before
+    signals.worker_shutting_down.send(None)
+    upkeep.check_recall()
+    assert len(samples()) == n_before
+
+
 def test_no_snapshot_is_held_from_one_search_to_the_next(
     indexed: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -276,8 +290,6 @@ def test_one_broken_index_does_not_keep_the_others_from_being_checked(
         *({"external_id": str(i), "text": "t", "vector": vectors[i].tolist()} for i in range(200)),
         slug="broken",
     )
-    from tests.search.recall.conftest import grow
-
     grow(indexed, "broken")
     [broken_id, _] = space_ids("broken")
     with db.writing() as session:
