@@ -125,6 +125,11 @@ def send_part(client: HubClient, slug: str, start: int, vectors: Vectors, *, for
     body = b"".join(
         line_of(str(start + place), vector, form) for place, vector in enumerate(vectors)
     )
+    return send_lines(client, slug, body)
+
+
+def send_lines(client: HubClient, slug: str, body: bytes) -> int:
+    """Import lines; return how many were new. Raises Nonsense if any was refused."""
     response = httpx.post(
         f"{client.server.url}/v1/collections/{slug}/documents/import",
         content=body,
@@ -140,13 +145,19 @@ def send_part(client: HubClient, slug: str, start: int, vectors: Vectors, *, for
     return int(answer["counts"].get("created", 0))
 
 
-def line_of(external_id: str, vector: Vectors, form: Form) -> bytes:
-    """Return a document that is a vector and nothing else, as a line."""
+def line_of(
+    external_id: str, vector: Vectors, form: Form, *, text: str = "", **metadata: int
+) -> bytes:
+    """Return a document as a line; without text and metadata it is a vector and nothing else."""
     if form == "json":
         packed = orjson.dumps(vector, option=orjson.OPT_SERIALIZE_NUMPY)
     else:
         packed = b'"' + base64.b64encode(vector.astype("<f4", copy=False).tobytes()) + b'"'
-    return b'{"external_id":"' + external_id.encode() + b'","vector":' + packed + b"}\n"
+    rest = orjson.dumps({"text": text, "metadata": metadata})[1:] if text or metadata else b"}"
+    comma = b"," if len(rest) > 1 else b""
+    return (
+        b'{"external_id":"' + external_id.encode() + b'","vector":' + packed + comma + rest + b"\n"
+    )
 
 
 def check(client: HubClient, slug: str, vectors: Vectors) -> None:
