@@ -164,6 +164,12 @@ class Config(BaseSettings):
     max_title_chars: int = Field(2_000, ge=1, description="Characters in a title.")
     max_metadata_bytes: int = Field(65_536, ge=1, description="JSON bytes of one metadata object.")
     max_metadata_depth: int = Field(16, ge=1, description="Nesting of one metadata object.")
+    relabelled_rows: int = Field(
+        1_000,
+        ge=0,
+        description="Index rows that a request rewrites when metadata or access change; more are"
+        " left to a run.",
+    )
     max_access_entries: int = Field(1_000, ge=1, description="Principals in one access list.")
     max_chunks: int = Field(20_000, ge=1, description="Chunks made of one document.")
     max_vector_dimension: int = Field(4_000, ge=1, description="Dimensions of supplied vectors.")
@@ -209,7 +215,15 @@ class Config(BaseSettings):
     candidate_pool: int = Field(100, ge=1, description="Candidates of each leg on a first page.")
     deep_pool: int = Field(1_000, ge=1, description="Candidates of each leg on deep pages.")
     exact_rows: int = Field(
-        10_000, ge=0, description="Dense search is exact when a filter leaves at most this many."
+        10_000,
+        ge=0,
+        description="Dense search is exact when at most this many rows have to be looked at.",
+    )
+    exact_fallback_rows: int = Field(
+        1_000_000,
+        ge=0,
+        description="Rows that exact search may compare when an HNSW scan finds too few that pass;"
+        " beyond, the answer says that it is not complete.",
     )
     lexical_cap: int = Field(10_000, ge=1, description="Rows the lexical leg scores for one query.")
     ef_search: int = Field(80, ge=1, le=1000, description="HNSW candidate list of a query.")

@@ -1,8 +1,13 @@
-"""Which plan the dense leg takes: exact, or the HNSW index."""
+"""Which plan the dense leg takes, exact or the HNSW index, and how far the index is scanned; pure.
+
+Costs are in rows read in order from the table and compared, about a microsecond each. They were
+measured over 110,000 vectors of 384 dimensions; what matters is how they compare.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
+from embedhub.search.estimate import Estimate
 from embedhub.tables.spaces import SHARED_SHELF
 
 
@@ -17,20 +22,36 @@ class DensePlan(StrEnum):
 BIT_OVERSAMPLING = 4
 # pgvector's largest candidate list.
 MAX_EF_SEARCH = 1_000
-# Rows looked at to guess how many pass a filter.
-SAMPLE_ROWS = 2_000
+
+# A row that an index on filter or access hands out: its page is read out of order.
+LOOKED_UP_COST = 2.0
+# A row that the HNSW scan hands out, and the way down to the first.
+HNSW_ROW_COST = 6.0
+HNSW_START_COST = 2_500.0
+# Exact search is sure: it may cost so much more than the index is guessed to.
+WORTH_OF_CERTAINTY = 1.5
+# A filter may let pass few of the rows near the query; the scan goes on for so many times what
+# the average row would need.
+PATIENCE = 3
+MIN_SCAN_TUPLES = 2_000
+MAX_SCAN_TUPLES = 200_000
+# Memory of a scan, as a multiple of work_mem: so many rows a multiple fit.
+TUPLES_A_MULTIPLE = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
-    """What a random part of a shelf showed: rows of the space, and how many pass."""
+class DenseChoice:
+    """A plan, with what the HNSW scan is given, and why, in plain words."""
 
-    n_rows: int
-    n_passing: int
+    plan: DensePlan
+    reason: str
+    ef_search: int | None = None
+    max_scan_tuples: int = 0
 
-    def estimate(self, n_total: int) -> int:
-        """Return how many of all rows pass, 0 if the sample was empty."""
-        return round(n_total * self.n_passing / self.n_rows) if self.n_rows else 0
+    @property
+    def memory_multiple(self) -> int:
+        """Return how many times work_mem the scan may take."""
+        return 1 + self.max_scan_tuples // TUPLES_A_MULTIPLE
 
 
 def has_index(shelf_id: int, *, is_indexed: bool) -> bool:
@@ -38,13 +59,55 @@ def has_index(shelf_id: int, *, is_indexed: bool) -> bool:
     return shelf_id != SHARED_SHELF and is_indexed
 
 
-def choose_plan(n_matching: int, exact_rows: int) -> DensePlan:
-    """Return the plan for about so many rows that pass filter and access on an indexed shelf.
+def exact_cost(estimate: Estimate) -> float:
+    """Return what comparing all rows that pass costs: found by an index, or reading them all."""
+    return min(float(estimate.n_rows), LOOKED_UP_COST * estimate.n_looked_up)
 
-    Few rows are compared one by one, which is exact; for many the index is faster, and its scan
-    goes on until enough of them pass (pgvector's iterative scan).
+
+def hnsw_rows(estimate: Estimate, wanted: int) -> float:
+    """Return how many rows the HNSW scan hands out until as many as wanted pass."""
+    return wanted / estimate.share
+
+
+def choose(
+    estimate: Estimate, *, wanted: int, exact_rows: int, ef_search: int, is_guess_told: bool = True
+) -> DenseChoice:
+    """Return the plan for an indexed shelf of its own.
+
+    Few rows are compared one by one, which is exact. Of many the cheaper way is taken; the HNSW
+    scan ends where it has cost as much as exact search would, which then follows.
+    `is_guess_told` says whether the reason may name how many rows there are.
     """
-    return DensePlan.EXACT if n_matching <= exact_rows else DensePlan.HNSW
+    n_read = min(estimate.n_rows, estimate.n_looked_up)
+    if n_read <= exact_rows:
+        reason = f"at most {exact_rows:,} rows have to be compared: all of them are"
+        return DenseChoice(DensePlan.EXACT, reason)
+    exact, tuples = exact_cost(estimate), hnsw_rows(estimate, wanted)
+    hnsw = HNSW_START_COST + HNSW_ROW_COST * tuples
+    if exact <= WORTH_OF_CERTAINTY * hnsw:
+        reason = "few of the rows pass: comparing them costs less than scanning the index for them"
+        return DenseChoice(DensePlan.EXACT, reason)
+    budget = max(MIN_SCAN_TUPLES, PATIENCE * tuples, exact / HNSW_ROW_COST)
+    if estimate.n_passing >= estimate.n_rows:
+        reason = "all rows pass: the index finds the nearest without comparing every one"
+    elif is_guess_told:
+        reason = (
+            f"about {100 * estimate.share:.2g} % of the rows pass: the index gives {wanted:,} of"
+            f" them after about {tuples:,.0f} rows, fewer than there are to compare"
+        )
+    else:
+        reason = "many rows pass: the index gives enough of them sooner than comparing them all"
+    return DenseChoice(
+        DensePlan.HNSW,
+        reason,
+        ef_search=ef_search_for(wanted, ef_search),
+        max_scan_tuples=round(min(MAX_SCAN_TUPLES, budget)),
+    )
+
+
+def is_affordable(estimate: Estimate, fallback_rows: int) -> bool:
+    """Return whether exact search may follow a scan that ended before enough rows passed."""
+    return min(estimate.n_rows, estimate.n_looked_up) <= fallback_rows
 
 
 def ef_search_for(wanted: int, configured: int) -> int:

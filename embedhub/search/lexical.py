@@ -7,6 +7,9 @@ the saturated frequencies, the query brings the idf, so a score is one inner pro
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+
+from embedhub.search.estimate import Estimate
 
 ANALYSER = "bm25"
 # Changes whenever a text would get other lexemes or weights; 1 is the first.
@@ -69,14 +72,43 @@ def query_vector(terms: Sequence[Term]) -> dict[int, float]:
     return vector
 
 
-def is_scan_cheaper(terms: Sequence[Term], n_rows: int, cap: int) -> bool:
-    """Return whether scoring every row of a space beats looking candidates up in the index.
+class LexicalPlan(StrEnum):
+    """How the rows that hold the query's words are found."""
 
-    A scan is complete as well. A row fetched by the index costs about three rows scanned in order
-    (measured over 30,000 abstracts).
+    EXACT = "exact"
+    TERMS = "terms"
+
+
+@dataclass(frozen=True, slots=True)
+class LexicalChoice:
+    """A plan, and why, in plain words."""
+
+    plan: LexicalPlan
+    reason: str
+
+
+def choose(
+    terms: Sequence[Term], n_rows: int, cap: int, guess: Estimate | None = None
+) -> LexicalChoice:
+    """Return the plan for a space with an index on its terms; `guess` is of a restricted search.
+
+    Scoring every row that passes is complete. A row fetched by an index costs about three rows
+    scanned in order (measured over 30,000 abstracts).
     """
-    expected = min(cap, sum(term.n_rows for term in terms))
-    return n_rows <= SCANNED_FOR_ONE_FETCHED * expected
+    holding = sum(term.n_rows for term in terms)
+    if guess is None:
+        fetched = float(min(cap, holding))
+        scored = n_rows / SCANNED_FOR_ONE_FETCHED
+    else:
+        # The cap counts rows that pass; the index hands out the others as well.
+        fetched = min(cap / guess.share, float(holding))
+        scored = min(n_rows / SCANNED_FOR_ONE_FETCHED, float(guess.n_looked_up))
+    if scored <= fetched:
+        reason = "all rows that pass are scored: no more work than looking the words up"
+        return LexicalChoice(LexicalPlan.EXACT, reason)
+    return LexicalChoice(
+        LexicalPlan.TERMS, f"the index on words finds the rows to score, at most {cap:,}"
+    )
 
 
 def candidate_tiers(terms: Sequence[Term], cap: int, *, is_filtered: bool) -> list[list[Term]]:

@@ -83,6 +83,7 @@ class Ranker:
                     restriction=self.restriction,
                     limit=limit,
                 )
+        guess = None if Leg.DENSE not in legs else legs[Leg.DENSE].guess
         is_lexical_asked = self.question.request.mode is not Mode.DENSE
         if is_lexical_asked and self.terms is not None and self.spaces.sparse is not None:
             with self.watch.part("lexical"):
@@ -92,6 +93,7 @@ class Ranker:
                     asked=self.terms,
                     restriction=self.restriction,
                     limit=limit,
+                    guess=guess,
                 )
         return legs
 

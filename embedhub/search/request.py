@@ -40,6 +40,8 @@ class NoteCode(StrEnum):
     ENCODER_NOT_READY = "encoder_not_ready"
     # the dense leg ran although not every chunk has its vector yet
     VECTORS_PENDING = "vectors_pending"
+    # metadata or access of documents was changed, and filters do not see all of it yet
+    FILTERS_PENDING = "filters_pending"
     # words too common to be counted in full: rows with only such words may be missing
     LEXICAL_CUT = "lexical_cut"
     # the index scan ended before as many rows as wanted were found
@@ -56,6 +58,7 @@ INCOMPLETE = frozenset(
     {
         NoteCode.ENCODER_NOT_READY,
         NoteCode.VECTORS_PENDING,
+        NoteCode.FILTERS_PENDING,
         NoteCode.LEXICAL_CUT,
         NoteCode.DENSE_SHORT,
         NoteCode.POOL_EXHAUSTED,
@@ -162,9 +165,13 @@ class Hit:
 class LegReport:
     """How one leg found its candidates.
 
-    `plan` is exact or hnsw for the dense leg, bm25 for the lexical one. `terms` are the query's
-    lexemes with the number of rows that hold them (lexical only, and empty where principals are
-    given: the number would tell of rows they may not see).
+    `plan` is exact (every row that passes was compared or scored), hnsw for the dense leg, or terms
+    for the lexical one (rows found by the index on their words); `reason` says why this one.
+    `terms` are the query's lexemes with the number of rows that hold them, lexical only.
+    `estimated_rows` is how many rows were thought to pass, None where nobody had to guess;
+    `scanned_rows` how many rows were really looked at, counted by Postgres, None unless the request
+    says explain. `terms` are empty and `scanned_rows` None where principals are given: they would
+    tell of rows these may not see. `ef_search` is the candidate list of an HNSW scan.
     """
 
     leg: Leg
@@ -172,6 +179,10 @@ class LegReport:
     n_candidates: int
     complete: bool
     terms: Mapping[str, int] = field(default_factory=dict)
+    reason: str = ""
+    estimated_rows: int | None = None
+    scanned_rows: int | None = None
+    ef_search: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,9 +115,21 @@ class LegOut(AnswerBody):
     """How one leg found its candidates."""
 
     leg: Literal["dense", "lexical"]
-    plan: str
+    plan: Literal["exact", "hnsw", "terms"] = Field(
+        description="exact: every passage that passes was compared or scored; hnsw: the vector"
+        " index; terms: the index on words."
+    )
+    reason: str = Field(description="Why this plan, in plain words.")
     n_candidates: int
     complete: bool
+    estimated_rows: int | None = Field(
+        description="About how many passages pass filter and access; null if nobody had to guess."
+    )
+    scanned_rows: int | None = Field(
+        description="Passages that were really looked at, counted by Postgres in a second run"
+        " behind `took`; null with principals."
+    )
+    ef_search: int | None = Field(description="Candidate list of the scan of the vector index.")
     terms: dict[str, int] = Field(
         description="The query's words with the passages that hold them; empty with principals."
     )

@@ -19,7 +19,7 @@ from embedhub.replica import service as replica
 from embedhub.search.checks import check_request
 from embedhub.search.cursor import fingerprint, read_cursor, write_cursor
 from embedhub.search.hits import UNMARKED, make_hit, mark_texts
-from embedhub.search.legs import BM25, QueryTerms, analyse_query
+from embedhub.search.legs import BM25, QueryTerms, analyse_query, with_scanned_rows
 from embedhub.search.observed import observer
 from embedhub.search.pages import Page, Ranker
 from embedhub.search.queries import hydration
@@ -38,6 +38,8 @@ from embedhub.search.request import (
     INCOMPLETE,
     Hit,
     Leg,
+    Note,
+    NoteCode,
     SearchRequest,
     SearchResult,
 )
@@ -47,6 +49,7 @@ from embedhub.spaces.service import LiveSpaces, live_spaces
 
 __all__ = ["forget_old", "search"]
 
+FILTERS_PENDING = "filters do not see all of the metadata and access changed lately"
 # How often a search begins again because the collection has another encoder than was thought.
 ATTEMPTS = 3
 # Collections whose encoder is remembered, so that one transaction is enough.
@@ -143,7 +146,14 @@ def _answer(
     )
     page = ranker.page(position)
     hits = _hits(session, ranker, page)
-    notes = (*question.notes, *page.notes)
+    notes = [*question.notes, *page.notes]
+    if state.has_stale_filters and (request.filter or question.principals is not None):
+        notes.append(Note(NoteCode.FILTERS_PENDING, FILTERS_PENDING))
+    took = watch.took()
+    legs = tuple(leg.report for leg in page.legs.values())
+    if request.explain:
+        # Behind the time that is told: a search without it does not count.
+        legs = tuple(with_scanned_rows(session, leg, restriction) for leg in page.legs.values())
     dense = page.legs.get(Leg.DENSE)
     return SearchResult(
         request_id=uuid.uuid4(),
@@ -151,9 +161,9 @@ def _answer(
         plan=BM25 if dense is None else dense.report.plan,
         complete=INCOMPLETE.isdisjoint(note.code for note in notes),
         cursor=None if page.next_position is None else write_cursor(mark, page.next_position),
-        notes=notes,
-        legs=tuple(leg.report for leg in page.legs.values()),
-        took=watch.took(),
+        notes=tuple(notes),
+        legs=legs,
+        took=took,
     )
 
 

@@ -4,13 +4,15 @@ import math
 
 import pytest
 
+from embedhub.search.estimate import Estimate
 from embedhub.search.lexical import (
     MAX_WEIGHT,
+    LexicalPlan,
     Term,
     candidate_tiers,
+    choose,
     idf,
     is_list_complete,
-    is_scan_cheaper,
     omitted_terms,
     query_terms,
     query_vector,
@@ -55,10 +57,25 @@ def test_candidates_come_from_the_rare_terms_while_they_fit_the_cap() -> None:
     assert candidate_tiers([], 100, is_filtered=True) == []
 
 
-def test_common_words_of_a_small_space_are_scanned() -> None:
-    assert is_scan_cheaper(terms(10, 5_000), n_rows=10_000, cap=10_000)
-    assert not is_scan_cheaper(terms(10, 20), n_rows=10_000, cap=10_000)
-    assert not is_scan_cheaper(terms(50_000, 90_000), n_rows=100_000, cap=10_000)
+@pytest.mark.parametrize(
+    ("counts", "n_rows", "guess", "plan"),
+    [
+        # common words of a small space
+        ((10, 5_000), 10_000, None, LexicalPlan.EXACT),
+        ((10, 20), 10_000, None, LexicalPlan.TERMS),
+        ((50_000, 90_000), 100_000, None, LexicalPlan.TERMS),
+        # few rows pass, and an index on the filter finds them
+        ((50_000, 90_000), 100_000, Estimate(100_000, 900, 900), LexicalPlan.EXACT),
+        ((10, 20), 100_000, Estimate(100_000, 900, 900), LexicalPlan.TERMS),
+        # few rows pass and no index finds them: the words hand out nearly all rows anyway
+        ((50_000, 90_000), 100_000, Estimate(100_000, 900, 100_000), LexicalPlan.EXACT),
+        ((50_000, 90_000), 100_000, Estimate(100_000, 50_000, 100_000), LexicalPlan.TERMS),
+    ],
+)
+def test_the_plan_with_less_work_is_chosen(
+    counts: tuple[int, ...], n_rows: int, guess: Estimate | None, plan: LexicalPlan
+) -> None:
+    assert choose(terms(*counts), n_rows, 10_000, guess).plan is plan
 
 
 def test_terms_taken_before_the_cut_are_not_omitted() -> None:

@@ -29,6 +29,9 @@ CHUNKS: FromClause = Chunk.__table__
 DOCUMENTS: FromClause = Document.__table__
 VERSIONS: FromClause = DocumentVersion.__table__
 
+# More expired documents than these are not named to the legs.
+MAX_NAMED_EXPIRED = 500
+
 # Statements that every search runs are made once: building one costs more than sending it.
 # Live chunks of documents whose time has not passed, in the order of ShownChunk.
 SHOWN = (
@@ -115,10 +118,12 @@ def _shown_to(principals: tuple[str, ...] | None) -> Select[Any]:
 class CollectionState:
     """What keeps a collection's index from saying all by itself."""
 
-    # past their time, although nobody has removed them yet
-    expired_documents: list[int]
+    # past their time, although nobody has removed them yet; None: too many to name
+    expired_documents: list[int] | None
     # rows of the dense space still wait for their vector; dead ones are not waited for
     has_pending: bool
+    # a run still repeats changed metadata or access in the index
+    has_stale_filters: bool
 
 
 def collection_state(
@@ -127,12 +132,23 @@ def collection_state(
     """Return which documents must not be shown, and whether vectors are missing."""
     statement = text("""
         SELECT ARRAY(SELECT id FROM documents
-                     WHERE collection_id = :collection_id AND expires_at <= now()),
+                     WHERE collection_id = :collection_id AND expires_at <= now()
+                     LIMIT :limit),
                EXISTS (SELECT FROM pending
-                       WHERE space_id = :dense_space_id AND dead_at IS NULL)
+                       WHERE space_id = :dense_space_id AND dead_at IS NULL),
+               EXISTS (SELECT FROM runs
+                       WHERE kind IN ('relabel_documents', 'update_attributes')
+                         AND status IN ('queued', 'running')
+                         AND CAST(arguments ->> 'collection_id' AS bigint) = :collection_id)
     """)
-    facts = {"collection_id": collection_id, "dense_space_id": dense_space_id}
-    return CollectionState(*session.execute(statement, facts).one())
+    facts = {
+        "collection_id": collection_id,
+        "dense_space_id": dense_space_id,
+        "limit": MAX_NAMED_EXPIRED + 1,
+    }
+    expired, has_pending, has_stale_filters = session.execute(statement, facts).one()
+    named = None if len(expired) > MAX_NAMED_EXPIRED else expired
+    return CollectionState(named, has_pending, has_stale_filters)
 
 
 def lexemes_of_words(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pgvector import SparseVector
 from pgvector.sqlalchemy import SPARSEVEC
@@ -22,6 +23,7 @@ from sqlalchemy.orm import Session
 
 from embedhub.search.fusion import Candidate
 from embedhub.search.lexical import Term
+from embedhub.search.queries.explaining import scanned_rows
 from embedhub.search.queries.lexical_index import PLACE
 from embedhub.search.queries.restriction import Restriction, place_of
 from embedhub.tables import Space, SparseEmbedding
@@ -29,6 +31,7 @@ from embedhub.tables.spaces import SPARSE_DIMENSIONS
 
 # The table and not the mapped class: a query for plain columns runs without the ORM's share.
 SPARSE: FromClause = SparseEmbedding.__table__
+SPARSE_TABLE = SparseEmbedding.__tablename__
 
 ANALYSE_QUERY = text(f"""
     WITH asked AS MATERIALIZED (
@@ -61,48 +64,68 @@ def count_terms(
     return counts, rows[0][3] if rows else 0
 
 
-def lexical_scan(
-    session: Session,
-    *,
-    space: Space,
-    query: dict[int, float],
-    restriction: Restriction,
-    limit: int,
-) -> list[Candidate]:
-    """Return the best rows of a space by scoring every one that passes: right for small spaces."""
-    distance = _lexical_distance(query).label("distance")
-    nearest = (
-        select(SPARSE.c.owner_id, SPARSE.c.document_id, distance)
-        .where(*place_of(SPARSE, space), restriction.predicate(SPARSE))
-        .order_by(distance, SPARSE.c.owner_id)
-        .limit(limit)
-        .subquery()
-    )
-    # A row without any of the words scores 0; cutting it off after the sort costs nothing.
-    statement = select(nearest).where(nearest.c.distance < 0)
+@dataclass(frozen=True, slots=True)
+class LexicalQuery:
+    """A sparse vector and how many rows are wanted, in a space and under a restriction."""
+
+    space: Space
+    vector: dict[int, float]
+    restriction: Restriction
+    limit: int
+
+
+def lexical_scan(session: Session, asked: LexicalQuery) -> list[Candidate]:
+    """Return the best rows of a space by scoring every one that passes."""
     return [
         Candidate(chunk_id, document_id, -distance)
-        for chunk_id, document_id, distance in session.execute(statement)
+        for chunk_id, document_id, distance in session.execute(_scan(asked))
     ]
 
 
+def exact_scanned(session: Session, asked: LexicalQuery) -> int:
+    """Return how many rows scoring every one that passes really looks at."""
+    return scanned_rows(session, _scan(asked), SPARSE_TABLE)
+
+
 def lexical_candidates(
-    session: Session,
-    *,
-    space: Space,
-    query: dict[int, float],
-    tiers: Sequence[Sequence[Term]],
-    restriction: Restriction,
-    cap: int,
-    limit: int,
+    session: Session, asked: LexicalQuery, *, tiers: Sequence[Sequence[Term]], cap: int
 ) -> LexicalCandidates:
     """Return the best of at most `cap` rows that pass, found by the index on their terms.
 
     Rows are taken tier by tier; a later tier's statement runs only while the cap is not reached.
     """
-    branches = _tier_branches(space, query, tiers, restriction)
+    rows = session.execute(_candidates(asked, tiers, cap)).all()
+    return LexicalCandidates(
+        candidates=[Candidate(row[0], row[1], -row[2]) for row in rows],
+        n_scored=rows[0][3] if rows else 0,
+        last_tier=rows[0][4] if rows else len(tiers) - 1,
+    )
+
+
+def candidates_scanned(
+    session: Session, asked: LexicalQuery, *, tiers: Sequence[Sequence[Term]], cap: int
+) -> int:
+    """Return how many rows the index on terms really hands out."""
+    return scanned_rows(session, _candidates(asked, tiers, cap), SPARSE_TABLE)
+
+
+def _scan(asked: LexicalQuery) -> Select[Any]:
+    distance = _lexical_distance(asked.vector).label("distance")
+    best = (
+        select(SPARSE.c.owner_id, SPARSE.c.document_id, distance)
+        .where(*place_of(SPARSE, asked.space), asked.restriction.predicate(SPARSE))
+        .order_by(distance, SPARSE.c.owner_id)
+        .limit(asked.limit)
+        .subquery()
+    )
+    # A row without any of the words scores 0; cutting it off after the sort costs nothing.
+    return select(best).where(best.c.distance < 0)
+
+
+def _candidates(asked: LexicalQuery, tiers: Sequence[Sequence[Term]], cap: int) -> Select[Any]:
+    branches = _tier_branches(asked.space, asked.vector, tiers, asked.restriction)
     found = union_all(*branches).limit(cap).cte("found").prefix_with("MATERIALIZED")
-    statement = (
+    return (
         select(
             found.c.owner_id,
             found.c.document_id,
@@ -111,13 +134,7 @@ def lexical_candidates(
             select(func.max(found.c.tier)).scalar_subquery(),
         )
         .order_by(found.c.distance, found.c.owner_id)
-        .limit(limit)
-    )
-    rows = session.execute(statement).all()
-    return LexicalCandidates(
-        candidates=[Candidate(row[0], row[1], -row[2]) for row in rows],
-        n_scored=rows[0][3] if rows else 0,
-        last_tier=rows[0][4] if rows else len(tiers) - 1,
+        .limit(asked.limit)
     )
 
 

@@ -3,11 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, FromClause, and_
+from sqlalchemy import ColumnElement, FromClause, and_, func, select, text, true
 
 from embedhub.search.access import access_predicate
+from embedhub.search.conditions import LookUp
 from embedhub.search.filters import Filter
-from embedhub.tables import Space
+from embedhub.search.queries import filtering
+from embedhub.tables import Document, Space
+
+DOCUMENTS: FromClause = Document.__table__
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,14 +20,15 @@ class Restriction:
 
     filter: Filter
     principals: Sequence[str] | None
-    # past their time, although nobody has removed them yet
-    expired_documents: Sequence[int] = ()
+    # past their time, although nobody has removed them yet; None: too many to name
+    expired_documents: Sequence[int] | None = ()
 
     @property
     def is_empty(self) -> bool:
         """Return whether every row of the space passes."""
+        has_expired = self.expired_documents is None or bool(self.expired_documents)
         is_filtered = self.filter.condition is not None
-        return not (is_filtered or self.expired_documents) and self.principals is None
+        return not (is_filtered or has_expired) and self.principals is None
 
     def predicate(self, table: FromClause) -> ColumnElement[bool]:
         """Return the condition over the columns of either index table."""
@@ -31,9 +36,28 @@ class Restriction:
             self.filter.predicate(table.c.attributes),
             access_predicate(table.c.access, self.principals),
         ]
-        if self.expired_documents:
+        if self.expired_documents is None:
+            # Of each row that comes into question its document is asked; as a join the planner
+            # would compare with all documents first.
+            expiry = select(DOCUMENTS.c.expires_at).where(DOCUMENTS.c.id == table.c.document_id)
+            conditions.append(
+                func.coalesce(expiry.scalar_subquery(), text("'infinity'")) > func.now()
+            )
+        elif self.expired_documents:
             conditions.append(table.c.document_id.not_in(self.expired_documents))
         return and_(*conditions)
+
+    def looked_up(
+        self, table: FromClause, served: LookUp | None, *, is_access_served: bool
+    ) -> ColumnElement[bool]:
+        """Return the condition of the rows that indexes hand out to be looked at.
+
+        `served` is what they find of the filter; `is_access_served` says whether they find what
+        somebody may see.
+        """
+        found = true() if served is None else filtering.looked_up(served, table.c.attributes)
+        principals = self.principals if is_access_served else None
+        return and_(found, access_predicate(table.c.access, principals))
 
 
 def place_of(table: FromClause, space: Space) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
