@@ -341,7 +341,7 @@ def named(process: psutil.Process) -> str:
     if any("embedhub.local.web" in part for part in command):
         return "web"
     if "celery" in command and "-Q" in command:
-        return command[command.index("-Q") + 1]
+        return str(command[command.index("-Q") + 1])
     return ""
 
 

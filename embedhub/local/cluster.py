@@ -12,7 +12,7 @@ import warnings
 from pathlib import Path
 from urllib.parse import quote
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from embedhub.local.errors import LocalError
 from embedhub.local.memory import MIB, PostgresMemory, machine_memory, plan_memory

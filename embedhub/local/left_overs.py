@@ -4,7 +4,7 @@ import os
 import time
 from signal import SIGKILL
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from embedhub.local.home import Home
 from embedhub.local.processes import signal_group
