@@ -66,6 +66,10 @@ def grow_space(progress: RunProgress, arguments: dict[str, Any]) -> dict[str, An
     moved = 0
     if space.shelf_id == SHARED_SHELF:
         space, moved = _move(task, shelf_id, report)
+        with db.autocommit() as connection:
+            # Who stores the rows to come looks for copies: unaware of the shelf's statistics, the
+            # planner compared every row with every input of a batch, a second and a half each.
+            shelf_ddl.analyze(connection, task.table)
     with db.reading() as session:
         # Asked for again when the import has ended, or has taken too long.
         if is_loading(session, space.id):
