@@ -9,6 +9,7 @@ kind that are not stored. Each size is a collection of its own, removed before t
 import argparse
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -101,7 +102,7 @@ def measure(arguments: argparse.Namespace, client: HubClient, n: int) -> dict[st
     true = nearest(stored, queries)
     for query in queries[:WARM_UP]:
         search(client, slug, query)
-    answers = [timed(lambda query=query: search(client, slug, query)) for query in queries]
+    answers = [timed(partial(search, client, slug, query)) for query in queries]
     seen = timing([milliseconds for _, milliseconds in answers])
     client.call("DELETE", f"/v1/collections/{slug}")
     return {
