@@ -22,7 +22,7 @@ from embedhub.search.recall import report as recall
 from embedhub.search.recall.sampler import sample_recall
 from embedhub.spaces import service as spaces
 from embedhub.spaces.indexes import grow_space, rebuild_index
-from embedhub.spaces.numbering import reach_all_copies
+from embedhub.spaces.numbering import number_older_shelves, reach_all_copies
 from embedhub.web.retention import forget_old_answers
 from workers import app
 
@@ -60,6 +60,7 @@ def sweep() -> None:
         delete_expired,
         resume_deletions,
         spaces.grow_outgrown,
+        number_older_shelves,
     )
 
 

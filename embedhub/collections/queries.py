@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from embedhub import db
+from embedhub.runs.kinds import UNFINISHED
 from embedhub.tables import Collection, Run, Space
 
 # Run by every search: made once.
@@ -118,15 +119,20 @@ def mark_deleted(session: Session, *, workspace_id: int, collection_id: int) -> 
     return session.scalars(statement).one_or_none() is not None
 
 
-def deleted_collections(session: Session, *, pause: timedelta) -> list[tuple[int, int]]:
-    """Return (workspace, collection) of what is hidden, not removed, nor tried within `pause`."""
+def deleted_collections(session: Session, *, pause: timedelta, limit: int) -> list[tuple[int, int]]:
+    """Return (workspace, collection) of what is hidden, and no run removes or tried to lately."""
+    subject = func.concat("collection ", Collection.id)
+    of_kind = (Run.kind == "delete_collection", Run.subject == subject)
+    # Two questions: each has an index of its own.
     tried = exists().where(
-        Run.kind == "delete_collection",
-        Run.subject == func.concat("collection ", Collection.id),
-        Run.finished_at > func.now() - pause,
+        *of_kind, Run.workspace_id == Collection.workspace_id, Run.finished_at > func.now() - pause
     )
-    statement = select(Collection.workspace_id, Collection.id).where(
-        Collection.deleted_at.is_not(None), ~tried
+    removed = exists().where(*of_kind, Run.status.in_(UNFINISHED))
+    statement = (
+        select(Collection.workspace_id, Collection.id)
+        .where(Collection.deleted_at.is_not(None), ~tried, ~removed)
+        .order_by(Collection.id)
+        .limit(limit)
     )
     return [(row.workspace_id, row.id) for row in session.execute(statement)]
 

@@ -55,6 +55,7 @@ __all__ = [
 
 # A removal that failed is not tried again at every sweep.
 PAUSE = timedelta(minutes=10)
+RESUMED_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,12 +236,12 @@ def retry_dead(caller: Caller, slug: str, chunk_ids: Sequence[int] | None) -> in
 
 
 def resume_deletions() -> int:
-    """Start a run for what is deleted and not removed, failed ones after a pause; return how many.
+    """Start a run for what is deleted and no run removes, failed ones after a pause.
 
-    What a run is removing already counts too.
+    Returns how many; what is beyond `RESUMED_AT_ONCE` waits for the next sweep.
     """
     with db.writing() as session:
-        found = queries.deleted_collections(session, pause=PAUSE)
+        found = queries.deleted_collections(session, pause=PAUSE, limit=RESUMED_AT_ONCE)
         for workspace_id, collection_id in found:
             _start_removal(session, workspace_id, collection_id)
     return len(found)

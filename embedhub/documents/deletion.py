@@ -4,6 +4,7 @@ What to delete is looked up first and again under the lock of each document: a d
 sent again in between is not what was asked to be deleted.
 """
 
+import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,14 +20,19 @@ from embedhub.documents.queries import reading, upkeep, writing
 from embedhub.documents.queries.reading import Chosen
 from embedhub.errors import InvalidInput
 from embedhub.runs.kinds import RunKind
-from embedhub.runs.progress import RunProgress
+from embedhub.runs.progress import RunProgress, signs_of_life
 from embedhub.runs.service import start_run
 from embedhub.search.filters import parse_filter
 from embedhub.spaces import generations
+from embedhub.spaces.tidying import vacuum_shelves
 
 DELETED_AT_ONCE = 200
 # More documents than this are deleted by a run.
-DELETED_IN_REQUEST = 5_000
+DELETED_IN_REQUEST = 1_000
+# A run that deleted fewer leaves the dead rows to autovacuum.
+WORTH_VACUUMING = 1_000
+# Less than a sweep's interval, so that two do not delete the same.
+EXPIRY_BUDGET_S = 10.0
 
 # Of the ids given, which are still to be deleted now that they are locked.
 Still = Callable[[Session, Sequence[int]], list[int]]
@@ -83,37 +89,53 @@ def carry_out_deletion(progress: RunProgress, arguments: dict[str, Any]) -> dict
     In batches; may be repeated after any interruption.
     """
     after = n_deleted = 0
+    total: int | None = None
     while True:
         with db.reading() as session:
-            collection = find_by_id(session, arguments["collection_id"])
-            chosen = Chosen(
-                workspace_id=collection.workspace_id,
-                collection_id=collection.id,
-                where=parse_filter(arguments["filter"], collection.filterable),
-                external_ids=arguments["external_ids"],
-                sent_before=datetime.fromisoformat(arguments["sent_before"]),
-            )
+            chosen = _chosen_by(session, arguments)
+            if total is None:
+                total = reading.count_matching(session, chosen=chosen)
             ids = reading.matching_ids(session, chosen=chosen, after=after, limit=DELETED_AT_ONCE)
         if not ids:
-            return {"n_deleted": n_deleted}
+            break
         n_deleted += remove_documents(ids, still=_still(chosen))
         after = ids[-1]
-        progress.report(n_deleted)
+        progress.report(n_deleted, total)
+    if n_deleted >= WORTH_VACUUMING:
+        with signs_of_life(progress, n_deleted, total):
+            vacuum_shelves(chosen.collection_id)
+    return {"n_deleted": n_deleted}
 
 
-def delete_expired() -> int:
-    """Delete documents past their `expires_at`; return how many."""
+def _chosen_by(session: Session, arguments: dict[str, Any]) -> Chosen:
+    collection = find_by_id(session, arguments["collection_id"])
+    return Chosen(
+        workspace_id=collection.workspace_id,
+        collection_id=collection.id,
+        where=parse_filter(arguments["filter"], collection.filterable),
+        external_ids=arguments["external_ids"],
+        sent_before=datetime.fromisoformat(arguments["sent_before"]),
+    )
 
-    def still_expired(session: Session, ids: Sequence[int]) -> list[int]:
-        return upkeep.expired_ids(session, among=ids, limit=len(ids))
 
+def delete_expired(budget_s: float = EXPIRY_BUDGET_S) -> int:
+    """Delete documents past their `expires_at`, oldest first; return how many.
+
+    What is left when the time is spent waits for the next sweep; no search finds it meanwhile.
+    """
+    deadline = time.monotonic() + budget_s
+    since: datetime | None = None
     n_deleted = 0
     while True:
         with db.reading() as session:
-            ids = upkeep.expired_ids(session, limit=DELETED_AT_ONCE)
-        if not ids:
+            expired = upkeep.expired_documents(session, since=since, limit=DELETED_AT_ONCE)
+        if not expired:
             return n_deleted
-        n_deleted += remove_documents(ids, still=still_expired)
+        ids = sorted(ident for ident, _ in expired)
+        n_deleted += remove_documents(ids, still=upkeep.still_expired)
+        since = expired[-1][1]
+        if time.monotonic() > deadline:
+            return n_deleted
 
 
 def remove_documents(document_ids: Sequence[int], *, still: Still) -> int:

@@ -81,6 +81,10 @@ class BatchOut(AnswerBody):
 
     items: list[OutcomeOut]
     counts: dict[OutcomeKind, int]
+    run_id: int | None = Field(
+        description="The run that lets filters see changed metadata and access, where these stand"
+        " in too many passages for one request; null: filters see all."
+    )
     indexing: IndexingOut | None
 
 

@@ -1,7 +1,7 @@
 """Accepting documents: all or nothing, each id once, in one transaction."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -16,6 +16,7 @@ from embedhub.documents.all_new import is_stored_meanwhile, store_all_new
 from embedhub.documents.preparation import CollectionFacts, Prepared
 from embedhub.documents.queries import writing as queries
 from embedhub.documents.queries.writing import StoredDocument
+from embedhub.documents.relabelling import repeat_or_start
 from embedhub.errors import NotFound, NotReady, TooLarge
 from embedhub.jobs import Job
 from embedhub.spaces import generations
@@ -41,6 +42,8 @@ class Outcome:
 
     external_id: str
     outcome: OutcomeKind
+    # of the batch: the run that repeats changed metadata in the index, if there are many rows
+    relabelling: int | None = None
 
 
 # What else belongs to the transaction that stores a batch.
@@ -64,6 +67,7 @@ class _Plan:
     relabelled_ids: list[int] = field(default_factory=list)
     unchanged_ids: list[int] = field(default_factory=list)
     vectors: dict[int, NDArray[np.float32]] = field(default_factory=dict)
+    relabelling: int | None = None
 
 
 def upsert(
@@ -160,7 +164,9 @@ def _write(
         _plan_one(plan, facts, prepared, stored[prepared.document.external_id])
     if _carry_out(session, facts, spaces, plan, priority):
         jobs.enqueue(session, Job.EMBED)
-    return plan.outcomes
+    if plan.relabelling is None:
+        return plan.outcomes
+    return [replace(each, relabelling=plan.relabelling) for each in plan.outcomes]
 
 
 def _write_all_new(
@@ -215,7 +221,7 @@ def _carry_out(
     if plan.unchanged_ids:
         queries.keep_from_deletion(session, collection_id=facts.id, document_ids=plan.unchanged_ids)
     if plan.relabelled_ids:
-        generations.repeat_filter_columns(session, spaces, plan.relabelled_ids)
+        plan.relabelling = repeat_or_start(session, facts, spaces, plan.relabelled_ids)
     return waits
 
 

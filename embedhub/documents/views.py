@@ -72,11 +72,17 @@ def upsert_documents(
     service.refuse_too_many(len(body.documents))
     inputs = [parse_document(raw, f"documents.{n}") for n, raw in enumerate(body.documents)]
     outcomes = service.upsert_documents(caller, slug, inputs)
+    run_id = next((each.relabelling for each in outcomes), None)
     indexing = None
     if wait is not None:
         external_ids = [document.external_id for document in inputs]
-        indexing = waiting.wait(caller, slug, external_ids, timeout_s)
-    answer = {"items": outcomes, "counts": count(outcomes), "indexing": indexing}
+        indexing = waiting.wait(caller, slug, external_ids, timeout_s, run_id=run_id)
+    answer = {
+        "items": [{"external_id": o.external_id, "outcome": o.outcome} for o in outcomes],
+        "counts": count(outcomes),
+        "run_id": run_id,
+        "indexing": indexing,
+    }
     return respond(answer, status=202 if indexing and not indexing.is_indexed else 200)
 
 

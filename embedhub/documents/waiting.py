@@ -8,9 +8,10 @@ from threading import BoundedSemaphore
 
 from embedhub.access.caller import Caller
 from embedhub.config import get_config
-from embedhub.documents.service import wait_until_indexed
+from embedhub.documents.service import IndexedState, wait_until_indexed
 from embedhub.errors import InvalidInput
 from embedhub.replica.service import wait_until_replayed
+from embedhub.runs.service import wait_until_ended
 
 DEFAULT_WAIT_S = 30.0
 TOO_MANY = "too many requests wait already; ask for the collection's status instead"
@@ -18,6 +19,7 @@ NOT_REPLAYED = (
     "all is indexed, the read replica has not replayed it yet: searches that send this answer's"
     " Consistency-Token find it"
 )
+RELABELLING = "a run still repeats changed metadata in the index; see /v1/runs/{run_id}"
 TIME_OVER = "the time limit is over; the rest is indexed as soon as it is encoded"
 
 
@@ -55,10 +57,18 @@ def check_wait(timeout_s: float | None) -> float:
     return timeout_s
 
 
-def wait(caller: Caller, slug: str, external_ids: Sequence[str], timeout_s: float) -> Indexing:
+def wait(
+    caller: Caller,
+    slug: str,
+    external_ids: Sequence[str],
+    timeout_s: float,
+    *,
+    run_id: int | None = None,
+) -> Indexing:
     """Return when searches see these documents as they are, or know them dead.
 
-    Before that at the time limit, and at once if too many requests wait already.
+    `run_id` is waited for, too. Before that at the time limit, and at once if too many requests
+    wait already.
     """
     has_seat = seats().acquire(blocking=False)
     deadline = time.monotonic() + (timeout_s if has_seat else 0)
@@ -66,21 +76,19 @@ def wait(caller: Caller, slug: str, external_ids: Sequence[str], timeout_s: floa
         state = wait_until_indexed(
             caller, slug, external_ids, timeout_s=timeout_s if has_seat else 0
         )
-        is_replayed = bool(state.pending) or wait_until_replayed(
-            timeout_s=deadline - time.monotonic()
-        )
+        late = _late(state, run_id, deadline)
     finally:
         if has_seat:
             seats().release()
     hint = None
     dead = [DeadDocument(external_id, reason) for external_id, reason in state.dead]
-    if not is_replayed:
+    if late is not None:
         gone = {document.external_id for document in dead}
         return Indexing(
             is_indexed=False,
             pending=[external_id for external_id in external_ids if external_id not in gone],
             dead=dead,
-            hint=NOT_REPLAYED,
+            hint=late,
         )
     if state.pending:
         hint = TIME_OVER if has_seat else TOO_MANY
@@ -90,3 +98,14 @@ def wait(caller: Caller, slug: str, external_ids: Sequence[str], timeout_s: floa
         dead=dead,
         hint=hint,
     )
+
+
+def _late(state: IndexedState, run_id: int | None, deadline: float) -> str | None:
+    """Return why searches do not see yet what is indexed; None if they do, or it is not."""
+    if state.pending:
+        return None
+    if run_id is not None and not wait_until_ended(run_id, timeout_s=deadline - time.monotonic()):
+        return RELABELLING.format(run_id=run_id)
+    if not wait_until_replayed(timeout_s=deadline - time.monotonic()):
+        return NOT_REPLAYED
+    return None

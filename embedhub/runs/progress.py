@@ -2,15 +2,19 @@
 
 import time
 import uuid
-from contextlib import suppress
-from threading import Lock
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from threading import Event, Lock, Thread
 from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from embedhub import db
 from embedhub.runs import queries
 
 # More often than this a report is not written.
 REPORTED_EVERY_S = 0.3
+SIGN_S = 2.0
 
 
 class RunCancelled(Exception):
@@ -81,3 +85,22 @@ class RunProgress:
             raise RunTakenOver(f"run {self.run_id}")
         if must_stop:
             raise RunCancelled(f"run {self.run_id}")
+
+
+@contextmanager
+def signs_of_life(progress: RunProgress, done: int, total: int | None) -> Iterator[None]:
+    """Repeat a report while one statement inside the block takes its time; it is not cancelled."""
+    has_ended = Event()
+
+    def repeat() -> None:
+        while not has_ended.wait(SIGN_S):
+            with suppress(SQLAlchemyError):
+                progress.note(done, total)
+
+    thread = Thread(target=repeat, name="run-sign-of-life", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        has_ended.set()
+        thread.join()

@@ -35,6 +35,12 @@ def find_unfinished(session: Session, *, kind: str, subject: str) -> int | None:
     return session.scalars(statement).one_or_none()
 
 
+def is_unfinished(session: Session, run_id: int) -> bool:
+    """Say whether a run waits or is under way."""
+    statement = select(Run.id).where(Run.id == run_id, Run.status.in_(UNFINISHED))
+    return session.scalars(statement).one_or_none() is not None
+
+
 def ended_badly(session: Session, *, kind: str, subject: str, within: timedelta) -> bool:
     """Say whether a run of this kind over this subject failed or was cancelled that lately."""
     statement = select(Run.id).where(
@@ -211,8 +217,10 @@ def ask_to_cancel(session: Session, *, workspace_id: int, run_id: int) -> Run | 
     return session.scalars(statement).one_or_none()
 
 
-def waiting_runs(session: Session, *, older_than: timedelta, stale: timedelta) -> Sequence[int]:
-    """Return runs that nobody works on although they were asked for a while ago."""
+def waiting_runs(
+    session: Session, *, older_than: timedelta, stale: timedelta, limit: int
+) -> Sequence[int]:
+    """Return the oldest runs that nobody works on although they were asked for a while ago."""
     statement = select(Run.id).where(
         Run.status.in_(UNFINISHED),
         or_(
@@ -220,7 +228,7 @@ def waiting_runs(session: Session, *, older_than: timedelta, stale: timedelta) -
             (Run.status == RunStatus.RUNNING) & (Run.heartbeat_at < func.now() - stale),
         ),
     )
-    return session.scalars(statement.order_by(Run.id)).all()
+    return session.scalars(statement.order_by(Run.id).limit(limit)).all()
 
 
 def delete_finished(session: Session, *, older_than: timedelta, limit: int) -> int:

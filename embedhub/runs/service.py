@@ -6,6 +6,7 @@ than `run_heartbeat_s`. So the work of a run must be able to start over after a 
 """
 
 import logging
+import time
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -43,6 +44,7 @@ __all__ = [
     "start_run",
     "start_unless_paused",
     "unfinished_run",
+    "wait_until_ended",
 ]
 
 logger = logging.getLogger(__name__)
@@ -50,8 +52,12 @@ logger = logging.getLogger(__name__)
 Work = Callable[[RunProgress, dict[str, Any]], dict[str, Any]]
 # A run not begun this long after it was asked for has lost its message.
 OVERDUE = timedelta(seconds=30)
+# Of thousands that wait their turn the messages are not lost: asking for all again and again would
+# fill the queue faster than it is emptied.
+RUNG_AT_ONCE = 100
 # Between a run that upkeep asked for and that ended badly, and the next one.
 PAUSE = timedelta(minutes=10)
+POLL_S = 0.2
 
 
 def start_run(
@@ -202,11 +208,23 @@ def cancel_run(caller: Caller, run_id: int) -> RunView:
         return view_of(cancelled)
 
 
+def wait_until_ended(run_id: int, *, timeout_s: float) -> bool:
+    """Return whether a run ended within the time; no connection is held between the looks."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        with db.reading() as session:
+            if not queries.is_unfinished(session, run_id):
+                return True
+        if time.monotonic() + POLL_S > deadline:
+            return False
+        time.sleep(POLL_S)
+
+
 def ring_for_waiting() -> int:
-    """Ask again for every run that nobody works on although it is overdue; return how many."""
+    """Ask again for the oldest runs that nobody works on although overdue; return how many."""
     stale = timedelta(seconds=get_config().run_heartbeat_s)
     with db.writing() as session:
-        waiting = queries.waiting_runs(session, older_than=OVERDUE, stale=stale)
+        waiting = queries.waiting_runs(session, older_than=OVERDUE, stale=stale, limit=RUNG_AT_ONCE)
         for run_id in waiting:
             jobs.enqueue(session, jobs.Job.RUN, run_id=run_id)
     return len(waiting)

@@ -190,6 +190,26 @@ def repeat_filter_columns(
             )
 
 
+def count_outdated(
+    session: Session, spaces: Sequence[Space], document_ids: Sequence[int], *, at_most: int
+) -> int:
+    """Return how many index rows do not say what their documents do; counting stops at a bound."""
+    return sum(
+        queries.count_outdated(session, space, document_ids=document_ids, at_most=at_most)
+        for space in spaces
+    )
+
+
+def repeat_some(
+    session: Session, spaces: Sequence[Space], document_ids: Sequence[int], *, limit: int
+) -> int:
+    """Repeat what filters see of the documents in some index rows that differ; return how many."""
+    return sum(
+        queries.rewrite_some(session, space, document_ids=document_ids, limit=limit)
+        for space in spaces
+    )
+
+
 def _embed(session: Session, space: Space, chunk_ids: Sequence[int], priority: int) -> bool:
     waits = False
     for some in _slices(chunk_ids):

@@ -54,7 +54,9 @@ class Document(Base):
     __table_args__ = (
         UniqueConstraint("collection_id", "external_id"),
         Index(None, "collection_id", "id"),
+        # For the clock; and for a search, which must not pass by what expired elsewhere.
         Index(None, "expires_at", postgresql_where=text("expires_at IS NOT NULL")),
+        Index(None, "collection_id", "expires_at", postgresql_where=text("expires_at IS NOT NULL")),
         # Updates whose new text does not answer yet.
         Index("ix_documents_waiting", "id", postgresql_where=text("generation <> live_generation")),
     )

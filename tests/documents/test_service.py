@@ -311,11 +311,11 @@ def test_a_document_sent_again_while_it_expires_stays(caller: Caller) -> None:
     make_collection(caller)
     send(caller, {"external_id": "a", "text": "x", "expires_at": "2020-01-01T00:00:00Z"})
     with db.reading() as session:
-        [document_id] = upkeep.expired_ids(session, limit=10)
+        [(document_id, _)] = upkeep.expired_documents(session, limit=10)
     send(caller, {"external_id": "a", "text": "x", "expires_at": "2999-01-01T00:00:00Z"})
     removed = deletion.remove_documents(
         [document_id],
-        still=lambda session, ids: upkeep.expired_ids(session, among=ids, limit=10),
+        still=upkeep.still_expired,
     )
     assert removed == 0
     assert get_document(caller, "papers", "a").text == "x"

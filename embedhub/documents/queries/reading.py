@@ -100,19 +100,28 @@ def matching_ids(
     among: Sequence[int] | None = None,
 ) -> list[int]:
     """Return up to `limit` ids past `after` of the documents chosen, in id order."""
-    statement = select(Document.id).where(
-        Document.workspace_id == chosen.workspace_id,
-        Document.collection_id == chosen.collection_id,
-        chosen.where.predicate(Document.attributes),
-        Document.id > after,
-    )
-    if chosen.external_ids is not None:
-        statement = statement.where(Document.external_id.in_(chosen.external_ids))
-    if chosen.sent_before is not None:
-        statement = statement.where(Document.updated_at < chosen.sent_before)
+    statement = select(Document.id).where(*_conditions(chosen), Document.id > after)
     if among is not None:
         statement = statement.where(Document.id.in_(among))
     return list(session.execute(statement.order_by(Document.id).limit(limit)).scalars())
+
+
+def count_matching(session: Session, *, chosen: Chosen) -> int:
+    """Return how many documents are chosen."""
+    return session.execute(select(func.count()).where(*_conditions(chosen))).scalar_one()
+
+
+def _conditions(chosen: Chosen) -> list[ColumnElement[bool]]:
+    conditions = [
+        Document.workspace_id == chosen.workspace_id,
+        Document.collection_id == chosen.collection_id,
+        chosen.where.predicate(Document.attributes),
+    ]
+    if chosen.external_ids is not None:
+        conditions.append(Document.external_id.in_(chosen.external_ids))
+    if chosen.sent_before is not None:
+        conditions.append(Document.updated_at < chosen.sent_before)
+    return conditions
 
 
 def now(session: Session) -> datetime:

@@ -9,6 +9,16 @@ from sqlalchemy.orm import Session
 
 from embedhub.spaces.copies import DELEGATE
 from embedhub.spaces.queries.copies import appoint_delegates
+from embedhub.spaces.queries.shelves import TABLES
+from embedhub.tables import Space
+
+# Index rows whose documents say something else by now, of one space.
+OUTDATED = """
+    SELECT o.owner_id FROM {table} o JOIN documents p ON p.id = o.document_id
+    WHERE o.shelf_id = :shelf_id AND o.space_id = :space_id AND o.document_id = ANY(:ids)
+      AND (o.access IS DISTINCT FROM p.access OR o.attributes <> p.attributes)
+    ORDER BY o.owner_id LIMIT :limit
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +162,36 @@ def live_chunks(session: Session, document_ids: Sequence[int]) -> list[LiveChunk
         WHERE d.id = ANY(:ids) ORDER BY c.id
     """)
     return [LiveChunk(*row) for row in session.execute(statement, {"ids": list(document_ids)})]
+
+
+def count_outdated(
+    session: Session, space: Space, *, document_ids: Sequence[int], at_most: int
+) -> int:
+    """Return how many rows of a space differ from their documents in what filters see."""
+    statement = text(f"SELECT count(*) FROM ({OUTDATED.format(table=TABLES[space.kind])}) AS o")
+    return int(session.execute(statement, _place(space, document_ids, at_most)).scalar_one())
+
+
+def rewrite_some(session: Session, space: Space, *, document_ids: Sequence[int], limit: int) -> int:
+    """Repeat held documents' access and attributes in some rows that differ; return how many."""
+    table = TABLES[space.kind]
+    statement = text(f"""
+        UPDATE {table} e SET access = d.access, attributes = d.attributes
+        FROM documents d
+        WHERE e.shelf_id = :shelf_id AND e.space_id = :space_id AND d.id = e.document_id
+          AND e.owner_id = ANY(ARRAY({OUTDATED.format(table=table)}))
+    """)
+    facts = _place(space, document_ids, limit)
+    return session.execute(statement, facts).rowcount  # type: ignore[attr-defined, no-any-return]
+
+
+def _place(space: Space, document_ids: Sequence[int], limit: int) -> dict[str, Any]:
+    return {
+        "shelf_id": space.shelf_id,
+        "space_id": space.id,
+        "ids": list(document_ids),
+        "limit": limit,
+    }
 
 
 def rewrite_filter_columns(

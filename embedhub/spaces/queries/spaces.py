@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from embedhub import db
 from embedhub.tables import Collection, Space
+from embedhub.tables.spaces import SHARED_SHELF
 
 # Run by every search: made once.
 OF_COLLECTION = (
@@ -61,6 +62,14 @@ def spaces_of_collection(session: Session, *, workspace_id: int, collection_id: 
 def collection_of(session: Session, space: Space) -> Collection | None:
     """Return the collection whose vectors a space holds; None for a catalog's."""
     return session.get(Collection, space.collection_id) if space.collection_id else None
+
+
+def own_shelves(session: Session, *, collection_id: int) -> list[tuple[str, int]]:
+    """Return (kind, shelf) of the spaces of a collection that have a shelf of their own."""
+    statement = select(Space.kind, Space.shelf_id).where(
+        Space.collection_id == collection_id, Space.shelf_id != SHARED_SHELF
+    )
+    return [(row[0], row[1]) for row in session.execute(statement.order_by(Space.id))]
 
 
 def lock_collection_spaces(session: Session, *, collection_id: int) -> list[Space]:
