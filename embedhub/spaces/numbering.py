@@ -3,6 +3,8 @@
 from sqlalchemy.orm import Session
 
 from embedhub import db
+from embedhub.runs.kinds import RunKind
+from embedhub.runs.service import start_unless_paused
 from embedhub.spaces.queries import copies, shelves
 
 # Each may have to be taken into the HNSW index anew, while nobody can store into the space.
@@ -35,6 +37,22 @@ def reach_all_copies() -> int:
             for space_id, shelf_id in copies.numbered_spaces(session)
         }
     return sum(_appoint(space_id, hashes) for space_id, hashes in found.items() if hashes)
+
+
+def number_older_shelves() -> None:
+    """Ask for a new index, with copies numbered first, where an older release built the one there.
+
+    Until then that one answers, right but blinded by many copies of one vector.
+    """
+    with db.writing() as session:
+        for space in copies.spaces_with_every_copy_indexed(session):
+            start_unless_paused(
+                session,
+                workspace_id=space.workspace_id,
+                kind=RunKind.REBUILD_INDEX,
+                subject=f"space {space.id}",
+                arguments={"space_id": space.id},
+            )
 
 
 def _appoint(space_id: int, hashes: list[bytes]) -> int:

@@ -17,15 +17,18 @@ from embedhub import db
 from embedhub.access.caller import Caller
 from embedhub.collections.purge import purge_collection
 from embedhub.collections.service import delete_collection
-from embedhub.config import override_config
 from embedhub.documents import deletion
 from embedhub.documents.deletion import carry_out_deletion, delete_documents, delete_expired
+from embedhub.jobs import Job
+from embedhub.runs import service as runs
+from embedhub.search import dense
+from embedhub.search.dense import DenseChoice, DensePlan
 from embedhub.search.request import SearchRequest, SearchResult
 from embedhub.search.service import search
 from embedhub.spaces.copies import DELEGATE, HIDDEN, INDEXED_COPIES
 from embedhub.spaces.doctor import examine
-from embedhub.spaces.indexes import grow_space
-from embedhub.spaces.numbering import number_copies, reach_all_copies
+from embedhub.spaces.indexes import grow_space, rebuild_index
+from embedhub.spaces.numbering import number_copies, number_older_shelves, reach_all_copies
 from embedhub.spaces.queries import generations, supplied
 from tests.factories import SilentProgress, encode_everything, make_collection, send
 from tests.spaces.test_races import together
@@ -38,12 +41,14 @@ BOILERPLATE = "All rights reserved."
 UNREACHED = "vectors that no index reaches"
 
 
+BY_INDEX = DenseChoice(DensePlan.HNSW, "asked for", ef_search=100, max_scan_tuples=20_000)
+EXACT = DenseChoice(DensePlan.EXACT, "asked for")
+
+
 @pytest.fixture(autouse=True)
-def small_numbers(database: str) -> Iterator[None]:
-    """A few hundred rows count as many, so that the index answers."""
-    override_config(exact_rows=20)
-    yield
-    override_config(exact_rows=10_000)
+def the_index_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So few rows would be compared one by one."""
+    monkeypatch.setattr(dense, "choose", lambda *_, **__: BY_INDEX)
 
 
 @pytest.fixture
@@ -115,9 +120,9 @@ def found(result: SearchResult) -> set[str]:
 
 def found_exactly(caller: Caller, vector: Any, **fields: Any) -> set[str]:
     """What comparing every row finds."""
-    override_config(exact_rows=10_000)
-    result = ask(caller, vector, **fields)
-    override_config(exact_rows=20)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dense, "choose", lambda *_, **__: EXACT)
+        result = ask(caller, vector, **fields)
     assert result.plan == "exact"
     return found(result)
 
@@ -179,15 +184,7 @@ def test_the_index_holds_no_more_copies_than_it_should(
     own_shelf: Caller, vectors: np.ndarray[Any, np.dtype[np.float32]]
 ) -> None:
     send(own_shelf, *copies_of(vectors[0]))
-    with db.reading() as session:
-        condition = session.execute(
-            text(
-                "SELECT pg_get_expr(indpred, indrelid) FROM pg_index"
-                " WHERE indexrelid = to_regclass(:name)"
-            ),
-            {"name": f"vectors.embeddings_{dense_space()[1]}_hnsw"},
-        ).scalar_one()
-    assert condition == f"(copy < {INDEXED_COPIES})"
+    assert index_condition() == f"(copy < {INDEXED_COPIES})"
     assert sum(number < INDEXED_COPIES for number in numbers()) == INDEXED_COPIES - 1
 
 
@@ -536,12 +533,14 @@ def test_the_doctor_sees_what_no_index_reaches_and_upkeep_heals_it(
 
 
 def test_shelves_of_the_release_before_answer_rightly_until_their_index_is_built_anew(
-    own_shelf: Caller, vectors: np.ndarray[Any, np.dtype[np.float32]]
+    own_shelf: Caller,
+    vectors: np.ndarray[Any, np.dtype[np.float32]],
+    sent_jobs: list[tuple[Job, dict[str, object]]],
 ) -> None:
     send(own_shelf, *copies_of(vectors[0]))
     everyone = {f"copy {i:04}" for i in range(N_COPIES)} | {"other 0"}
     alembic = AlembicConfig(toml_file=PROJECT / "pyproject.toml")
-    space_id, shelf_id = dense_space()
+    _, shelf_id = dense_space()
     try:
         command.downgrade(alembic, "0001")
         # as the release before built it
@@ -560,9 +559,28 @@ def test_shelves_of_the_release_before_answer_rightly_until_their_index_is_built
     send(own_shelf, document("copy 9999", vectors[0]), document("copy 9998", vectors[0]))
     assert sorted(numbers()[-2:]) == [DELEGATE, HIDDEN]
     assert_all_found(own_shelf, vectors[0], everyone | {"copy 9998", "copy 9999"})
-    assert number_copies(space_id) > 0
+    sent_jobs.clear()
+    number_older_shelves()
+    (run_id,) = [arguments["run_id"] for job, arguments in sent_jobs if job is Job.RUN]
+    runs.carry_out(int(str(run_id)), rebuild_index)
+    assert sorted(numbers()) == [1, 2, DELEGATE] + [HIDDEN] * (N_COPIES - 1)
+    assert index_condition() == f"(copy < {INDEXED_COPIES})"
     assert_all_found(own_shelf, vectors[0], everyone | {"copy 9998", "copy 9999"})
     assert examine().is_clean
+    sent_jobs.clear()
+    number_older_shelves()
+    assert sent_jobs == []
+
+
+def index_condition() -> str:
+    """The condition of the HNSW index, empty if it holds every row."""
+    statement = text("""
+        SELECT coalesce(pg_get_expr(indpred, indrelid), '') FROM pg_index
+        WHERE indexrelid = to_regclass(:name)
+    """)
+    with db.reading() as session:
+        name = f"vectors.embeddings_{dense_space()[1]}_hnsw"
+        return str(session.execute(statement, {"name": name}).scalar_one())
 
 
 def test_vectors_are_deleted_where_their_copies_are_thought_of() -> None:

@@ -7,10 +7,11 @@ space on its shelf.
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import TextClause, select, text
 from sqlalchemy.orm import Session
 
 from embedhub.spaces.copies import DELEGATE, HIDDEN, IS_HIDDEN
+from embedhub.tables import Space
 from embedhub.tables.spaces import SHARED_SHELF
 
 # For an INSERT ... SELECT into a shelf of one's own: CTEs whose last, `numbered (id, copy)`, says
@@ -132,6 +133,19 @@ def inputs_without_delegate(session: Session, *, shelf_id: int, space_id: int) -
     """)
     facts = {"shelf_id": shelf_id, "space_id": space_id}
     return [bytes(found) for found in session.execute(statement, facts).scalars()]
+
+
+def spaces_with_every_copy_indexed(session: Session) -> Sequence[Space]:
+    """Return the spaces whose HNSW index has no condition, as an older release built it."""
+    statement = text("""
+        SELECT s.id FROM spaces s JOIN pg_index i
+          ON i.indexrelid = to_regclass('vectors.embeddings_' || s.shelf_id || '_hnsw')
+        LEFT JOIN collections c ON c.id = s.collection_id
+        WHERE s.kind = 'dense' AND s.shelf_id <> :shared AND s.is_indexed AND i.indpred IS NULL
+          AND c.deleted_at IS NULL
+    """)
+    ids = session.execute(statement, {"shared": SHARED_SHELF}).scalars().all()
+    return session.scalars(select(Space).where(Space.id.in_(ids)).order_by(Space.id)).all()
 
 
 def _appointment(patience: str) -> TextClause:
