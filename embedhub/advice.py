@@ -16,6 +16,8 @@ class AdviceCode(StrEnum):
     FILTER_INDEX_MISSING = "filter_index_missing"
     # a frequent filter that no index can serve makes searches slow
     SLOW_FILTER = "slow_filter"
+    # many dead rows, or room that a fresh vector index would not take
+    REBUILD_INDEX = "rebuild_index"
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ class Job(StrEnum):
     FOLD = "upkeep.fold"
     RUN = "upkeep.run"
     RETENTION = "upkeep.retention"
+    PREWARM = "upkeep.prewarm"
     RECALL = "upkeep.recall"
 
     @property

@@ -20,9 +20,11 @@ from embedhub.search import filter_advice, lexical_index
 from embedhub.search import service as search
 from embedhub.search.recall import report as recall
 from embedhub.search.recall.sampler import sample_recall
+from embedhub.spaces import index_upkeep
 from embedhub.spaces import service as spaces
 from embedhub.spaces.indexes import grow_space, rebuild_index
 from embedhub.spaces.numbering import number_older_shelves, reach_all_copies
+from embedhub.spaces.prewarm import prewarm_after_start, prewarm_indexes
 from embedhub.web.retention import forget_old_answers
 from workers import app
 
@@ -61,7 +63,15 @@ def sweep() -> None:
         resume_deletions,
         spaces.grow_outgrown,
         number_older_shelves,
+        index_upkeep.remove_left_overs,
+        prewarm_after_start,
     )
+
+
+@app.task(name=Job.PREWARM)  # type: ignore[untyped-decorator]
+def prewarm() -> None:
+    """Read vector indexes into memory after the database has started."""
+    prewarm_indexes()
 
 
 @app.task(name=Job.FOLD)  # type: ignore[untyped-decorator]

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 from embedhub.advice import Advice
 from embedhub.search.filter_advice import filter_advice
 from embedhub.search.recall.report import recall_advice
+from embedhub.spaces.index_facts import index_advice
 from embedhub.spaces.service import LiveSpaces
 from embedhub.tables import Collection
 
@@ -14,7 +15,7 @@ from embedhub.tables import Collection
 Source = Callable[[Session, Collection, LiveSpaces], list[Advice]]
 
 # A feature that has advice adds its function here.
-SOURCES: tuple[Source, ...] = (recall_advice, filter_advice)
+SOURCES: tuple[Source, ...] = (recall_advice, filter_advice, index_advice)
 
 
 def advice_for(session: Session, collection: Collection, spaces: LiveSpaces) -> list[Advice]:

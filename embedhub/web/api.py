@@ -15,6 +15,7 @@ from embedhub.documents.imports_view import router as imports
 from embedhub.documents.views import router as documents
 from embedhub.runs.views import router as runs
 from embedhub.search.views import router as search
+from embedhub.spaces.views import router as indexes
 from embedhub.web import problems
 from embedhub.web.authentication import ApiKey
 from embedhub.web.body import JsonParser
@@ -49,5 +50,5 @@ api = Api(
     auth=ApiKey(),
     parser=JsonParser(),
 )
-for router in (health, collections, importing, imports, documents, search, runs, keys):
+for router in (health, collections, importing, imports, documents, search, indexes, runs, keys):
     api.add_router("", router)

@@ -43,6 +43,8 @@ ENDPOINTS = [
     Endpoint("GET", COLLECTION),
     Endpoint("PATCH", COLLECTION, {"name": "Papers", "filterable": {"year": "number"}}),
     Endpoint("GET", COLLECTION + "/status"),
+    Endpoint("GET", COLLECTION + "/index", query="?precision=bit"),
+    Endpoint("POST", COLLECTION + "/index", {"precision": "bit"}, status=202, is_last=True),
     Endpoint("GET", COLLECTION + "/dead"),
     Endpoint("POST", COLLECTION + "/dead/retry", {}),
     Endpoint("POST", DOCUMENTS, {"documents": [DOCUMENT]}, query="?wait=indexed&timeout=0",
