@@ -9,6 +9,7 @@ from benchmarks.clients import Load
 from benchmarks.measure import Nonsense, Vectors
 from embedhub.config import get_config
 from embedhub.search.dense import ef_search_for
+from embedhub.spaces.copies import IS_INDEXED
 from embedhub.spaces.distance import OPERATORS, Metric
 
 SPACE = """
@@ -20,7 +21,7 @@ SPACE = """
 SEARCH = """
     WITH near AS MATERIALIZED (
       SELECT owner_id, vector {operator} %(query)s::vector AS distance FROM embeddings
-      WHERE shelf_id = {shelf} AND space_id = {space}
+      WHERE shelf_id = {shelf} AND space_id = {space} AND {indexed}
       ORDER BY {order} LIMIT {pool}),
     best AS (SELECT * FROM near ORDER BY distance, owner_id LIMIT {limit})
     SELECT d.external_id, v.title, d.url, d.metadata, c.text, c.start_offset, c.end_offset,
@@ -53,6 +54,8 @@ class RawSearch:
             shelf=self.shelf,
             space=self.space,
             order=order,
+            # The index is partial: of many copies it holds the first few.
+            indexed=IS_INDEXED if is_indexed else "true",
             pool=config.candidate_pool,
             limit=limit,
         )

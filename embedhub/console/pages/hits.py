@@ -13,9 +13,9 @@ EXCERPT_CHARS = 700
 LEAD_CHARS = 160
 LEG_WORDS = {Leg.DENSE: "Meaning", Leg.LEXICAL: "Words"}
 PLAN_WORDS = {
-    "exact": "compared with every vector",
+    "exact": "every row that passes compared",
     "hnsw": "found through the HNSW index",
-    "bm25": "scored with BM25",
+    "terms": "found through the index on words",
 }
 
 
@@ -91,12 +91,27 @@ def shown_legs(reports: Iterable[LegReport]) -> list[ShownReport]:
     return [
         ShownReport(
             LEG_WORDS[report.leg],
-            f"{report.n_candidates:,} candidates, {PLAN_WORDS.get(report.plan, report.plan)}"
-            + ("" if report.complete else "; the list was cut"),
+            report_words(report),
             [(word, f"{n_rows:,}") for word, n_rows in report.terms.items()],
         )
         for report in reports
     ]
+
+
+def report_words(report: LegReport) -> str:
+    """Return how a leg found its candidates, with the rows it guessed and the rows it looked at."""
+    words = [f"{report.n_candidates:,} candidates, {PLAN_WORDS.get(report.plan, report.plan)}"]
+    if report.scanned_rows is not None:
+        words.append(f"{report.scanned_rows:,} rows looked at")
+    if report.estimated_rows is not None:
+        words.append(f"about {report.estimated_rows:,} were expected to pass")
+    if report.ef_search is not None:
+        words.append(f"ef {report.ef_search}")
+    if report.reason:
+        words.append(report.reason)
+    if not report.complete:
+        words.append("the list was cut")
+    return "; ".join(words)
 
 
 def shown_took(took: Took) -> str:
