@@ -14,7 +14,7 @@ import base64
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
@@ -43,6 +43,7 @@ from embedhub.local.home import Home
 DIMENSION = 384
 # Rows of one request: while one is stored, another connection sends the next.
 PART_ROWS = 12_500
+SENT_BYTES = 1 << 17
 TIMEOUT_S = 3_600
 POLL_S = 0.05
 SAMPLE_S = 0.1
@@ -98,12 +99,8 @@ def load(
     slug = f"load-{form}-{int(time.time())}"
     wanted = {"slug": slug, "encoder": "supplied", "dimension": int(vectors.shape[1])}
     client.call("POST", "/v1/collections", wanted)
-    parts = [
-        (start, vectors[start : start + PART_ROWS]) for start in range(0, len(vectors), PART_ROWS)
-    ]
     started = time.perf_counter()
-    with ThreadPoolExecutor(arguments.senders) as pool:
-        stored = sum(pool.map(lambda part: send_part(client, slug, *part, form=form), parts))
+    stored = send_all(client, slug, vectors, form, senders=arguments.senders)
     searchable_s = time.perf_counter() - started
     if stored != len(vectors):
         raise Nonsense(f"{stored} of {len(vectors)} rows were stored")
@@ -120,20 +117,56 @@ def load(
     }
 
 
-def send_part(client: HubClient, slug: str, start: int, vectors: Vectors, *, form: Form) -> int:
-    """Import some vectors; return how many were new. What the client does for it is counted in."""
+def send_all(
+    client: HubClient, slug: str, vectors: Vectors, form: Form = "base64", *, senders: int = 2
+) -> int:
+    """Import vectors under the ids "0", "1", ...; return how many were new.
+
+    In parts of one import: while one is stored, the next is on its way. What the client does for it
+    is counted in.
+    """
+    import_id = int(client.call("POST", f"/v1/collections/{slug}/imports")["id"])
+    starts = range(0, len(vectors), PART_ROWS)
+
+    def send(start: int) -> int:
+        part = vectors[start : start + PART_ROWS]
+        more = str(start != starts[-1]).lower()
+        query = {"import_id": import_id, "from_line": start + 1, "more": more}
+        return send_part(client, slug, start, part, form=form, query=query)
+
+    with ThreadPoolExecutor(senders) as pool:
+        return sum(pool.map(send, starts))
+
+
+def send_part(
+    client: HubClient,
+    slug: str,
+    start: int,
+    vectors: Vectors,
+    *,
+    form: Form,
+    query: Mapping[str, Any] | None = None,
+) -> int:
+    """Import some vectors; return how many were new."""
     body = b"".join(
         line_of(str(start + place), vector, form) for place, vector in enumerate(vectors)
     )
-    return send_lines(client, slug, body)
+    return send_lines(client, slug, body, query)
 
 
-def send_lines(client: HubClient, slug: str, body: bytes) -> int:
-    """Import lines; return how many were new. Raises Nonsense if any was refused."""
+def send_lines(
+    client: HubClient, slug: str, body: bytes, query: Mapping[str, Any] | None = None
+) -> int:
+    """Import lines in one request; return how many were new, raises Nonsense if any is refused."""
     response = httpx.post(
         f"{client.server.url}/v1/collections/{slug}/documents/import",
-        content=body,
-        headers={"Authorization": f"Bearer {client.server.key}"},
+        # In pieces: of one large string httpx copies the rest each time the socket took some.
+        content=(body[at : at + SENT_BYTES] for at in range(0, len(body), SENT_BYTES)),
+        params=dict(query or {}),
+        headers={
+            "Authorization": f"Bearer {client.server.key}",
+            "Content-Length": str(len(body)),
+        },
         timeout=TIMEOUT_S,
         trust_env=False,
     )

@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from threading import BoundedSemaphore
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -32,6 +34,9 @@ BACKLOG = "more chunks wait for their vectors than may; send on later"
 BACKLOG_KEPT_S = 5.0
 BACKLOG_RETRY_S = 30
 REPORT_ROWS = 1_000
+# A part whose turn it is not waits so long for another line of those before it.
+TURN_S = 15.0
+FIRST_POLL_S, LONGEST_POLL_S = 0.01, 0.1
 _backlog: tuple[float, bool] = (0.0, False)
 
 
@@ -139,6 +144,8 @@ def claim_import(
     if import_id is None and from_line > 1:
         raise InvalidInput("names a line of an import: give its import_id too", "from_line")
     refuse_backlog()
+    if import_id is not None:
+        await_turn(caller, slug, import_id, from_line)
     token = uuid.uuid4()
     with db.writing() as session:
         collection = find_collection(session, caller, slug)
@@ -163,6 +170,34 @@ def claim_import(
             missing = f"line {n_lines + 1} comes next; lines before {from_line} would be missing"
             raise InvalidInput(missing, "from_line")
     return Claim(row.id, token, n_lines)
+
+
+def await_turn(caller: Caller, slug: str, import_id: int, from_line: int) -> None:
+    """Return when the lines before this one are committed, or after some seconds without them.
+
+    So the next part of a stream can be on its way while the one before is stored. No connection is
+    held meanwhile. Raises Busy if as many requests wait as may.
+    """
+    if not _turns().acquire(blocking=False):
+        raise Busy("too many parts of imports wait for those before them", retry_after_s=2)
+    try:
+        deadline = time.monotonic() + TURN_S
+        pause_s, n_lines = FIRST_POLL_S, -1
+        while (state := get_import(caller, slug, import_id)).next_line < from_line:
+            if state.n_lines > n_lines:
+                # While lines come in, there is something to wait for.
+                n_lines, deadline = state.n_lines, time.monotonic() + TURN_S
+            if time.monotonic() > deadline:
+                return
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, LONGEST_POLL_S)
+    finally:
+        _turns().release()
+
+
+@lru_cache(maxsize=1)
+def _turns() -> BoundedSemaphore:
+    return BoundedSemaphore(get_config().max_imports)
 
 
 def refuse_backlog() -> None:

@@ -39,6 +39,8 @@ def serve(listener: socket.socket, *, when_warm: bool = False) -> None:
         threads=config.web_threads,
         # The largest body of any path; `limit_intake` sets a smaller one where less is enough.
         max_request_body_size=config.max_import_bytes,
+        # Large imports come in many pieces; each costs the loop that serves all connections.
+        recv_bytes=1 << 17,
         channel_timeout=CHANNEL_TIMEOUT_S,
         connection_limit=1000,
         ident="embedhub",
