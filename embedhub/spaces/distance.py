@@ -11,7 +11,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 from pgvector.sqlalchemy import BIT, HALFVEC, VECTOR
-from sqlalchemy import ColumnElement, Dialect, Float, cast, func, literal
+from sqlalchemy import BindParameter, ColumnElement, Dialect, Float, cast, func, literal
 
 
 class Metric(StrEnum):
@@ -41,6 +41,9 @@ class QueryVector(VECTOR):  # type: ignore[misc]
         return lambda vector: orjson.dumps(vector, option=orjson.OPT_SERIALIZE_NUMPY).decode()
 
 
+# A vector, or the parameter of type QueryVector that stands for one.
+Query = NDArray[np.float32] | BindParameter[Any]
+
 OPERATORS = {Metric.COSINE: "<=>", Metric.INNER_PRODUCT: "<#>", Metric.L2: "<->"}
 OPERATOR_CLASSES = {Metric.COSINE: "cosine", Metric.INNER_PRODUCT: "ip", Metric.L2: "l2"}
 # pgvector's HNSW takes no more dimensions than these.
@@ -62,16 +65,15 @@ def hnsw_index(metric: str, precision: str, dimension: int) -> str:
     return f"hnsw ((vector::{kind}({dimension})) {operator_class})"
 
 
-def exact_distance(vector: Any, query: NDArray[np.float32], metric: str) -> ColumnElement[float]:
+def exact_distance(vector: Any, query: Query, metric: str) -> ColumnElement[float]:
     """Return the distance of a column to a query, on the raw column: no index can be taken."""
     return _distance(vector, OPERATORS[Metric(metric)], _asked(query))
 
 
 def indexed_distance(
-    vector: Any, query: NDArray[np.float32], metric: str, precision: str
+    vector: Any, query: Query, metric: str, precision: str, dimension: int
 ) -> ColumnElement[float]:
     """Return the distance that the space's HNSW index orders by; for bits a rough one."""
-    dimension = len(query)
     asked = _asked(query)
     if precision == Precision.BIT:
         bits = BIT(dimension)
@@ -95,7 +97,9 @@ def score_of(distance: float, metric: str) -> float:
             return 1 / (1 + distance)
 
 
-def _asked(query: NDArray[np.float32]) -> ColumnElement[Any]:
+def _asked(query: Query) -> ColumnElement[Any]:
+    if isinstance(query, BindParameter):
+        return cast(query, VECTOR)
     return cast(literal(np.ascontiguousarray(query, np.float32), QueryVector), VECTOR)
 
 

@@ -3,24 +3,51 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import FromClause, Select, select, text
+from sqlalchemy import BindParameter, FromClause, Select, bindparam, select, text
 from sqlalchemy.orm import Session
 
 from embedhub.search.dense import BIT_OVERSAMPLING, DenseChoice
+from embedhub.search.filters import Filter
 from embedhub.search.fusion import Candidate
 from embedhub.search.queries.explaining import scanned_rows
 from embedhub.search.queries.restriction import Restriction, place_of
 from embedhub.search.queries.siblings import answers, in_index, with_siblings
-from embedhub.spaces.distance import Precision, exact_distance, indexed_distance, score_of
+from embedhub.spaces.distance import (
+    Precision,
+    QueryVector,
+    exact_distance,
+    indexed_distance,
+    score_of,
+)
 from embedhub.tables import Embedding, Space
 
 # The table and not the mapped class: a query for plain columns runs without the ORM's share.
 DENSE: FromClause = Embedding.__table__
 DENSE_TABLE = Embedding.__tablename__
+# What is near in a space, made for all spaces of a shape: where it is, and the query, come with it.
+QUERY: BindParameter[Any] = bindparam("query", type_=QueryVector)
+ANY_SPACE = Space(id=bindparam("space_id"), shelf_id=bindparam("shelf_id"))
+EVERYTHING = Restriction(Filter(), None)
+# Building a statement costs more than looking up ten rows: those without a restriction are kept.
+MAX_KEPT = 100
+# Run by every search: made once.
+SCAN = text("""
+    SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true),
+           set_config('hnsw.ef_search', :ef_search, true),
+           set_config('hnsw.max_scan_tuples', :max_scan_tuples, true),
+           set_config('hnsw.scan_mem_multiplier', :memory, true),
+           set_config('enable_sort', 'off', true)
+""")
+SCANNED = text("SET LOCAL enable_sort = on")
+ESTIMATED_ROWS = text("""
+    SELECT CAST(greatest(reltuples, 0) AS bigint) FROM pg_class
+    WHERE oid = to_regclass('vectors.embeddings_' || CAST(:shelf_id AS text))
+""")
 
 
 def dense_exact(
@@ -33,12 +60,20 @@ def dense_exact(
 ) -> list[Candidate]:
     """Return the nearest rows that pass, by comparing all of them: no index can be taken."""
     asked = DenseQuery(space, query, restriction, limit)
-    return _candidates(session, _exact(asked), space.metric)
+    return _candidates(session, _exact(asked), asked)
 
 
 def exact_scanned(session: Session, asked: "DenseQuery") -> int:
     """Return how many rows exact search really looks at."""
-    return scanned_rows(session, _exact(asked), DENSE_TABLE)
+    return scanned_rows(session, _exact(asked), DENSE_TABLE, asked.facts)
+
+
+class Shape(NamedTuple):
+    """What of a space its statement depends on, beside its place."""
+
+    metric: str
+    precision: str
+    dimension: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +85,23 @@ class DenseQuery:
     restriction: Restriction
     limit: int
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The parameters of the statements."""
+        space = self.space
+        return {"query": self.vector, "space_id": space.id, "shelf_id": space.shelf_id}
+
 
 def dense_hnsw(session: Session, asked: DenseQuery, choice: DenseChoice) -> list[Candidate]:
     """Return near rows that pass, by the space's HNSW index, sorted by their exact distance."""
     with _scanning(session, choice):
-        return _candidates(session, _hnsw(asked), asked.space.metric)
+        return _candidates(session, _hnsw(asked), asked)
 
 
 def hnsw_scanned(session: Session, asked: DenseQuery, choice: DenseChoice) -> int:
     """Return how many rows the scan of the HNSW index really hands out, and copies of them."""
     with _scanning(session, choice):
-        return scanned_rows(session, _hnsw(asked), DENSE_TABLE)
+        return scanned_rows(session, _hnsw(asked), DENSE_TABLE, asked.facts)
 
 
 @contextmanager
@@ -68,13 +109,7 @@ def _scanning(session: Session, choice: DenseChoice) -> Iterator[None]:
     # Relaxed order goes on past rows that are dead or do not pass; without the sort the planner
     # cannot prefer fetching all that pass and sorting them, which it guesses to be few.
     session.execute(
-        text("""
-            SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true),
-                   set_config('hnsw.ef_search', :ef_search, true),
-                   set_config('hnsw.max_scan_tuples', :max_scan_tuples, true),
-                   set_config('hnsw.scan_mem_multiplier', :memory, true),
-                   set_config('enable_sort', 'off', true)
-        """),
+        SCAN,
         {
             "ef_search": str(choice.ef_search),
             "max_scan_tuples": str(choice.max_scan_tuples),
@@ -82,47 +117,69 @@ def _scanning(session: Session, choice: DenseChoice) -> Iterator[None]:
         },
     )
     yield
-    session.execute(text("SET LOCAL enable_sort = on"))
+    session.execute(SCANNED)
 
 
 def _exact(asked: DenseQuery) -> Select[Any]:
-    space = asked.space
-    distance = exact_distance(DENSE.c.vector, asked.vector, space.metric).label("distance")
-    return (
-        select(DENSE.c.owner_id, DENSE.c.document_id, distance)
-        .where(*place_of(DENSE, space), asked.restriction.predicate(DENSE))
-        .order_by(distance, DENSE.c.owner_id)
-        .limit(asked.limit)
-    )
+    if asked.restriction.is_empty:
+        return _exact_of_all(asked.space.metric, asked.limit)
+    return _exact_near(asked.space.metric, asked.restriction, asked.limit)
 
 
 def _hnsw(asked: DenseQuery) -> Select[Any]:
-    space, query, restriction, limit = asked.space, asked.vector, asked.restriction, asked.limit
-    rough = indexed_distance(DENSE.c.vector, query, space.metric, space.precision)
-    exact = exact_distance(DENSE.c.vector, query, space.metric).label("distance")
-    n_rough = limit * BIT_OVERSAMPLING if space.precision == Precision.BIT else limit
+    space = asked.space
+    shape = Shape(space.metric, space.precision, space.dimension)
+    if asked.restriction.is_empty:
+        return _hnsw_of_all(shape, asked.limit)
+    return _hnsw_near(shape, asked.restriction, asked.limit)
+
+
+@lru_cache(maxsize=MAX_KEPT)
+def _exact_of_all(metric: str, limit: int) -> Select[Any]:
+    return _exact_near(metric, EVERYTHING, limit)
+
+
+@lru_cache(maxsize=MAX_KEPT)
+def _hnsw_of_all(shape: Shape, limit: int) -> Select[Any]:
+    return _hnsw_near(shape, EVERYTHING, limit)
+
+
+def _exact_near(metric: str, restriction: Restriction, limit: int) -> Select[Any]:
+    distance = exact_distance(DENSE.c.vector, QUERY, metric).label("distance")
+    return (
+        select(DENSE.c.owner_id, DENSE.c.document_id, distance)
+        .where(*place_of(DENSE, ANY_SPACE), restriction.predicate(DENSE))
+        .order_by(distance, DENSE.c.owner_id)
+        .limit(limit)
+    )
+
+
+def _hnsw_near(shape: Shape, restriction: Restriction, limit: int) -> Select[Any]:
+    rough = indexed_distance(DENSE.c.vector, QUERY, *shape)
+    exact = exact_distance(DENSE.c.vector, QUERY, shape.metric).label("distance")
+    n_rough = limit * BIT_OVERSAMPLING if shape.precision == Precision.BIT else limit
     near = (
         select(DENSE.c.owner_id, DENSE.c.document_id, exact, DENSE.c.copy, DENSE.c.input_hash)
-        .where(*place_of(DENSE, space), in_index(DENSE), answers(space, restriction))
+        .where(*place_of(DENSE, ANY_SPACE), in_index(DENSE), answers(ANY_SPACE, restriction))
         .order_by(rough)
         .limit(n_rough)
         .cte("near")
         .prefix_with("MATERIALIZED")
     )
-    return with_siblings(near, space=space, query=query, restriction=restriction, limit=limit)
+    distance = partial(exact_distance, query=QUERY, metric=shape.metric)
+    return with_siblings(
+        near, space=ANY_SPACE, distance=distance, restriction=restriction, limit=limit
+    )
 
 
 def rows_by_statistics(session: Session, shelf_id: int) -> int:
     """Return about how many vectors a shelf holds, as the planner believes."""
-    statement = text("""
-        SELECT CAST(greatest(reltuples, 0) AS bigint) FROM pg_class
-        WHERE oid = to_regclass('vectors.embeddings_' || CAST(:shelf_id AS text))
-    """)
-    return session.execute(statement, {"shelf_id": shelf_id}).scalar() or 0
+    return session.execute(ESTIMATED_ROWS, {"shelf_id": shelf_id}).scalar() or 0
 
 
-def _candidates(session: Session, statement: Select[Any], metric: str) -> list[Candidate]:
+def _candidates(session: Session, statement: Select[Any], asked: DenseQuery) -> list[Candidate]:
+    metric = asked.space.metric
     return [
         Candidate(chunk_id, document_id, score_of(distance, metric))
-        for chunk_id, document_id, distance in session.execute(statement)
+        for chunk_id, document_id, distance in session.execute(statement, asked.facts)
     ]

@@ -1,7 +1,7 @@
 """How many rows a statement really looked at, as Postgres counts them while it runs."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import ClauseElement, Executable, Select
@@ -28,9 +28,11 @@ def explain(element: Explained, compiler: Any, **options: Any) -> str:
     return f"EXPLAIN (ANALYZE, FORMAT JSON, TIMING OFF, BUFFERS OFF, COSTS OFF) {inner}"
 
 
-def scanned_rows(session: Session, statement: Select[Any], table: str) -> int:
+def scanned_rows(
+    session: Session, statement: Select[Any], table: str, facts: Mapping[str, Any] | None = None
+) -> int:
     """Run a statement and return the rows of a table and its partitions that it looked at."""
-    found = session.execute(Explained(statement)).scalar_one()
+    found = session.execute(Explained(statement), facts).scalar_one()
     plan = found if isinstance(found, list) else json.loads(found)
     return sum(
         rows_of(node)

@@ -4,8 +4,9 @@ The last indexed one, the delegate, is found for all that are hidden: it counts 
 them passes, and gives way to those of them that do.
 """
 
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Callable
+from typing import Any
+
 from sqlalchemy import (
     CTE,
     ColumnElement,
@@ -21,10 +22,12 @@ from sqlalchemy import (
 
 from embedhub.search.queries.restriction import Restriction, place_of
 from embedhub.spaces.copies import DELEGATE, INDEXED_COPIES
-from embedhub.spaces.distance import exact_distance
 from embedhub.tables import Embedding, Space
 
 DENSE: FromClause = Embedding.__table__
+
+
+Distance = Callable[[Any], ColumnElement[float]]
 
 
 def in_index(table: FromClause) -> ColumnElement[bool]:
@@ -55,7 +58,7 @@ def answers(space: Space, restriction: Restriction) -> ColumnElement[bool]:
 
 
 def with_siblings(
-    near: CTE, *, space: Space, query: NDArray[np.float32], restriction: Restriction, limit: int
+    near: CTE, *, space: Space, distance: Distance, restriction: Restriction, limit: int
 ) -> Select[tuple[int, int | None, float]]:
     """Return the nearest `limit` rows among those found and those that delegates stand for.
 
@@ -67,7 +70,7 @@ def with_siblings(
         select(
             DENSE.c.owner_id,
             DENSE.c.document_id,
-            exact_distance(DENSE.c.vector, query, space.metric).label("distance"),
+            distance(DENSE.c.vector).label("distance"),
         )
         .where(
             *place_of(DENSE, space),

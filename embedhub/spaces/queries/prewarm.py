@@ -82,7 +82,9 @@ def probe(session: Session, space: Space, vector: NDArray[np.float32], *, limit:
         """),
         {"ef": str(limit)},
     )
-    distance = indexed_distance(DENSE.c.vector, vector, space.metric, space.precision)
+    distance = indexed_distance(
+        DENSE.c.vector, vector, space.metric, space.precision, space.dimension
+    )
     statement = (
         select(DENSE.c.owner_id, DENSE.c.document_id)
         .where(DENSE.c.shelf_id == space.shelf_id, DENSE.c.space_id == space.id, text(IS_INDEXED))
