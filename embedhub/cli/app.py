@@ -5,7 +5,7 @@ import sys
 import click
 
 from embedhub import __version__
-from embedhub.cli import backup, demo, documents, keys, operation, service, settings, staff
+from embedhub.cli import backup, demo, documents, index, keys, operation, service, settings, staff
 from embedhub.errors import HubError
 
 INTERRUPTED = 130
@@ -23,6 +23,7 @@ for command in (
     demo.demo,
     documents.ingest,
     documents.search,
+    index.index,
     keys.key,
     staff.staff,
     operation.doctor,

@@ -83,9 +83,13 @@ def show_workspace(caller: "Caller") -> None:
     for run in list_runs(caller, limit=RUNS_SHOWN):
         progress = "" if run.progress is None else f" {run.progress:.0%}"
         error = f": {run.error}" if run.error else ""
+        doing = f" ({run.phase})" if run.phase and run.status == "running" else ""
+        waiting = f", waiting for {run.waiting_for}" if run.waiting_for else ""
         # Behind a comma stands only what tells runs over one collection apart.
         subject = names.get(run.subject.partition(",")[0], run.subject)
-        click.echo(f"  run {run.id} {run.kind} of {subject}: {run.status}{progress}{error}")
+        click.echo(
+            f"  run {run.id} {run.kind} of {subject}: {run.status}{progress}{doing}{waiting}{error}"
+        )
 
 
 def subject_names(caller: "Caller", collections: "Sequence[CollectionView]") -> dict[str, str]:

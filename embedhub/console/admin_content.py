@@ -11,7 +11,7 @@ from unfold.contrib.filters.admin import DropdownFilter
 from embedhub.console import markup, models, queries, words
 from embedhub.console.admin_base import ReadOnlyAdmin, detail_url
 from embedhub.console.filters import ByRelated, UpdatedSince
-from embedhub.console.pages import documents, search, service_quality
+from embedhub.console.pages import documents, indexes, search, service_quality
 
 Rows = Any
 
@@ -66,8 +66,13 @@ class CollectionAdmin(ReadOnlyAdmin):
     )
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self._search)
-        return [path("search/", view, name="console_search"), *super().get_urls()]
+        search_view = self.admin_site.admin_view(self._search)
+        index_view = self.admin_site.admin_view(self._index)
+        return [
+            path("search/", search_view, name="console_search"),
+            path("<int:collection_id>/index/", index_view, name="console_index"),
+            *super().get_urls(),
+        ]
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Return the page of rows, each with its progress: one query for all of them."""
@@ -78,6 +83,9 @@ class CollectionAdmin(ReadOnlyAdmin):
             row.progress = figures[row.pk]
         changelist.result_list = rows
         return changelist
+
+    def _index(self, request: HttpRequest, collection_id: int) -> HttpResponse:
+        return indexes.index_page(request, self, collection_id)
 
     def _search(self, request: HttpRequest) -> HttpResponse:
         return search.search_page(request, self)

@@ -50,6 +50,7 @@ class RunAdmin(ReadOnlyAdmin):
         "subject",
         "workspace",
         "arguments",
+        "forecast",
         "result",
         "created_at",
         "started_at",

@@ -19,7 +19,12 @@ ApiKey = mirror(
     },
 )
 StaffAction = mirror(tables.StaffAction, "staff action", title="action")
-Collection = mirror(tables.Collection, "collection", title="slug")
+Collection = mirror(
+    tables.Collection,
+    "collection",
+    title="slug",
+    permissions={"rebuild_collection": "Can rebuild indexes"},
+)
 Document = mirror(tables.Document, "document", title="external_id")
 DocumentVersion = mirror(tables.DocumentVersion, "document version", title="title")
 Chunk = mirror(tables.Chunk, "chunk")

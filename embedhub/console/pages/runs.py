@@ -31,7 +31,9 @@ def progress_of(row: Any) -> SafeString:
     """Return a run's bar, figures and remaining time; refreshes itself while the run lasts."""
     now = datetime.now(UTC)
     is_running = row.status == "running"
-    left_s = words.remaining_s(row.done, row.total, row.started_at, now) if is_running else None
+    # Nobody can tell how long somebody else's transaction lasts.
+    is_moving = is_running and not row.waiting_for
+    left_s = words.remaining_s(row.done, row.total, row.started_at, now) if is_moving else None
     done = 100 if row.status == "succeeded" else words.percent(row.done, row.total or 0)
     took = (row.finished_at or now) - row.started_at if row.started_at else None
     return SafeString(
@@ -50,6 +52,8 @@ def progress_of(row: Any) -> SafeString:
                 "percent": done,
                 "done": f"{row.done:,}",
                 "total": f"{row.total:,}" if row.total else "",
+                "phase": (row.phase or "") if is_running else "",
+                "waiting_for": (row.waiting_for or "") if is_running else "",
                 "left": words.roughly(left_s) if left_s is not None else "",
                 "took": words.duration(took.total_seconds()) if took else "",
             },
