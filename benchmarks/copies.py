@@ -46,6 +46,7 @@ from embedhub.documents.service import upsert_documents
 from embedhub.local.migrate import migrate
 from embedhub.local.postgres import embedded_postgres
 from embedhub.runs.progress import RunProgress
+from embedhub.search.observed import observer
 from embedhub.search.request import Mode, SearchRequest, SearchResult
 from embedhub.search.service import search
 from embedhub.spaces.copies import INDEXED_COPIES
@@ -161,6 +162,7 @@ def started_postgres() -> Iterator[Caller]:
             migrate()
             yield Caller.for_workspace(create_workspace("measured", "Measured"))
         finally:
+            observer.close()
             db.dispose()
 
 
@@ -186,9 +188,9 @@ def measure(
         caller, everything.ids[added], everything.vectors[added], everything.shown[added]
     )
     for state, prepare in (
-        (f"copies, {INDEXED_COPIES} of each indexed", lambda _: None),
-        ("every copy indexed", index_every_copy),
-        ("every copy indexed, rebuilt", rebuild),
+        (f"{INDEXED_COPIES} copies indexed", lambda _: None),
+        ("all indexed", index_every_copy),
+        ("all, built anew", rebuild),
     ):
         prepare(space_id)
         figures += [
