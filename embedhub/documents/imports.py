@@ -138,7 +138,6 @@ def claim_import(
 
     Raises InvalidInput if lines would be missing, Busy if as many imports run as may.
     """
-    config = get_config()
     if from_line < 1:
         raise InvalidInput("lines count from 1", "from_line")
     if import_id is None and from_line > 1:
@@ -160,9 +159,7 @@ def claim_import(
             row = found
         # What is taken over is counted already: it goes on in place of itself.
         if row.status != "running":
-            running = queries.count_running(session, alive_s=config.run_heartbeat_s)
-            if running >= config.max_imports:
-                raise Busy(f"{running} imports are stored already; send again in a while")
+            _refuse_too_many(session)
         n_lines = queries.claim(session, import_id=row.id, token=token)
         if n_lines is None:
             raise NotFound("import", row.id)
@@ -170,6 +167,19 @@ def claim_import(
             missing = f"line {n_lines + 1} comes next; lines before {from_line} would be missing"
             raise InvalidInput(missing, "from_line")
     return Claim(row.id, token, n_lines)
+
+
+def refuse_too_many() -> None:
+    """Return if another import may begin; raises Busy if `max_imports` store lines just now."""
+    with db.reading() as session:
+        _refuse_too_many(session)
+
+
+def _refuse_too_many(session: Session) -> None:
+    config = get_config()
+    running = queries.count_running(session, alive_s=config.run_heartbeat_s)
+    if running >= config.max_imports:
+        raise Busy(f"{running} imports are stored already; send again in a while")
 
 
 def await_turn(caller: Caller, slug: str, import_id: int, from_line: int) -> None:

@@ -2,10 +2,12 @@
 
 Waitress reads a body whole and spills it to disk, up to the largest that any path may have. So
 that nobody fills the disk through a path that wants little, or without so much as naming a key,
-the limit is set for each request when its headers are there.
+the limit is set for each request when its headers are there, and of a large body no more than
+some megabytes are taken in before its key is known to be one and there is room for it.
 """
 
 import copy
+from concurrent.futures import Future
 from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
@@ -16,12 +18,19 @@ from waitress.parser import HTTPRequestParser
 from waitress.server import BaseWSGIServer
 from waitress.utilities import Error
 
+from embedhub.disconnects import WaitingClient, waiting
+from embedhub.errors import Busy, HubError, NotReady
+from embedhub.web import admission
 from embedhub.web.limits import body_limit, is_import
 
 # Nothing that needs no key, a login form above all, is larger.
 WITHOUT_KEY_BYTES = 1 << 20
 # A body somewhat over its limit is read to its end, so that the client gets to see the refusal.
 READ_ANYWAY = 2
+# Up to here a body is read whatever becomes of it: the client then sees why it was refused.
+UNASKED_BYTES = 16 << 20
+# How often the room for a body of unknown length is looked at.
+LOOKED_EVERY = 64 << 20
 
 
 class Intake(HTTPRequestParser):  # type: ignore[misc]
@@ -29,6 +38,8 @@ class Intake(HTTPRequestParser):  # type: ignore[misc]
 
     adj: Any
     error: Any
+    _asked: "Future[HubError | None] | None" = None
+    _next_look = UNASKED_BYTES
 
     def parse_header(self, header_plus: bytes) -> None:
         """Parse the headers, then set the limit of the body that follows."""
@@ -39,13 +50,42 @@ class Intake(HTTPRequestParser):  # type: ignore[misc]
     def received(self, data: bytes) -> int:
         """Take in some bytes; return how many belong to this request."""
         n_taken: int = super().received(data)
-        if self.error is not None and not isinstance(self.error, Refusal):
+        if self.headers_finished and not self.completed and self.error is None:
+            self._ask_for_admission()
+        if self.error is not None and not isinstance(self.error, Refusal | Declined):
             self.error = Refusal(self.error)
         return n_taken
+
+    def _ask_for_admission(self) -> None:
+        is_large = self.chunked or self.content_length > UNASKED_BYTES
+        if not is_large or "AUTHORIZATION" not in self.headers:
+            return
+        if self._asked is None:
+            length = 0 if self.chunked else self.content_length
+            given = self.headers["AUTHORIZATION"]
+            self._asked = admission.ask(given, unquote(self.path), self.query, length)
+        if self.body_bytes_received < self._next_look:
+            return
+        self._next_look = self.body_bytes_received + LOOKED_EVERY
+        if not self._asked.done():
+            self._decline(NotReady("the key could not be looked up in time", retry_after_s=2))
+        elif (refusal := self._asked.result()) is not None:
+            self._decline(refusal)
+        elif self.chunked:
+            try:
+                admission.require_room(0)
+            except Busy as error:
+                self._decline(error)
+
+    def _decline(self, reason: HubError) -> None:
+        self.error, self.completed = Declined(reason), True
 
 
 class Refusal(Error):  # type: ignore[misc]
     """A refusal of the server itself, as problem JSON."""
+
+    problem_code: str | None = None
+    retry_after_s: int | None = None
 
     def __init__(self, error: Any) -> None:
         super().__init__(error.body)
@@ -54,7 +94,7 @@ class Refusal(Error):  # type: ignore[misc]
     def to_response(self, ident: str | None = None) -> tuple[str, list[tuple[str, str]], bytes]:
         """Return status, headers and body."""
         del ident
-        code = self.reason.lower().replace(" ", "_")
+        code = self.problem_code or self.reason.lower().replace(" ", "_")
         body = {
             "type": f"urn:embedhub:problem:{code}",
             "title": self.reason,
@@ -63,13 +103,41 @@ class Refusal(Error):  # type: ignore[misc]
             "code": code,
         }
         headers = [("Content-Type", "application/problem+json")]
+        if self.retry_after_s is not None:
+            headers.append(("Retry-After", str(self.retry_after_s)))
         return f"{self.code} {self.reason}", headers, orjson.dumps(body)
+
+
+class Declined(Refusal):
+    """A body that was not admitted."""
+
+    def __init__(self, reason: HubError) -> None:
+        Error.__init__(self, str(reason))
+        self.code, self.reason = admission.status_of(reason)
+        self.problem_code = reason.code
+        self.retry_after_s = getattr(reason, "retry_after_s", None)
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]
     """One connection."""
 
     parser_class = Intake
+    # The client while it waits for an answer.
+    _client: WaitingClient | None = None
+
+    def service(self) -> None:
+        """Answer one request."""
+        self._client = WaitingClient()
+        with waiting(self._client):
+            super().service()
+        self._client = None
+
+    def handle_close(self) -> None:
+        """Let the connection go, and end what is still asked of the database for it."""
+        super().handle_close()
+        client = self._client
+        if client is not None:
+            client.leave()
 
 
 def limit_intake() -> None:

@@ -120,7 +120,7 @@ def count_running(session: Session, *, alive_s: float) -> int:
 
 def has_backlog(session: Session, *, rows: int) -> bool:
     """Say whether more than so many rows of the ledger wait for their vectors."""
-    statement = text("SELECT FROM pending WHERE dead_at IS NULL OFFSET :rows LIMIT 1")
+    statement = text("SELECT 1 FROM pending WHERE dead_at IS NULL OFFSET :rows LIMIT 1")
     return session.execute(statement, {"rows": rows}).first() is not None
 
 

@@ -26,5 +26,5 @@ def patience() -> dict[str, float]:
 
 def is_loading(session: Session, space_id: int) -> bool:
     """Say whether an import into the space's collection is under way."""
-    statement = text(f"SELECT FROM spaces s WHERE s.id = :id AND EXISTS ({LOADING})")
+    statement = text(f"SELECT 1 FROM spaces s WHERE s.id = :id AND EXISTS ({LOADING})")
     return session.execute(statement, {"id": space_id} | patience()).first() is not None
