@@ -110,7 +110,7 @@ def advice_on(
         elif wanted is not None and filterable.get(use.field) == wanted:
             if use.field in unindexed:
                 how = f"is filtered {use.per_hour:,} times an hour and its index is missing"
-                message = f"{use.field} {how}: rebuild the indexes of the collection"
+                message = f"{use.field} {how}: build the index anew, and what is missing is made"
                 found.append(Advice(AdviceCode.FILTER_INDEX_MISSING, message, use.since))
         elif use.kind is not FilterKind.EQUALITY and use.mean_ms >= slow_ms:
             found.append(Advice(AdviceCode.SLOW_FILTER, _slow(use), use.since))

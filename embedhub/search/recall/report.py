@@ -32,7 +32,7 @@ KEEPING = {
     FilterClass.THOUSANDTH: "with filters that keep about 0.1 % or less",
 }
 REMEDY = (
-    "raise EMBEDHUB_EF_SEARCH (slower searches), or rebuild the index if many rows were deleted"
+    "raise EMBEDHUB_EF_SEARCH (slower searches), or build the index anew if many rows were deleted"
     " or changed since it was built"
 )
 
