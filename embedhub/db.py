@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import orjson
 import psycopg
@@ -19,6 +19,7 @@ from sqlalchemy.exc import DisconnectionError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from embedhub.config import get_config
+from embedhub.disconnects import ended_when_unwanted
 
 AfterCommit = Callable[[], None]
 Done = TypeVar("Done")
@@ -121,8 +122,9 @@ def reading(bind: Engine | None = None) -> Iterator[Session]:
     """
     with SessionFactory(bind=bind or engine()) as session:
         # Said by BEGIN itself: no statement of its own.
-        session.connection(execution_options=SNAPSHOT)
-        yield session
+        connection = session.connection(execution_options=SNAPSHOT).connection
+        with ended_when_unwanted(cast("psycopg.Connection[Any]", connection.driver_connection)):
+            yield session
 
 
 @contextmanager

@@ -42,6 +42,8 @@ def serve(listener: socket.socket, *, when_warm: bool = False) -> None:
         # Large imports come in many pieces; each costs the loop that serves all connections.
         recv_bytes=1 << 17,
         channel_timeout=CHANNEL_TIMEOUT_S,
+        # Reads on while a request is answered, and so notices when its client disconnects.
+        channel_request_lookahead=1,
         connection_limit=1000,
         ident="embedhub",
         clear_untrusted_proxy_headers=True,
