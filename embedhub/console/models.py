@@ -36,6 +36,7 @@ Pending = mirror(
 )
 DeadLetter = proxy(Pending, "DeadLetter", "dead letter")
 Run = mirror(tables.Run, "run", permissions={"cancel_run": "Can cancel runs"})
+Import = mirror(tables.Import, "import")
 SearchLogEntry = mirror(
     tables.SearchLogEntry, "logged search", plural="logged searches", title="query"
 )
@@ -50,6 +51,7 @@ Impression = mirror(tables.Impression, "impression")
 # Tables without a page, and why; a test compares this list with the metadata.
 NOT_MIRRORED = {
     tables.IdempotencyRecord: "answers to programs, removed after a day",
+    tables.RefusedLine: "the report that whoever sent the import downloads",
     tables.Embedding: "numbers nobody reads; a chunk's page says whether its vector is there",
     tables.SparseEmbedding: "numbers nobody reads; a search explains the words that counted",
     tables.TermDelta: "bookkeeping of word counts, folded every minute",

@@ -19,6 +19,19 @@ STATUS_TONES = {
     "cancelled": "quiet",
 }
 
+IMPORT_STATUS_WORDS = {
+    "waiting": "waiting for lines",
+    "running": "running",
+    "finished": "done",
+    "broken": "broken off",
+}
+IMPORT_STATUS_TONES = {
+    "waiting": "info",
+    "running": "info",
+    "finished": "good",
+    "broken": "bad",
+}
+
 # classes of filters by what they keep, as recall is measured over them
 FILTER_CLASS_WORDS = {
     "none": "no filter",

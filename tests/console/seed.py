@@ -13,6 +13,7 @@ from embedhub.access.caller import Caller
 from embedhub.tables import (
     Catalog,
     FilterUse,
+    Import,
     Impression,
     Interaction,
     Item,
@@ -57,6 +58,7 @@ def seed_house() -> House:
     with db.writing() as session:
         n_dead = bury(session, "broken")
         run_id = add_runs(session, workspace_id, collection.id)
+        add_imports(session, workspace_id, collection.id)
         add_catalog(session, workspace_id)
         add_search(session, workspace_id, collection.id, key.id)
         add_measures(session, workspace_id, collection.id)
@@ -100,6 +102,17 @@ def bury(session: Session, external_id: str) -> int:
         {"name": external_id},
     )
     return len(buried.all())
+
+
+def add_imports(session: Session, workspace_id: int, collection_id: int) -> None:
+    """Add an import that has ended and one that broke off."""
+    place = {"workspace_id": workspace_id, "collection_id": collection_id}
+    session.add_all(
+        [
+            Import(**place, status="finished", n_lines=1_200, n_created=1_190, n_errors=10),
+            Import(**place, status="broken", n_lines=500, error="the stream broke off"),
+        ]
+    )
 
 
 def add_runs(session: Session, workspace_id: int, collection_id: int) -> int:
