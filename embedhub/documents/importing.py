@@ -13,12 +13,12 @@ from sqlalchemy.orm import Session
 
 from embedhub.access.caller import Caller
 from embedhub.config import get_config
+from embedhub.documents.back_pressure import refuse_backlog
 from embedhub.documents.imports import (
     Claim,
     ImportedLines,
     LineError,
     claim_import,
-    refuse_backlog,
 )
 from embedhub.documents.inputs import DocumentInput, decode_vector, parse_document
 from embedhub.documents.preparation import CollectionFacts, Prepared, prepare_many

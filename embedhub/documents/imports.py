@@ -21,6 +21,7 @@ from embedhub import db
 from embedhub.access.caller import Caller
 from embedhub.collections.service import find_collection
 from embedhub.config import get_config
+from embedhub.documents.back_pressure import refuse_backlog, refuse_one_more
 from embedhub.documents.queries import imports as queries
 from embedhub.documents.upsert import Outcome
 from embedhub.errors import Busy, Conflict, InvalidInput, NotFound
@@ -29,15 +30,10 @@ from embedhub.tables import Import
 logger = logging.getLogger(__name__)
 
 STOPPED = "the server stopped while it stored lines; send on from the next one"
-BACKLOG = "more chunks wait for their vectors than may; send on later"
-# How long the length of the backlog is believed: counting it is not free.
-BACKLOG_KEPT_S = 5.0
-BACKLOG_RETRY_S = 30
 REPORT_ROWS = 1_000
 # A part whose turn it is not waits so long for another line of those before it.
 TURN_S = 15.0
 FIRST_POLL_S, LONGEST_POLL_S = 0.01, 0.1
-_backlog: tuple[float, bool] = (0.0, False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +155,7 @@ def claim_import(
             row = found
         # What is taken over is counted already: it goes on in place of itself.
         if row.status != "running":
-            _refuse_too_many(session)
+            refuse_one_more(session)
         n_lines = queries.claim(session, import_id=row.id, token=token)
         if n_lines is None:
             raise NotFound("import", row.id)
@@ -167,19 +163,6 @@ def claim_import(
             missing = f"line {n_lines + 1} comes next; lines before {from_line} would be missing"
             raise InvalidInput(missing, "from_line")
     return Claim(row.id, token, n_lines)
-
-
-def refuse_too_many() -> None:
-    """Return if another import may begin; raises Busy if `max_imports` store lines just now."""
-    with db.reading() as session:
-        _refuse_too_many(session)
-
-
-def _refuse_too_many(session: Session) -> None:
-    config = get_config()
-    running = queries.count_running(session, alive_s=config.run_heartbeat_s)
-    if running >= config.max_imports:
-        raise Busy(f"{running} imports are stored already; send again in a while")
 
 
 def await_turn(caller: Caller, slug: str, import_id: int, from_line: int) -> None:
@@ -208,19 +191,6 @@ def await_turn(caller: Caller, slug: str, import_id: int, from_line: int) -> Non
 @lru_cache(maxsize=1)
 def _turns() -> BoundedSemaphore:
     return BoundedSemaphore(get_config().max_imports)
-
-
-def refuse_backlog() -> None:
-    """Return if the ledger can take more; raises Busy beyond `max_backlog` waiting chunks."""
-    global _backlog  # noqa: PLW0603 - what a process has found out a moment ago
-    now = time.monotonic()
-    until, is_long = _backlog
-    if now >= until:
-        with db.reading() as session:
-            is_long = queries.has_backlog(session, rows=get_config().max_backlog)
-        _backlog = (now + BACKLOG_KEPT_S, is_long)
-    if is_long:
-        raise Busy(BACKLOG, BACKLOG_RETRY_S)
 
 
 def get_import(caller: Caller, slug: str, import_id: int) -> ImportView:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from embedhub.access import service as access
 from embedhub.access.caller import Scope
 from embedhub.config import get_config
-from embedhub.documents import imports
+from embedhub.documents import back_pressure
 from embedhub.errors import Busy, Forbidden, HubError, NotReady, Unauthenticated
 from embedhub.web.limits import is_import
 
@@ -36,10 +36,10 @@ def refusal_of(authorization: str, path: str, query: str, length: int) -> HubErr
         require_room(length)
         if is_import(path):
             caller.require(Scope.WRITE)
-            imports.refuse_backlog()
+            back_pressure.refuse_backlog()
             # What goes on with an import takes the place of the request before.
             if "import_id=" not in query:
-                imports.refuse_too_many()
+                back_pressure.refuse_too_many()
     except HubError as error:
         return error
     except SQLAlchemyError:

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from embedhub import db
 from embedhub.access.caller import Caller
 from embedhub.config import get_config, override_config
-from embedhub.documents import importing, imports
+from embedhub.documents import back_pressure, importing, imports
 from embedhub.documents.importing import import_documents, send_on
 from embedhub.documents.imports import (
     ImportedLines,
@@ -248,8 +248,8 @@ def test_a_long_backlog_stops_an_import_between_two_commits(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importing, "COMMITTED_EVERY", 10)
-    monkeypatch.setattr(imports, "BACKLOG_KEPT_S", 0)
-    monkeypatch.setattr(imports, "_backlog", (0.0, False))
+    monkeypatch.setattr(back_pressure, "BACKLOG_KEPT_S", 0)
+    monkeypatch.setattr(back_pressure, "_backlog", (0.0, False))
     make_collection(caller)
     override_config(max_backlog=15)
     try:

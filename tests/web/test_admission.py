@@ -6,7 +6,7 @@ from embedhub import db
 from embedhub.access.caller import Caller
 from embedhub.access.service import create_key
 from embedhub.config import override_config
-from embedhub.documents import imports
+from embedhub.documents import back_pressure
 from embedhub.documents.imports import claim_import
 from embedhub.errors import Busy, Forbidden, Unauthenticated
 from embedhub.web.admission import refusal_of, status_of
@@ -61,7 +61,7 @@ def test_one_import_too_many_is_told_before_its_body(caller: Caller) -> None:
 
 
 def test_a_long_backlog_is_told_too(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(imports, "_backlog", (1e18, True))
+    monkeypatch.setattr(back_pressure, "_backlog", (1e18, True))
     assert isinstance(refusal_of(token(caller), IMPORT, "", 0), Busy)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from embedhub.access.caller import Caller
 from embedhub.config import override_config
-from embedhub.documents import imports
+from embedhub.documents import back_pressure, imports
 from embedhub.documents.imports import claim_import
 from tests.factories import make_collection
 from tests.web.conftest import ApiClient
@@ -104,8 +104,8 @@ def test_an_answer_in_lines_ends_with_the_problem(
     api: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("embedhub.documents.importing.COMMITTED_EVERY", 2)
-    monkeypatch.setattr(imports, "BACKLOG_KEPT_S", 0)
-    monkeypatch.setattr(imports, "_backlog", (0.0, False))
+    monkeypatch.setattr(back_pressure, "BACKLOG_KEPT_S", 0)
+    monkeypatch.setattr(back_pressure, "_backlog", (0.0, False))
     override_config(max_backlog=3)
     try:
         answer = api.post(IMPORT, lines(0, 9), Accept="application/x-ndjson")
