@@ -17,5 +17,6 @@ HIDDEN = INDEXED_COPIES
 IS_INDEXED = f"copy < {INDEXED_COPIES}"
 # The condition of the partial index that lists the rows behind the delegates.
 IS_HIDDEN = f"copy >= {HIDDEN}"
-# What finds the rows of one input: B-tree columns of a shelf of one's own.
-SIBLINGS = ("input_hash", "copy", "owner_id")
+# The B-tree that finds the rows of one input, by how its name ends. Where it is, rows are numbered.
+SIBLINGS = "siblings"
+SIBLING_COLUMNS = ("input_hash", "copy", "owner_id")

@@ -13,6 +13,7 @@ from embedhub import db
 from embedhub.errors import HubError, NotFound
 from embedhub.runs.progress import RunCancelled, RunProgress
 from embedhub.spaces.building import NEXT, OLD, Build, Built, build_index, remove_left_over, swap_in
+from embedhub.spaces.copies import SIBLINGS
 from embedhub.spaces.forecast import Forecast, model_seconds
 from embedhub.spaces.means import foresee, require_room, shape_of
 from embedhub.spaces.numbering import number_copies
@@ -74,9 +75,9 @@ def grow_space(progress: RunProgress, arguments: dict[str, Any]) -> dict[str, An
         # Asked for again when the import has ended, or has taken too long.
         if is_loading(session, space.id):
             return {"shelf_id": shelf_id, "rows_moved": moved, "waits_for": "an import"}
-    if space.kind == "dense":
-        _number(space.id, report)
     with db.autocommit() as connection:
+        if space.kind == "dense":
+            _number(connection, task, wanted, report)
         made = build_missing(connection, task, wanted, report)
     with db.writing() as session:
         shelves.mark_indexed(session, space_id=space.id, shelf_id=shelf_id)
@@ -102,8 +103,8 @@ def rebuild_index(progress: RunProgress, arguments: dict[str, Any]) -> dict[str,
         "vacuum": task.rows / VACUUMED_PER_S,
     }
     report = StepReport(progress, weights, task.rows)
-    _number(task.space.id, report)
     with db.autocommit() as connection:
+        _number(connection, task, wanted, report)
         built = _build_beside(connection, task, wanted, report, precision)
         build_missing(connection, task, wanted, report)
         if task.dead_share >= WORTH_VACUUMING:
@@ -200,9 +201,16 @@ def account(task: Task, built: Built | None) -> dict[str, Any]:
     return result
 
 
-def _number(space_id: int, report: StepReport) -> None:
+def _number(
+    connection: Connection, task: Task, wanted: list[ShelfIndex], report: StepReport
+) -> None:
+    # From when this index answers on, whoever stores a row numbers it; who did not is waited for.
+    siblings = next(index for index in wanted if index.suffix == SIBLINGS)
+    name = f"{task.table}_{SIBLINGS}"
+    build = Build(task.table, name, siblings.definition, SIBLINGS, words(siblings))
+    build_index(connection, build, report)
     with watching(None, report, HNSW, "numbering copies of one text"):
-        number_copies(space_id)
+        number_copies(task.space.id)
 
 
 def _move(task: Task, shelf_id: int, report: StepReport) -> tuple[Space, int]:

@@ -13,7 +13,6 @@ from sqlalchemy.exc import OperationalError
 
 from embedhub import db
 from embedhub.errors import NotFound, NotReady
-from embedhub.spaces.copies import SIBLINGS
 from embedhub.spaces.queries import activity, shelf_ddl, shelves
 from embedhub.spaces.queries.shelves import TABLES
 from embedhub.spaces.watching import StepReport, watching
@@ -44,11 +43,6 @@ def attach_shelf(
         shelf_ddl.store_plain(connection, table)
     if shelf_ddl.is_attached(connection, table):
         return
-    if space.kind == "dense":
-        # From the first row on: whoever stores looks for the copies there are.
-        shelf_ddl.create_plain_index(
-            connection, table=table, index=f"{table}_siblings", columns=", ".join(SIBLINGS)
-        )
     with_brief_locks(
         connection,
         lambda: shelf_ddl.attach(connection, parent=parent, table=table, shelf_id=shelf_id),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from embedhub.config import get_config
 from embedhub.search.field_index import index_method, index_suffix, indexed_fields
 from embedhub.search.lexical_index import lexical_shelf_indexes
-from embedhub.spaces.copies import IS_HIDDEN, IS_INDEXED, SIBLINGS
+from embedhub.spaces.copies import IS_HIDDEN, IS_INDEXED, SIBLING_COLUMNS, SIBLINGS
 from embedhub.spaces.distance import hnsw_index
 from embedhub.tables import Collection, Space
 
@@ -55,7 +55,7 @@ def wanted_indexes(
         return [*(ShelfIndex(str(place), method) for place, method in methods), *filtering]
     return [
         *filtering,
-        ShelfIndex("siblings", f"btree ({', '.join(SIBLINGS)})"),
+        ShelfIndex(SIBLINGS, f"btree ({', '.join(SIBLING_COLUMNS)})"),
         ShelfIndex("hidden", "btree (input_hash)", where=IS_HIDDEN),
         ShelfIndex(
             HNSW,

@@ -10,18 +10,15 @@ depends_on = None
 
 
 def upgrade() -> None:
-    # With a constant default no row is written.
+    # With a constant default no row is written. Rows of older shelves are all in their index, as
+    # number 0, until upkeep numbers them and builds it anew.
     op.add_column(
         "embeddings",
         sa.Column("copy", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
     )
     # What a growth or a removal that was killed left behind lacks the column and is nobody's.
-    for table in shelf_tables(attached=False):
+    for table in unattached_shelves():
         op.execute(f"DROP TABLE vectors.{table}")
-    # Rows of these shelves are all in their index, as number 0. Upkeep numbers them and builds the
-    # index anew; whoever stores meanwhile looks for the copies there are.
-    for table in shelf_tables(attached=True):
-        op.execute(f"CREATE INDEX {table}_siblings ON vectors.{table} (input_hash, copy, owner_id)")
 
 
 def downgrade() -> None:
@@ -30,12 +27,12 @@ def downgrade() -> None:
     op.execute("UPDATE spaces SET is_indexed = false WHERE kind = 'dense' AND shelf_id <> 0")
 
 
-def shelf_tables(*, attached: bool) -> list[str]:
-    """Return the tables made as shelves of one's own that are, or are not, a partition."""
+def unattached_shelves() -> list[str]:
+    """Return the tables made as shelves of one's own that are no partition."""
     statement = sa.text(r"""
         SELECT c.relname FROM pg_class c
         WHERE c.relnamespace = 'vectors'::regnamespace AND c.relkind = 'r'
-          AND c.relname ~ '^embeddings_[1-9]\d*$' AND c.relispartition = :attached
+          AND c.relname ~ '^embeddings_[1-9]\d*$' AND NOT c.relispartition
         ORDER BY c.relname
     """)
-    return list(op.get_bind().execute(statement, {"attached": attached}).scalars())
+    return list(op.get_bind().execute(statement).scalars())

@@ -25,6 +25,7 @@ from embedhub.search import dense
 from embedhub.search.dense import DenseChoice, DensePlan
 from embedhub.search.request import SearchRequest, SearchResult
 from embedhub.search.service import search
+from embedhub.spaces import indexes
 from embedhub.spaces.copies import DELEGATE, HIDDEN, INDEXED_COPIES
 from embedhub.spaces.doctor import examine
 from embedhub.spaces.indexes import grow_space, rebuild_index
@@ -186,6 +187,53 @@ def test_the_index_holds_no_more_copies_than_it_should(
     send(own_shelf, *copies_of(vectors[0]))
     assert index_condition() == f"(copy < {INDEXED_COPIES})"
     assert sum(number < INDEXED_COPIES for number in numbers()) == INDEXED_COPIES - 1
+
+
+def test_rows_of_a_long_import_are_numbered_when_it_ends(
+    caller: Caller,
+    vectors: np.ndarray[Any, np.dtype[np.float32]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fill_while_loading(caller, vectors, monkeypatch)
+    send(caller, *copies_of(vectors[0]))
+    assert set(numbers()) == {0}
+    grow(caller)
+    assert numbers() == [1, 2, 3] + [HIDDEN] * (N_COPIES - 3)
+    assert_all_found(caller, vectors[0], {f"copy {i:04}" for i in range(N_COPIES)} | {"other 0"})
+
+
+@pytest.mark.parametrize("step", ["asked", "stored"])
+def test_who_began_to_store_before_rows_were_numbered_is_waited_for(
+    caller: Caller,
+    vectors: np.ndarray[Any, np.dtype[np.float32]],
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+) -> None:
+    fill_while_loading(caller, vectors, monkeypatch)
+    stored, go_on = pause_after(monkeypatch, step)
+    late = threading.Thread(target=lambda: send(caller, *copies_of(vectors[0])))
+    late.start()
+    assert stored.wait(20)
+    growing = threading.Thread(target=lambda: grow(caller))
+    growing.start()
+    until(waits_for_a_lock)
+    go_on.set()
+    late.join(20)
+    growing.join(60)
+    assert numbers() == [1, 2, 3] + [HIDDEN] * (N_COPIES - 3)
+    assert examine().is_clean
+
+
+def fill_while_loading(
+    caller: Caller, vectors: np.ndarray[Any, np.dtype[np.float32]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fill a shelf of its own whose indexes wait for the end of an import."""
+    make_collection(caller, encoder="supplied", dimension=DIMENSION)
+    send(caller, *(document(f"other {i}", vector) for i, vector in enumerate(vectors)))
+    with monkeypatch.context() as patch:
+        patch.setattr(indexes, "is_loading", lambda *_: True)
+        grow(caller)
+    assert dense_space()[1] > 0
 
 
 # --- searching ---
@@ -418,7 +466,7 @@ def test_who_deletes_the_delegate_waits_for_who_hides_behind_it(
 ) -> None:
     send(own_shelf, *copies_of(vectors[0], 3))
     assert numbers() == [1, 2, DELEGATE]
-    stored, go_on = pause_before_commit(monkeypatch, "late")
+    stored, go_on = pause_after(monkeypatch, "stored")
     late = threading.Thread(target=lambda: send(own_shelf, document("late", vectors[0])))
     late.start()
     assert stored.wait(20)
@@ -439,8 +487,8 @@ def test_who_comes_while_the_delegate_is_deleted_does_not_hide_behind_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     send(own_shelf, *copies_of(vectors[0], 3))
-    stored, go_on = pause_before_commit(monkeypatch, "deleter")
-    deleting = threading.Thread(target=lambda: by_id(own_shelf, [2], None), name="deleter")
+    stored, go_on = pause_after(monkeypatch, "deleted")
+    deleting = threading.Thread(target=lambda: by_id(own_shelf, [2], None))
     deleting.start()
     assert stored.wait(20)
     late = threading.Thread(target=lambda: send(own_shelf, document("late", vectors[0])))
@@ -454,15 +502,16 @@ def test_who_comes_while_the_delegate_is_deleted_does_not_hide_behind_it(
     assert_all_found(own_shelf, vectors[0], {"other 0", "copy 0000", "copy 0001", "late"})
 
 
-def pause_before_commit(
-    monkeypatch: pytest.MonkeyPatch, name: str
+def pause_after(
+    monkeypatch: pytest.MonkeyPatch, step: str
 ) -> tuple[threading.Event, threading.Event]:
-    """Let the next one who stores or deletes vectors wait right after it, before it commits."""
+    """Let the next one who takes a step of storing or deleting wait after it, before it commits."""
     reached, go_on = threading.Event(), threading.Event()
     module, function = {
-        "late": (supplied, "store_supplied"),
-        "deleter": (generations, "delete_vectors"),
-    }[name]
+        "asked": (supplied, "numbers_of_new"),
+        "stored": (supplied, "store_supplied"),
+        "deleted": (generations, "delete_vectors"),
+    }[step]
     real = getattr(module, function)
 
     def paused(*arguments: Any, **named: Any) -> Any:
@@ -557,7 +606,8 @@ def test_shelves_of_the_release_before_answer_rightly_until_their_index_is_built
     assert set(numbers()) == {0}
     assert_all_found(own_shelf, vectors[0], everyone)
     send(own_shelf, document("copy 9999", vectors[0]), document("copy 9998", vectors[0]))
-    assert sorted(numbers()[-2:]) == [DELEGATE, HIDDEN]
+    # nobody could find copies by their input yet
+    assert set(numbers()) == {0}
     assert_all_found(own_shelf, vectors[0], everyone | {"copy 9998", "copy 9999"})
     sent_jobs.clear()
     number_older_shelves()

@@ -1,8 +1,9 @@
 """The SQL that numbers the rows of one input, and that keeps a delegate before the hidden ones.
 
-Only shelves of one's own are numbered: the shared shelf has no index that copies could blind, and
-its rows are numbered when they move. Everything runs in the caller's transaction, who holds the
-space on its shelf.
+Rows are numbered from when their shelf has the index that finds siblings, which a run builds before
+the HNSW index: the shared shelf has neither, nor has a shelf that is being loaded. Everything runs
+in the caller's transaction, who holds the space on its shelf: the run numbers the rows before, once
+everybody is done who held the space when they did not have to.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import TextClause, select, text
 from sqlalchemy.orm import Session
 
-from embedhub.spaces.copies import DELEGATE, HIDDEN, IS_HIDDEN
+from embedhub.spaces.copies import DELEGATE, HIDDEN, IS_HIDDEN, SIBLINGS
 from embedhub.tables import Space
 from embedhub.tables.spaces import SHARED_SHELF
 
@@ -41,15 +42,27 @@ NUMBERED = f"""
       FROM {{rows}} r LEFT JOIN counted ON counted.input_hash = r.input_hash
       LEFT JOIN (SELECT DISTINCT input_hash FROM held) d ON d.input_hash = r.input_hash)
 """
-# The same for the shared shelf.
+# The same where rows are not numbered.
 UNNUMBERED = "numbered AS (SELECT id, 0 AS copy FROM {rows})"
+
+
+def is_numbered(session: Session, shelf_id: int) -> bool:
+    """Say whether who stores into this shelf has to number the rows."""
+    if shelf_id == SHARED_SHELF:
+        return False
+    statement = text("""
+        SELECT coalesce(bool_or(indisvalid), false) FROM pg_index
+        WHERE indexrelid = to_regclass('vectors.embeddings_' || CAST(:id AS text) || :siblings)
+    """)
+    facts = {"id": shelf_id, "siblings": f"_{SIBLINGS}"}
+    return bool(session.execute(statement, facts).scalar())
 
 
 def numbers_of_new(
     session: Session, *, shelf_id: int, space_id: int, hashes: Sequence[bytes]
 ) -> list[int]:
     """Return the `copy` of each of the rows about to be stored in this order, by their inputs."""
-    if shelf_id == SHARED_SHELF:
+    if not is_numbered(session, shelf_id):
         return [0] * len(hashes)
     statement = text(f"""
         WITH ready AS (
@@ -65,9 +78,9 @@ def numbers_of_new(
 def number_copies(session: Session, *, shelf_id: int, space_id: int, limit: int) -> int:
     """Number the rows of a held space anew, at most so many of those that differ; return how many.
 
-    For rows that came without a number: moved from the shared shelf, loaded by COPY, or stored by a
-    release that did not number. Do it before the HNSW index is built: it holds what is renumbered
-    twice until it is vacuumed. Repeat it until less than `limit` is returned.
+    For rows that came before their shelf was numbered: moved from the shared one, of a long import,
+    or stored by an older release. Do it before the HNSW index is built: that holds what is
+    renumbered twice until it is vacuumed. Repeat it until less than `limit` is returned.
     """
     if shelf_id == SHARED_SHELF:
         return 0

@@ -8,10 +8,9 @@ from pgvector.sqlalchemy import VECTOR
 from sqlalchemy import bindparam, text
 from sqlalchemy.orm import Session
 
-from embedhub.spaces.queries.copies import NUMBERED, UNNUMBERED
+from embedhub.spaces.queries.copies import NUMBERED, UNNUMBERED, is_numbered
 from embedhub.spaces.queries.ledger import Input, LeasedRow
 from embedhub.tables import Space
-from embedhub.tables.spaces import SHARED_SHELF
 
 HAS_VECTOR = """
     SELECT FROM embeddings e WHERE e.shelf_id = :shelf_id AND e.space_id = :space_id
@@ -71,8 +70,7 @@ def store_cached(session: Session, *, space_id: int, chunk_ids: Sequence[int]) -
     ).scalar_one_or_none()
     if shelf_id is None:
         return []
-    # No index to be blinded on the shared shelf.
-    numbered = NUMBERED if shelf_id != SHARED_SHELF else UNNUMBERED
+    numbered = NUMBERED if is_numbered(session, shelf_id) else UNNUMBERED
     statement = text(f"""
         WITH ready AS MATERIALIZED (
           SELECT c.id, c.document_id, d.access, d.attributes, v.vector, c.input_hash

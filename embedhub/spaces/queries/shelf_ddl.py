@@ -50,11 +50,6 @@ def store_plain(connection: Connection, table: str) -> None:
     connection.execute(text(f"ALTER TABLE {SCHEMA}.{table} ALTER COLUMN vector SET STORAGE PLAIN"))
 
 
-def create_plain_index(connection: Connection, *, table: str, index: str, columns: str) -> None:
-    """Build a B-tree index on a table that nobody else uses, unless it is there."""
-    connection.execute(text(f"CREATE INDEX IF NOT EXISTS {index} ON {SCHEMA}.{table} ({columns})"))
-
-
 def attach(connection: Connection, *, parent: str, table: str, shelf_id: int) -> None:
     """Make a table the partition of a shelf."""
     connection.execute(

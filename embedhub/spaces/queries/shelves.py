@@ -6,7 +6,6 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from embedhub import db
-from embedhub.spaces.queries import copies
 from embedhub.spaces.queries.loading import LOADING, patience
 from embedhub.tables import Space
 from embedhub.tables.spaces import SHARED_SHELF
@@ -61,8 +60,6 @@ def move_rows(session: Session, *, space: Space, shelf_id: int) -> int:
         ),
         {"to": shelf_id, "from": space.shelf_id, "space_id": space.id},
     ).rowcount  # type: ignore[attr-defined]
-    if space.kind == "dense":
-        copies.number_copies(session, shelf_id=shelf_id, space_id=space.id, limit=int(moved) + 1)
     session.execute(
         text("UPDATE spaces SET shelf_id = :to, is_indexed = false WHERE id = :space_id"),
         {"to": shelf_id, "space_id": space.id},
