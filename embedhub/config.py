@@ -241,7 +241,7 @@ class Config(BaseSettings):
         description="Vectors that one background check compares at most; a collection with more"
         " is not checked.",
     )
-    recall_seconds: float = Field(5, gt=0, description="Longest background check, seconds.")
+    recall_seconds: float = Field(3, gt=0, description="Longest background check, seconds.")
     recall_queries: int = Field(
         200, ge=1, description="Latest checked searches that a shown recall is made of."
     )

@@ -134,7 +134,7 @@ def _visit(target: Target, budget: Budget, tallies: Tallies) -> None:
         if not _check(target.space_id, probe, budget, tallies):
             return
         # A core is taken for half of the time at most.
-        time.sleep(min(MAX_PAUSE_S, time.monotonic() - started))
+        time.sleep(max(0.0, min(MAX_PAUSE_S, time.monotonic() - started, budget.seconds)))
 
 
 def _probes(
