@@ -9,6 +9,7 @@ from embedhub.documents.queries import upkeep as queries
 from embedhub.runs.progress import RunProgress
 from embedhub.search.attributes import normalise_attributes
 from embedhub.spaces import generations
+from embedhub.spaces.service import complete_indexes
 
 RELABELLED_AT_ONCE = 500
 
@@ -30,6 +31,8 @@ def update_attributes(progress: RunProgress, arguments: dict[str, Any]) -> dict[
             session.flush()
             generations.repeat_filter_columns(session, spaces, [row.id for row in batch])
         if not batch:
+            # Only now: until here the rows still held the old form.
+            complete_indexes(collection.id)
             return {"n_documents": n_done}
         after, n_done = batch[-1].id, n_done + len(batch)
         progress.report(n_done)

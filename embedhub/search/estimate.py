@@ -7,7 +7,7 @@ from embedhub.search.conditions import LookUp, fields_of, without
 from embedhub.search.field_index import index_suffix
 
 # Pages looked at: rows of one page were often stored together and resemble each other.
-SAMPLE_PAGES = 500
+SAMPLE_PAGES = 300
 # Of short rows a page holds hundreds; so many are looked at in all, taken from every page.
 SAMPLE_ROWS = 4_000
 

@@ -62,6 +62,8 @@ class Filter:
     """A checked filter; `condition` is None when everything matches."""
 
     condition: Condition | None = None
+    # what helps an index to find rows costs time where none is asked
+    is_helpful: bool = True
 
     def predicate(self, attributes: Any) -> ColumnElement[bool]:
         """Return the condition over a jsonb column that `normalise_attributes` filled."""
@@ -69,7 +71,7 @@ class Filter:
             return true()
         holds = filtering.exact(self.condition, attributes)
         # What follows from the condition anyway, in the words of the index that can find it.
-        helping = beyond_paths(look_up(self.condition))
+        helping = beyond_paths(look_up(self.condition)) if self.is_helpful else None
         return holds if helping is None else and_(filtering.looked_up(helping, attributes), holds)
 
     def look_up(self) -> LookUp | None:

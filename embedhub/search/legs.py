@@ -130,7 +130,7 @@ def dense_leg(
     guess = _guess(session, DENSE, space, restriction)
     choice = dense.choose(
         guess,
-        wanted=limit,
+        wanted=dense.n_candidates(limit, space.precision),
         exact_rows=config.exact_rows,
         ef_search=config.ef_search,
         is_guess_told=restriction.principals is None,

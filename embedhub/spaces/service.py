@@ -11,15 +11,15 @@ from embedhub.config import get_config
 from embedhub.encoders import SUPPLIED, describe_encoder
 from embedhub.jobs import Job
 from embedhub.runs.kinds import RunKind
-from embedhub.runs.service import start_unless_paused
+from embedhub.runs.service import start_run, start_unless_paused
 from embedhub.search.lexical import ANALYSER, REVISION
 from embedhub.spaces.distance import index_precision
-from embedhub.spaces.generations import flip_forgotten
+from embedhub.spaces.generations import flip_forgotten, hold_spaces
 from embedhub.spaces.queries import embeddings, ledger, shelves
 from embedhub.spaces.queries import spaces as queries
 from embedhub.spaces.queries.spaces import CollectionCounts, DeadLetter
 from embedhub.tables import Collection, Space
-from embedhub.tables.spaces import SPARSE_DIMENSIONS
+from embedhub.tables.spaces import SHARED_SHELF, SPARSE_DIMENSIONS
 
 __all__ = [
     "CollectionCounts",
@@ -27,6 +27,7 @@ __all__ = [
     "LiveSpaces",
     "bury_crashed",
     "collection_status",
+    "complete_indexes",
     "create_spaces",
     "flip_overdue",
     "forget_unused_vectors",
@@ -199,3 +200,22 @@ def grow_outgrown() -> None:
                 subject=f"space {space.id}",
                 arguments={"space_id": space.id},
             )
+
+
+def complete_indexes(collection_id: int) -> list[int]:
+    """Ask for the indexes that a collection's own shelves lack, and return the runs.
+
+    What declared fields no longer need is dropped by the same runs.
+    """
+    with db.writing() as session:
+        return [
+            start_run(
+                session,
+                workspace_id=space.workspace_id,
+                kind=RunKind.GROW_SPACE,
+                subject=f"space {space.id}",
+                arguments={"space_id": space.id, "collection_id": collection_id},
+            )
+            for space in hold_spaces(session, collection_id)
+            if space.shelf_id != SHARED_SHELF
+        ]

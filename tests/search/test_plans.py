@@ -84,7 +84,7 @@ def plans(clean: str) -> Iterator[Plans]:
 def settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Makes a few hundred rows count as many, and puts the sizes back."""
     monkeypatch.setattr(dense, "HNSW_START_COST", 0.0)
-    monkeypatch.setattr(dense, "HNSW_ROW_COST", 0.1)
+    monkeypatch.setattr(dense, "HNSW_ROW_COST", 0.01)
     override_config(exact_rows=50, lexical_cap=100, candidate_pool=10, deep_pool=400)
     yield
     override_config(exact_rows=10_000, lexical_cap=10_000, candidate_pool=100, deep_pool=1_000)

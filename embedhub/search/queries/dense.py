@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 from sqlalchemy import BindParameter, FromClause, Select, bindparam, select, text
 from sqlalchemy.orm import Session
 
-from embedhub.search.dense import BIT_OVERSAMPLING, DenseChoice
+from embedhub.search.dense import DenseChoice, n_candidates
 from embedhub.search.filters import Filter
 from embedhub.search.fusion import Candidate
 from embedhub.search.queries.explaining import scanned_rows
 from embedhub.search.queries.restriction import Restriction, place_of
 from embedhub.search.queries.siblings import answers, in_index, with_siblings
 from embedhub.spaces.distance import (
-    Precision,
     QueryVector,
     exact_distance,
     indexed_distance,
@@ -131,7 +130,8 @@ def _hnsw(asked: DenseQuery) -> Select[Any]:
     shape = Shape(space.metric, space.precision, space.dimension)
     if asked.restriction.is_empty:
         return _hnsw_of_all(shape, asked.limit)
-    return _hnsw_near(shape, asked.restriction, asked.limit)
+    # Rows come from the vector index, whatever other indexes could find.
+    return _hnsw_near(shape, asked.restriction.bare, asked.limit)
 
 
 @lru_cache(maxsize=MAX_KEPT)
@@ -157,12 +157,11 @@ def _exact_near(metric: str, restriction: Restriction, limit: int) -> Select[Any
 def _hnsw_near(shape: Shape, restriction: Restriction, limit: int) -> Select[Any]:
     rough = indexed_distance(DENSE.c.vector, QUERY, *shape)
     exact = exact_distance(DENSE.c.vector, QUERY, shape.metric).label("distance")
-    n_rough = limit * BIT_OVERSAMPLING if shape.precision == Precision.BIT else limit
     near = (
         select(DENSE.c.owner_id, DENSE.c.document_id, exact, DENSE.c.copy, DENSE.c.input_hash)
         .where(*place_of(DENSE, ANY_SPACE), in_index(DENSE), answers(ANY_SPACE, restriction))
         .order_by(rough)
-        .limit(n_rough)
+        .limit(n_candidates(limit, shape.precision))
         .cte("near")
         .prefix_with("MATERIALIZED")
     )

@@ -44,7 +44,7 @@ def sample_rows(
     )
     statement = select(
         func.count(),
-        func.count().filter(restriction.predicate(sampled)),
+        func.count().filter(restriction.bare.predicate(sampled)),
         func.count().filter(looked_up),
     ).where(
         *place_of(sampled, space),

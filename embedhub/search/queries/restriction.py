@@ -1,7 +1,7 @@
 """Which rows of an index table a leg may take: those of its space, access and filter."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import ColumnElement, FromClause, and_, func, select, text, true
 
@@ -29,6 +29,11 @@ class Restriction:
         has_expired = self.expired_documents is None or bool(self.expired_documents)
         is_filtered = self.filter.condition is not None
         return not (is_filtered or has_expired) and self.principals is None
+
+    @property
+    def bare(self) -> "Restriction":
+        """Return the same without what only helps indexes: for rows that are at hand."""
+        return replace(self, filter=replace(self.filter, is_helpful=False))
 
     def predicate(self, table: FromClause) -> ColumnElement[bool]:
         """Return the condition over the columns of either index table."""
