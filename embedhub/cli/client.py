@@ -1,8 +1,9 @@
 """The REST interface seen from a client: JSON in and out, problems as one-line errors."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -16,6 +17,7 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 TIMEOUT_S = 120.0
 # How often a request is repeated when the server asks to come back later or is not there.
 ATTEMPTS = 6
+SENT_BYTES = 1 << 17
 
 
 class RequestRefused(HubError):
@@ -60,11 +62,42 @@ class HubClient:
             content = None if body is None else orjson.dumps(body)
         except orjson.JSONEncodeError as error:
             raise HubError(f"cannot be sent as JSON: {error}") from error
+        response = self._send(method, path, content, query)
+        return response.json() if response.content else None
+
+    def send_lines(self, path: str, lines: bytes, **query: object) -> Any:
+        """Return the decoded answer to lines of JSON, sent as `call` sends a body."""
+        return self._send("POST", path, lines, query, content_type="application/x-ndjson").json()
+
+    def save(self, path: str, file: Path) -> None:
+        """Write an answer of any size to a file."""
+        with self._http.stream("GET", path) as response, file.open("wb") as saved:
+            if not response.is_success:
+                response.read()
+                raise refusal(response)
+            for piece in response.iter_bytes():
+                saved.write(piece)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        content: bytes | None,
+        query: dict[str, object],
+        content_type: str = "application/json",
+    ) -> httpx.Response:
         for attempt in range(ATTEMPTS):
             last = attempt == ATTEMPTS - 1
             try:
                 response = self._http.request(
-                    method, path, content=content, params={k: str(v) for k, v in query.items()}
+                    method,
+                    path,
+                    content=None if content is None else pieces(content),
+                    params={name: str(value) for name, value in query.items()},
+                    headers={
+                        "Content-Type": content_type,
+                        "Content-Length": str(len(content or b"")),
+                    },
                 )
             except httpx.TransportError as error:
                 if last:
@@ -73,7 +106,7 @@ class HubClient:
                 self._sleep(0.2 * 2**attempt)
                 continue
             if response.is_success:
-                return response.json() if response.content else None
+                return response
             if last or response.status_code not in {
                 HTTPStatus.TOO_MANY_REQUESTS,
                 HTTPStatus.SERVICE_UNAVAILABLE,
@@ -99,6 +132,12 @@ class HubClient:
     def search(self, slug: str, request: dict[str, object]) -> Any:
         """Return the answer to a search of one collection."""
         return self.call("POST", f"/v1/collections/{quote(slug, safe='')}/search", request)
+
+
+def pieces(content: bytes) -> Iterator[bytes]:
+    """Yield a body in pieces: of one large string httpx copies the rest at each step."""
+    for start in range(0, len(content), SENT_BYTES):
+        yield content[start : start + SENT_BYTES]
 
 
 def refusal(response: httpx.Response) -> RequestRefused:

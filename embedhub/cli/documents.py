@@ -7,7 +7,8 @@ import click
 import orjson
 
 from embedhub.cli.client import HubClient
-from embedhub.cli.options import UserPath, find_server, server_options
+from embedhub.cli.options import UserPath, find_server, home_at, server_options
+from embedhub.cli.stream import SUFFIX, Memory, report_address
 from embedhub.errors import HubError
 
 DEFAULT_LANGUAGE = "english"
@@ -20,6 +21,12 @@ DEFAULT_LANGUAGE = "english"
     "--language", default=DEFAULT_LANGUAGE, show_default=True, help="Of a new collection."
 )
 @click.option("--encoder", help="Of a new collection.  [default: the server's]")
+@click.option("--dimension", type=int, help="Of a new collection with --encoder supplied.")
+@click.option(
+    "--report",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File for the refused lines of a .ndjson, as CSV.",
+)
 @click.option("--wait/--no-wait", default=True, help="Wait until all is searchable by meaning.")
 @server_options
 def ingest(
@@ -28,12 +35,17 @@ def ingest(
     collection: str,
     language: str,
     encoder: str | None,
+    dimension: int | None,
+    report: Path | None,
     home: Path | None,
     url: str | None,
     key: str | None,
     wait: bool,
 ) -> None:
     """Send a file or a folder of .txt, .md, .rst, .html, .json, .jsonl and .csv.
+
+    A file that ends in .ndjson holds documents as the REST interface takes them, one a line, of any
+    number: an interrupted call goes on where it was when it is repeated.
 
     What has not changed since the last time costs nothing. Exit status 1 when nothing was accepted
     or something was refused.
@@ -42,8 +54,15 @@ def ingest(
     from embedhub.documents.parsing.folder import read_path
 
     client = HubClient(find_server(home, url, key))
-    wishes = {"language": language} | ({"encoder": encoder} if encoder else {})
+    wishes: dict[str, object] = {"language": language}
+    if encoder is not None:
+        wishes["encoder"] = encoder
+    if dimension is not None:
+        wishes["dimension"] = dimension
     client.ensure_collection(collection, **wishes)
+    if path.is_file() and path.suffix == SUFFIX:
+        ingest_lines(client, collection, path, home=home_at(home).root, report=report, wait=wait)
+        return
     tally = progress.send(client, collection, read_path(path), total=None)
     for refused in tally.reasons:
         click.echo(f"  refused {refused.path}: {refused.reason}", err=True)
@@ -51,6 +70,29 @@ def ingest(
     if wait and tally.accepted:
         progress.wait_until_encoded(client, collection)
     if tally.refused or not tally.accepted:
+        raise click.exceptions.Exit(1)
+
+
+def ingest_lines(
+    client: HubClient, slug: str, path: Path, *, home: Path, report: Path | None, wait: bool
+) -> None:
+    """Send a file of lines; say what became of them and where the report of the refused ones is."""
+    from embedhub.cli import progress
+
+    try:
+        sent = progress.send_stream(client, slug, path, Memory(home, client, slug, path))
+    except (HubError, KeyboardInterrupt):
+        click.echo("not sent whole: the same command goes on where this one stopped", err=True)
+        raise
+    click.echo(sent.sentence())
+    if sent.n_errors:
+        address = report_address(client, slug, sent)
+        if report is not None:
+            client.save(address.removeprefix(client.server.url), report)
+        click.echo(f"refused lines: {report or address}", err=True)
+    if wait and sent.counts.total():
+        progress.wait_until_encoded(client, slug)
+    if sent.n_errors or not sent.counts.total():
         raise click.exceptions.Exit(1)
 
 

@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Iterable
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
+    DownloadColumn,
     MofNCompleteColumn,
     Progress,
     ProgressColumn,
@@ -13,11 +15,13 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
+    TransferSpeedColumn,
 )
 
 from embedhub.cli.client import HubClient
 from embedhub.cli.counts import Counts, find_counts
 from embedhub.cli.sending import Tally, send_documents
+from embedhub.cli.stream import Memory, Sent, send_file
 from embedhub.documents.parsing.parsed import ParsedDocument, RefusedFile
 
 POLL_S = 0.3
@@ -47,6 +51,27 @@ def send(
         )
         progress.update(task, completed=tally.accepted, total=tally.accepted)
     return tally
+
+
+def send_stream(client: HubClient, slug: str, path: Path, memory: Memory) -> Sent:
+    """Send a file of lines under a bar of its bytes."""
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description:<9}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    ) as progress:
+        task = progress.add_task("accepted", total=path.stat().st_size)
+        return send_file(
+            client,
+            slug,
+            path,
+            memory,
+            lambda sent: progress.update(task, completed=sent.n_bytes),
+        )
 
 
 def wait_until_encoded(client: HubClient, slug: str) -> Counts:

@@ -1,4 +1,4 @@
-"""When no more is taken on: too many imports at once, or more chunks than the workers keep up with."""
+"""When no more is taken on: too many imports at once, or more chunks than workers keep up with."""
 
 import time
 
