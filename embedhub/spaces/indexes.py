@@ -76,8 +76,7 @@ def grow_space(progress: RunProgress, arguments: dict[str, Any]) -> dict[str, An
         if is_loading(session, space.id):
             return {"shelf_id": shelf_id, "rows_moved": moved, "waits_for": "an import"}
     with db.autocommit() as connection:
-        if space.kind == "dense":
-            _number(connection, task, wanted, report)
+        _number(connection, task, wanted, report)
         made = build_missing(connection, task, wanted, report)
     with db.writing() as session:
         shelves.mark_indexed(session, space_id=space.id, shelf_id=shelf_id)
@@ -204,8 +203,10 @@ def account(task: Task, built: Built | None) -> dict[str, Any]:
 def _number(
     connection: Connection, task: Task, wanted: list[ShelfIndex], report: StepReport
 ) -> None:
+    siblings = next((index for index in wanted if index.suffix == SIBLINGS), None)
+    if siblings is None:
+        return
     # From when this index answers on, whoever stores a row numbers it; who did not is waited for.
-    siblings = next(index for index in wanted if index.suffix == SIBLINGS)
     name = f"{task.table}_{SIBLINGS}"
     build = Build(task.table, name, siblings.definition, SIBLINGS, words(siblings))
     build_index(connection, build, report)
