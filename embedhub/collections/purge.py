@@ -11,6 +11,8 @@ from embedhub.tables.spaces import SHARED_SHELF
 CHUNKS_AT_ONCE = 1_000
 DOCUMENTS_AT_ONCE = 200
 COUNTS_AT_ONCE = 20_000
+# Chunks and documents together.
+SMALL_ROWS = 500
 
 
 def purge_collection(progress: RunProgress, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -24,6 +26,17 @@ def purge_collection(progress: RunProgress, arguments: dict[str, Any]) -> dict[s
         if not queries.is_deleted(session, collection_id):
             return {"removed": 0}
         total = queries.count_rows(session, collection_id)
+    # What is small is left to the last transaction: many small collections cost one each.
+    done = _remove_in_batches(progress, collection_id, total) if total > SMALL_ROWS else 0
+    with db.writing() as session:
+        spaces = queries.hold_spaces(session, collection_id)
+    # Before the row goes: without it, a worker killed here would leave tables nobody knows of.
+    _drop_shelves(spaces)
+    done += _remove_rest(collection_id)
+    return {"removed": done}
+
+
+def _remove_in_batches(progress: RunProgress, collection_id: int, total: int) -> int:
     done = 0
     # A document takes its chunks along, without their vectors: so they come after the chunks.
     for remove in (_remove_chunks, _remove_documents):
@@ -35,12 +48,7 @@ def purge_collection(progress: RunProgress, arguments: dict[str, Any]) -> dict[s
             progress.report(done, max(done, total))
     while _remove_counts(collection_id):
         progress.report(done, total)
-    with db.writing() as session:
-        spaces = queries.hold_spaces(session, collection_id)
-    # Before the row goes: without it, a worker killed here would leave tables nobody knows of.
-    _drop_shelves(spaces)
-    done += _remove_rest(collection_id)
-    return {"removed": done}
+    return done
 
 
 def _remove_chunks(collection_id: int, *, after: int) -> list[int]:
@@ -67,7 +75,10 @@ def _remove_counts(collection_id: int) -> int:
 
 
 def _remove_rest(collection_id: int) -> int:
-    """Remove what was added by somebody who had found the collection just before it was deleted."""
+    """Remove what is left with the collection's row: what is small, or was added late.
+
+    Somebody may have found the collection just before it was deleted.
+    """
     n_removed = 0
     with db.writing() as session:
         queries.hold_collection(session, collection_id)

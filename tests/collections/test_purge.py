@@ -30,9 +30,14 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(purge, "CHUNKS_AT_ONCE", 3)
     monkeypatch.setattr(purge, "DOCUMENTS_AT_ONCE", 2)
     monkeypatch.setattr(purge, "COUNTS_AT_ONCE", 2)
+    monkeypatch.setattr(purge, "SMALL_ROWS", 0)
 
 
-def test_everything_of_a_collection_goes_and_nothing_of_another(caller: Caller) -> None:
+@pytest.mark.parametrize("small_rows", [0, 500])
+def test_everything_of_a_collection_goes_and_nothing_of_another(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch, small_rows: int
+) -> None:
+    monkeypatch.setattr(purge, "SMALL_ROWS", small_rows)
     make_collection(caller, "kept")
     send_texts(caller, ["one text", "another text"], slug="kept")
     encode_everything()
