@@ -23,6 +23,7 @@ from embedhub.access.caller import Caller
 from embedhub.access.service import create_workspace
 from embedhub.config import override_config
 from embedhub.local.postgres import embedded_postgres
+from embedhub.search.observed import observer
 from embedhub.tables import Base
 
 PROJECT = Path(__file__).parent.parent
@@ -43,6 +44,8 @@ def database(server_url: str) -> Iterator[str]:
     command.upgrade(AlembicConfig(toml_file=PROJECT / "pyproject.toml"), "head")
     _migrate_django(server_url)
     yield server_url
+    # What tests of searches left behind is not worth a warning at the end of the process.
+    observer.flush()
     db.dispose()
 
 
