@@ -20,6 +20,7 @@ from embedhub.documents.service import delete_documents
 from embedhub.errors import Conflict, Forbidden, InvalidInput, StorageFull
 from embedhub.runs import progress as progress_module
 from embedhub.runs import service as runs
+from embedhub.search import dense
 from embedhub.search.request import Mode, SearchRequest
 from embedhub.search.service import search
 from embedhub.spaces import building, watching
@@ -41,6 +42,8 @@ def quick_and_indexed(monkeypatch: pytest.MonkeyPatch, database: str) -> Iterato
     monkeypatch.setattr(watching, "WATCH_S", 0.05)
     monkeypatch.setattr(progress_module, "REPORTED_EVERY_S", 0.0)
     monkeypatch.setattr(building, "DROP_PATIENCE_MS", 200)
+    # So few rows are compared one by one for less than a scan of the index costs.
+    monkeypatch.setattr(dense, "exact_cost", lambda _: 1e9)
     override_config(exact_rows=20)
     yield
     override_config(exact_rows=10_000, database_disk_bytes=0, index_wait_s=3600)
@@ -102,6 +105,7 @@ def ask(caller: Caller, vector: np.ndarray[Any, Any], limit: int = 10) -> list[s
     request = SearchRequest(vector=vector, mode=Mode.DENSE, limit=limit)
     found = search(caller, SLUG, request)
     assert len(found.hits) == limit
+    assert [leg.plan for leg in found.legs] == [dense.DensePlan.HNSW]
     return [hit.document.external_id for hit in found.hits]
 
 
