@@ -155,6 +155,10 @@ def settings(memory: PostgresMemory, *, durable: bool) -> list[str]:
     lines = [
         f"shared_buffers = {memory.shared_buffers}MB",
         f"maintenance_work_mem = {memory.maintenance_work_mem}MB",
+        # Three vacuums at once must not take as much as three index builds.
+        f"autovacuum_work_mem = {min(memory.maintenance_work_mem, 256)}MB",
+        # Helpers of an index build; the process that they help is one more.
+        f"max_parallel_maintenance_workers = {helpers(os.cpu_count() or 1)}",
         f"effective_cache_size = {memory.effective_cache_size}MB",
         f"work_mem = {memory.work_mem}MB",
         f"dynamic_shared_memory_type = {shared_memory_type(memory)}",
@@ -172,6 +176,11 @@ def settings(memory: PostgresMemory, *, durable: bool) -> list[str]:
     if not durable:
         lines += ["fsync = off", "synchronous_commit = off", "full_page_writes = off"]
     return lines
+
+
+def helpers(cores: int) -> int:
+    """Return how many processes may help to build an index: all cores together, eight at most."""
+    return max(1, min(cores - 1, 7))
 
 
 def shared_memory_type(memory: PostgresMemory) -> str:

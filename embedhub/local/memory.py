@@ -42,8 +42,9 @@ def plan_memory(total: int) -> PostgresMemory:
     mib = total // MIB
     return PostgresMemory(
         shared_buffers=_between(mib // 8, 64, 4096),
-        # An HNSW graph that fits here is built several times faster than one that does not.
-        maintenance_work_mem=_between(mib // 16, 64, 2048),
+        # An HNSW graph that fits here is built several times faster than one that does not; a build
+        # is given only what its forecast says it needs.
+        maintenance_work_mem=_between(mib // 16, 64, 8192),
         effective_cache_size=_between(mib // 2, 128, 64 * 1024),
         work_mem=_between(mib // 512, 4, 32),
     )
