@@ -14,8 +14,10 @@ from urllib.parse import quote
 
 import psutil
 
+from embedhub.config import get_config
 from embedhub.local.errors import LocalError
 from embedhub.local.memory import MIB, PostgresMemory, machine_memory, plan_memory
+from embedhub.local.web_processes import process_count
 
 with warnings.catch_warnings():
     # The package looks for a runtime folder that we do not use, and warns where there is none.
@@ -27,6 +29,8 @@ with warnings.catch_warnings():
     )
 
 MAJOR_VERSION = 18
+# Workers, their queues, migrations, and people with psql.
+OTHER_CONNECTIONS = 60
 PORT = 5432  # names the socket file only; nothing listens on TCP
 SUPERUSER = "postgres"
 # macOS allows 103 bytes in a socket's path, Linux 107.
@@ -150,6 +154,14 @@ def write_settings(data: Path, user: str | None, *, durable: bool) -> None:
     _give(path, user)
 
 
+def max_connections() -> int:
+    """Return how many connections the service's processes may open, and some for people."""
+    threads = get_config().web_threads
+    # Those of the engine, and one a thread for the admin.
+    of_web = process_count() * (get_config().max_connections + threads)
+    return max(100, of_web + OTHER_CONNECTIONS)
+
+
 def settings(memory: PostgresMemory, *, durable: bool) -> list[str]:
     """Return the lines of the settings file."""
     lines = [
@@ -162,7 +174,7 @@ def settings(memory: PostgresMemory, *, durable: bool) -> list[str]:
         f"effective_cache_size = {memory.effective_cache_size}MB",
         f"work_mem = {memory.work_mem}MB",
         f"dynamic_shared_memory_type = {shared_memory_type(memory)}",
-        "max_connections = 100",
+        f"max_connections = {max_connections()}",
         # What reads every shelf (the doctor, a backup) locks several relations of each.
         "max_locks_per_transaction = 256",
         "jit = off",

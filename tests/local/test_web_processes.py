@@ -20,6 +20,7 @@ from embedhub.access.caller import Caller
 from embedhub.access.service import create_key
 from embedhub.config import override_config
 from embedhub.console.staff import set_staff_login
+from embedhub.local.cluster import OTHER_CONNECTIONS, max_connections
 from embedhub.local.network import answers, free_port
 from embedhub.local.processes import is_running
 from embedhub.local.web_processes import process_count
@@ -187,3 +188,12 @@ def test_the_setting_says_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
         assert process_count() == 3
     finally:
         override_config(web_processes=0)
+
+
+def test_postgres_has_room_for_the_connections_of_every_process() -> None:
+    assert max_connections() == 100
+    override_config(web_processes=8, web_threads=16)
+    try:
+        assert max_connections() == 8 * (16 + 4 + 16) + OTHER_CONNECTIONS
+    finally:
+        override_config(web_processes=0, web_threads=8)
