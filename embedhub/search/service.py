@@ -12,9 +12,8 @@ from functools import partial
 from sqlalchemy.orm import Session
 
 from embedhub.access.caller import Caller
-from embedhub.collections.service import find_collection
 from embedhub.config import get_config
-from embedhub.errors import NotReady
+from embedhub.errors import NotFound, NotReady
 from embedhub.replica import service as replica
 from embedhub.search.checks import check_request
 from embedhub.search.cursor import fingerprint, read_cursor, write_cursor
@@ -25,6 +24,7 @@ from embedhub.search.pages import Page, Ranker
 from embedhub.search.queries import hydration
 from embedhub.search.queries.restriction import Restriction
 from embedhub.search.queries.search_log import LogEntry
+from embedhub.search.queries.target import find_target
 from embedhub.search.question import (
     EncodedQuery,
     EncoderKey,
@@ -45,7 +45,8 @@ from embedhub.search.request import (
 )
 from embedhub.search.search_log import forget_old, writer
 from embedhub.search.stopwatch import Stopwatch
-from embedhub.spaces.service import LiveSpaces, live_spaces
+from embedhub.spaces.service import LiveSpaces
+from embedhub.tables import Collection
 
 __all__ = ["forget_old", "search"]
 
@@ -106,8 +107,7 @@ def _try(
 ) -> EncoderKey | tuple[Question, SearchResult]:
     """Return the answer, or the encoder that the query has to be encoded with for one."""
     caller, encoded = asked.caller, asked.encoded
-    collection = find_collection(session, caller, asked.slug)
-    spaces = live_spaces(session, workspace_id=caller.workspace_id, collection_id=collection.id)
+    collection, spaces = _find(session, caller, asked.slug)
     wanted = wanted_encoder(asked.request, spaces)
     if wanted is not None and (encoded is None or encoded.encoder != wanted):
         return wanted
@@ -119,6 +119,14 @@ def _try(
         encoded=None if wanted is None else encoded,
     )
     return question, _answer(session, question, spaces, watch)
+
+
+def _find(session: Session, caller: Caller, slug: str) -> tuple[Collection, LiveSpaces]:
+    found = find_target(session, workspace_id=caller.workspace_id, slug=slug)
+    if found is None or not caller.may_open(found[0].id):
+        raise NotFound("collection", slug)
+    collection, spaces = found
+    return collection, LiveSpaces(dense=spaces.get("dense"), sparse=spaces.get("sparse"))
 
 
 def _remember(workspace_id: int, slug: str, encoder: EncoderKey) -> None:

@@ -27,13 +27,13 @@ import sys
 from sqlalchemy import text
 from embedhub.search import service
 
-real = service.find_collection
+real = service.find_target
 
-def slow(session, caller, slug):
+def slow(session, **where):
     session.execute(text("SELECT pg_sleep(60) /* slow search */"))
-    return real(session, caller, slug)
+    return real(session, **where)
 
-service.find_collection = slow
+service.find_target = slow
 from embedhub.local.web import main
 main(["--port", sys.argv[1]])
 """
