@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from embedhub.bulk_copy import foreign_keys_planned_once
 from embedhub.documents.preparation import CollectionFacts, Prepared, hash_of
 from embedhub.documents.queries import bulk
 from embedhub.documents.queries.bulk import NewChunk
@@ -30,7 +31,7 @@ def store_all_new(
     document_ids = bulk.reserve_ids(session, "documents", len(batch))
     chunks = new_chunks(session, facts, batch, document_ids)
     place = {"workspace_id": facts.workspace_id, "collection_id": facts.id}
-    with bulk.foreign_keys_planned_once(session):
+    with foreign_keys_planned_once(session):
         bulk.copy_documents(session, **place, batch=batch, document_ids=document_ids)
         bulk.copy_versions(
             session, workspace_id=facts.workspace_id, batch=batch, document_ids=document_ids

@@ -30,6 +30,7 @@ MAX_CHARS_PER_TOKEN = 16
 MAX_TITLE_BYTES, MAX_HEADING_BYTES = 300, 200
 # A whole-document passage is read only as far as the encoder reads; no need to count 5 MB.
 COUNTED_CHARS = 20_000
+WORD_OR_SIGN = re.compile(r"\w+|[^\w\s]")
 
 
 class ChunkingStrategy(StrEnum):
@@ -43,8 +44,9 @@ class ChunkingStrategy(StrEnum):
 class Passage:
     """A piece of a document: `text == document_text[start:end]`, offsets in code points.
 
-    `n_tokens` counts the text alone, without title, headings and special tokens (of a
-    whole-document passage: of its first 20,000 characters).
+    `n_tokens` counts the text alone, without title, headings and special tokens. Of a
+    whole-document passage it is the words and signs of the first 20,000 characters: nothing is cut
+    by it, and the encoder's own count would cost a twentieth of encoding the text.
     """
 
     position: int
@@ -116,7 +118,7 @@ def split(
     if not text or text.isspace():
         return [Passage(0, 0, 0, "", "", 0)] if title.strip() else []
     if chunking.strategy is ChunkingStrategy.DOCUMENT:
-        n_tokens = count_tokens(text[:COUNTED_CHARS], tokenizer)
+        n_tokens = len(WORD_OR_SIGN.findall(text, 0, COUNTED_CHARS))
         return [Passage(0, 0, len(text), text, "", n_tokens)]
     headings = find_headings(text) if markdown else []
     capacity = _capacity(chunking.max_tokens, encoder_tokens, title, headings, tokenizer)

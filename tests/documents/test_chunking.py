@@ -129,6 +129,7 @@ def test_the_document_strategy_gives_one_passage_that_covers_everything() -> Non
     text = "  " + prose(200) + "\n"
     (passage,) = split(text, Chunking(ChunkingStrategy.DOCUMENT), WORDS)
     assert (passage.start, passage.end, passage.text) == (0, len(text), text)
+    assert 0.5 < passage.n_tokens / count_tokens(text, WORDS) < 2
 
 
 @pytest.mark.parametrize("strategy", list(ChunkingStrategy))

@@ -1,7 +1,6 @@
 """The SQL of documents that are all new: one COPY a table, with ids reserved beforehand."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import text
@@ -33,19 +32,6 @@ class NewChunk:
     document_id: int
     passage: Passage
     input_hash: bytes | None
-
-
-@contextmanager
-def foreign_keys_planned_once(session: Session) -> Iterator[None]:
-    """Let the checks of foreign keys, one for each row, keep their plans within the block.
-
-    These tables have no partitions, which the connection's setting is for; planned for each row
-    anew, the checks took three quarters of a load.
-    """
-    session.execute(text("SET LOCAL plan_cache_mode = auto"))
-    yield
-    # After an error the transaction is over, and the setting with it.
-    session.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
 
 
 def reserve_ids(session: Session, table: str, n_ids: int) -> list[int]:

@@ -4,14 +4,19 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from pgvector.sqlalchemy import VECTOR
-from sqlalchemy import bindparam, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from embedhub.bulk_copy import copy_rows, foreign_keys_planned_once, int8, raw
+from embedhub.bulk_copy import vectors as pack_vectors
 from embedhub.spaces.queries.copies import NUMBERED, UNNUMBERED, is_numbered
 from embedhub.spaces.queries.ledger import Input, LeasedRow
 from embedhub.tables import Space
 
+ENCODED_TABLE = """
+    CREATE TEMPORARY TABLE IF NOT EXISTS encoded_vectors
+      (workspace_id bigint, input_hash bytea, vector vector) ON COMMIT DELETE ROWS
+"""
 HAS_VECTOR = """
     SELECT FROM embeddings e WHERE e.shelf_id = :shelf_id AND e.space_id = :space_id
       AND e.owner_id = c.id AND e.input_hash = c.input_hash
@@ -26,19 +31,28 @@ def put_in_cache(
     session: Session, *, encoder: str, vectors: Mapping[Input, NDArray[np.float32]]
 ) -> None:
     """Remember each vector under its workspace and input; one already there stays."""
-    statement = text("""
-        INSERT INTO vector_cache (workspace_id, encoder, input_hash, vector)
-        VALUES (:workspace_id, :encoder, :input_hash, :vector)
-        ON CONFLICT (workspace_id, encoder, input_hash) DO UPDATE SET used_at = now()
-    """).bindparams(bindparam("vector", type_=VECTOR))
-    session.execute(
-        statement,
-        [
-            {"workspace_id": w, "encoder": encoder, "input_hash": h, "vector": vectors[w, h]}
-            # In key order: two workers that meet on the same inputs wait instead of deadlocking.
-            for w, h in sorted(vectors)
-        ],
+    # By COPY into a table of this connection: as text a vector cost more than all else about it.
+    session.execute(text(ENCODED_TABLE))
+    # Nothing, unless this transaction was here before.
+    session.execute(text("DELETE FROM encoded_vectors"))
+    # In key order: two workers that meet on the same inputs wait instead of deadlocking.
+    keys = sorted(vectors)
+    packed = pack_vectors([vectors[key] for key in keys])
+    rows = (
+        (int8(workspace_id), raw(input_hash), vector)
+        for (workspace_id, input_hash), vector in zip(keys, packed, strict=True)
     )
+    copy_rows(session, "encoded_vectors", ("workspace_id", "input_hash", "vector"), rows)
+    with foreign_keys_planned_once(session):
+        session.execute(
+            text("""
+                INSERT INTO vector_cache (workspace_id, encoder, input_hash, vector)
+                SELECT workspace_id, :encoder, input_hash, vector FROM encoded_vectors
+                ORDER BY workspace_id, input_hash
+                ON CONFLICT (workspace_id, encoder, input_hash) DO UPDATE SET used_at = now()
+            """),
+            {"encoder": encoder},
+        )
 
 
 def cached_inputs(session: Session, *, encoder: str, rows: Sequence[LeasedRow]) -> set[Input]:
