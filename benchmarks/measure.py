@@ -32,7 +32,8 @@ Value = TypeVar("Value")
 Vectors = NDArray[np.float32]
 PACKAGES = ("embedhub", "pgvector", "psycopg", "sqlalchemy", "numpy", "torch")
 N_BUCKETS = 1_000
-console = Console()
+# Into a file a table goes unbroken, whatever the terminal's width.
+console = Console(width=None if sys.stdout.isatty() else 160)
 
 
 class Nonsense(SystemExit):
