@@ -8,7 +8,6 @@ kind that are not stored. Each size is a collection of its own, removed before t
 
 import argparse
 import time
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -16,7 +15,7 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 
-from benchmarks.load import PART_ROWS, database_url, send_part, wait_for_index
+from benchmarks.load import database_url, send_all, wait_for_index
 from benchmarks.measure import (
     Nonsense,
     Vectors,
@@ -37,7 +36,6 @@ from embedhub.cli.client import HubClient
 DIMENSION = 384
 K = 10
 WARM_UP = 50
-SENDERS = 2
 BLOCK = 100_000
 SIZES = """
     SELECT s.precision, pg_table_size(c.oid),
@@ -81,16 +79,8 @@ def measure(arguments: argparse.Namespace, client: HubClient, n: int) -> dict[st
     wanted = {"slug": slug, "encoder": "supplied", "dimension": DIMENSION}
     client.call("POST", "/v1/collections", wanted)
     started = time.perf_counter()
-    starts = range(0, n, PART_ROWS)
-    with ThreadPoolExecutor(SENDERS) as pool:
-        sent = pool.map(
-            lambda start: send_part(
-                client, slug, start, stored[start : start + PART_ROWS], form="base64"
-            ),
-            starts,
-        )
-        if sum(sent) != n:
-            raise Nonsense("not every row was stored")
+    if send_all(client, slug, stored) != n:
+        raise Nonsense("not every row was stored")
     searchable_s = time.perf_counter() - started
     wait_for_index(arguments, slug)
     indexed_s = time.perf_counter() - started
