@@ -73,6 +73,8 @@ def make_engine(database_url: str, *, has_pooler: bool = False, **connect_args: 
         connect_args["prepare_threshold"] = None
     else:
         connect_args["options"] = " ".join(f"-c {name}={value}" for name, value in settings.items())
+    # Others see whose transaction it is, such as who waits for it.
+    connect_args.setdefault("fallback_application_name", "embedhub")
     made = create_engine(
         make_url(database_url).set(drivername="postgresql+psycopg"),
         # The parameters are callers' texts and hashes of keys: not for a log.

@@ -160,6 +160,8 @@ def finish_run(
             error=error,
             claim_token=None,
             waiting_for=None,
+            # Of one that failed or was cancelled it says how far it came.
+            phase=None if is_success else Run.phase,
             finished_at=func.now(),
             # What succeeded is done, also when the last report was some rows earlier.
             done=func.coalesce(Run.total, Run.done) if is_success else Run.done,

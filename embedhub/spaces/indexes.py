@@ -15,7 +15,7 @@ from embedhub.runs.progress import RunCancelled, RunProgress
 from embedhub.spaces.building import NEXT, OLD, Build, Built, build_index, remove_left_over, swap_in
 from embedhub.spaces.copies import SIBLINGS
 from embedhub.spaces.forecast import Forecast, model_seconds
-from embedhub.spaces.means import foresee, require_room, shape_of
+from embedhub.spaces.means import foresee, require_reserve, require_room, shape_of
 from embedhub.spaces.numbering import number_copies
 from embedhub.spaces.queries import activity, server, shelf_ddl, shelves
 from embedhub.spaces.queries.loading import is_loading
@@ -80,7 +80,11 @@ def grow_space(progress: RunProgress, arguments: dict[str, Any]) -> dict[str, An
         made = build_missing(connection, task, wanted, report)
     with db.writing() as session:
         shelves.mark_indexed(session, space_id=space.id, shelf_id=shelf_id)
-    return {"shelf_id": shelf_id, "rows_moved": moved, **account(task, made.get(HNSW))}
+    return {
+        "shelf_id": shelf_id,
+        "rows_moved": moved,
+        **account(task, made.get(HNSW), space.precision),
+    }
 
 
 def rebuild_index(progress: RunProgress, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -112,7 +116,7 @@ def rebuild_index(progress: RunProgress, arguments: dict[str, Any]) -> dict[str,
                 shelf_ddl.vacuum(connection, task.table)
     with db.writing() as session:
         shelves.mark_indexed(session, space_id=task.space.id, shelf_id=task.space.shelf_id)
-    return {"precision": precision, **account(task, built)}
+    return {"precision": precision, **account(task, built, precision)}
 
 
 def begin(progress: RunProgress, space_id: int, *, precision: str | None = None) -> Task:
@@ -134,6 +138,8 @@ def begin(progress: RunProgress, space_id: int, *, precision: str | None = None)
         if space.kind == "dense":
             moved = rows if is_shared else 0
             forecast = foresee(session, space, rows=rows, precision=precision, moved_rows=moved)
+        else:
+            require_reserve(session)
     if forecast is not None:
         progress.foretell(forecast.as_mapping())
         require_room(forecast)
@@ -183,7 +189,7 @@ def words(index: ShelfIndex) -> str:
     return f"building {kind}"
 
 
-def account(task: Task, built: Built | None) -> dict[str, Any]:
+def account(task: Task, built: Built | None, precision: str) -> dict[str, Any]:
     """Return what the vector index took, as the result of a run tells it; pace is for forecasts."""
     result: dict[str, Any] = {"rows": task.rows}
     if built is None or task.forecast is None or not built.seconds:
@@ -193,9 +199,10 @@ def account(task: Task, built: Built | None) -> dict[str, Any]:
         "seconds": round(built.seconds, 1),
         "index_bytes": built.n_bytes,
         "fit_in_memory": built.fit_in_memory,
+        "precision": precision,
     }
     if task.rows >= LEARNABLE_ROWS:
-        typical = model_seconds(shape_of(task.space), task.rows, given)
+        typical = model_seconds(shape_of(task.space, precision), task.rows, given)
         result["pace"] = round(built.seconds / typical, 3)
     return result
 

@@ -10,7 +10,15 @@ from embedhub.config import get_config
 from embedhub.errors import StorageFull
 from embedhub.runs.kinds import RunKind
 from embedhub.runs.service import recent_results
-from embedhub.spaces.forecast import MIB, Forecast, HnswShape, Means, forecast_build, refusal
+from embedhub.spaces.forecast import (
+    MIB,
+    Forecast,
+    HnswShape,
+    Means,
+    forecast_build,
+    in_mib,
+    refusal,
+)
 from embedhub.spaces.queries import server
 from embedhub.spaces.queries.server import ServerFacts
 from embedhub.spaces.wanted import hnsw_settings
@@ -28,7 +36,7 @@ def foresee(
     """Return what building a dense space's index of this precision (None: its own) takes here."""
     shape = shape_of(space, precision)
     keep_free = get_config().min_free_disk_bytes
-    means = find_means(session)
+    means = find_means(session, shape.precision)
     return forecast_build(shape, rows, means, keep_free=keep_free, moved_rows=moved_rows)
 
 
@@ -38,14 +46,27 @@ def require_room(forecast: Forecast) -> None:
         raise StorageFull(refusal(forecast, keep_free=get_config().min_free_disk_bytes))
 
 
+def require_reserve(session: Session) -> None:
+    """Raise StorageFull if less disk is free than is always kept free."""
+    free, keep_free = (
+        free_disk_bytes(server.server_facts(session)),
+        get_config().min_free_disk_bytes,
+    )
+    if free is not None and free < keep_free:
+        raise StorageFull(
+            f"not enough disk: {in_mib(free)} are free, {in_mib(keep_free)} are always kept free"
+            " (EMBEDHUB_MIN_FREE_DISK_BYTES)"
+        )
+
+
 def shape_of(space: Space, precision: str | None = None) -> HnswShape:
     """Return the shape of a space's index as the settings have it now."""
     m, ef_construction = hnsw_settings()
     return HnswShape(space.dimension, precision or space.precision, m, ef_construction)
 
 
-def find_means(session: Session) -> Means:
-    """Return what the server allows a build now, within the settings."""
+def find_means(session: Session, precision: str) -> Means:
+    """Return what the server allows a build of this precision now, within the settings."""
     config = get_config()
     facts = server.server_facts(session)
     return Means(
@@ -54,7 +75,7 @@ def find_means(session: Session) -> Means:
         disk_free_bytes=free_disk_bytes(facts),
         log_bytes=facts.log_bytes,
         shares_memory_on_disk=facts.shares_memory_in_files,
-        pace=learned_pace(session),
+        pace=learned_pace(session, precision),
     )
 
 
@@ -81,9 +102,14 @@ def is_here(data: Path, started_at_s: int) -> bool:
     )
 
 
-def learned_pace(session: Session) -> float:
-    """Return how long builds took here against the typical machine; 1 if none is known."""
+def learned_pace(session: Session, precision: str) -> float:
+    """Return how long builds took here against the typical machine; 1 if none is known.
+
+    Those of the same precision count before others.
+    """
     kinds = [RunKind.GROW_SPACE, RunKind.REBUILD_INDEX]
     results = recent_results(session, kinds=kinds, limit=LEARNED_FROM)
-    paces = [float(result["pace"]) for result in results if result.get("pace")]
+    known = [result for result in results if result.get("pace")]
+    alike = [result for result in known if result.get("precision") == precision]
+    paces = [float(result["pace"]) for result in alike or known]
     return min(SLOWEST, max(FASTEST, median(paces[:3]))) if paces else 1.0

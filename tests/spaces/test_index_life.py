@@ -419,7 +419,8 @@ def test_after_many_deletions_a_rebuild_is_advised_and_cleans_up(
     delete_documents(caller, SLUG, external_ids=gone)
 
     def is_advised() -> bool:
-        # Postgres tells of dead rows a moment after the deletion.
+        # A connection tells of its dead rows when it is idle for long, or closed.
+        db.engine().dispose()
         return bool(describe_index(caller, SLUG).advice)
 
     wait_for(is_advised)
