@@ -88,7 +88,9 @@ def lexical_leg(
                 if guess is None
                 else scaled(guess, asked.n_rows)
             )
-        choice = lexical.choose(terms, asked.n_rows, cap, None if restriction.is_empty else guess)
+        guess = None if restriction.is_empty else guess
+        cap = lexical.cap_for(cap, guess)
+        choice = lexical.choose(terms, asked.n_rows, cap, guess)
     report = _lexical_report(
         choice.plan,
         choice.reason,
@@ -98,6 +100,8 @@ def lexical_leg(
         found = lexical_queries.lexical_scan(session, query)
         scans = (partial(lexical_queries.exact_scanned, asked=query),)
         return _answer(LegResult(found, report, scans=scans), told, restriction)
+    if guess is not None and guess.share >= lexical.WIDE_SHARE:
+        query = replace(query, restriction=restriction.bare)
     tiers = lexical.candidate_tiers(terms, cap, is_filtered=not restriction.is_empty)
     taken = lexical_queries.lexical_candidates(session, query, tiers=tiers, cap=cap)
     omitted = lexical.omitted_terms(

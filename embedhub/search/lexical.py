@@ -20,6 +20,10 @@ B = 0.75
 # What a term adds to a score at most, as a multiple of its idf.
 MAX_WEIGHT = K1 + 1
 SCANNED_FOR_ONE_FETCHED = 3
+# At least so many rows that pass a filter are scored, if the cap allows as many.
+MIN_FILTERED_CAP = 2_000
+# From this share on a filter is cheaper asked of each row than looked up beside the words.
+WIDE_SHARE = 0.2
 # With a filter, terms beyond the first group are tried one by one, so many at most.
 MAX_SINGLE_TIERS = 4
 # More different lexemes than this in one query are cut, the most common first: a sparse vector
@@ -109,6 +113,16 @@ def choose(
     return LexicalChoice(
         LexicalPlan.TERMS, f"the index on words finds the rows to score, at most {cap:,}"
     )
+
+
+def cap_for(cap: int, guess: Estimate | None) -> int:
+    """Return how many rows that pass are scored: of a filtered space the same part as of a whole.
+
+    Else a filter that keeps half of the rows would have the index hand out twice as many.
+    """
+    if guess is None:
+        return cap
+    return max(min(cap, MIN_FILTERED_CAP), round(cap * guess.share))
 
 
 def candidate_tiers(terms: Sequence[Term], cap: int, *, is_filtered: bool) -> list[list[Term]]:

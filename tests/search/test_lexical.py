@@ -10,6 +10,7 @@ from embedhub.search.lexical import (
     LexicalPlan,
     Term,
     candidate_tiers,
+    cap_for,
     choose,
     idf,
     is_list_complete,
@@ -94,3 +95,10 @@ def test_a_cut_list_is_complete_if_no_row_left_out_could_enter_it() -> None:
     assert not is_list_complete([5.0, bound - 0.01], 2, omitted)
     assert not is_list_complete([5.0], 2, omitted)
     assert is_list_complete([], 2, [])
+
+
+def test_of_a_filtered_space_the_same_part_is_scored_as_of_a_whole() -> None:
+    assert cap_for(10_000, None) == 10_000
+    assert cap_for(10_000, Estimate(100_000, 50_000, 50_000)) == 5_000
+    assert cap_for(10_000, Estimate(100_000, 100, 100)) == 2_000
+    assert cap_for(60, Estimate(100_000, 100, 100)) == 60
