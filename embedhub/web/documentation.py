@@ -57,8 +57,7 @@ OTHER_REFUSAL = (
     "Any other refusal: 400 for a request that cannot be read whole or an unknown host, 405 for a"
     " method that the path does not have (`Allow` names those it has), 411 for a body without"
     " Content-Length, 500 when something went wrong here (the log has it under `request_id`), 504"
-    " when the database needed longer than it may (`EMBEDHUB_STATEMENT_TIMEOUT_S`), 507 when"
-    " what was asked for would fill the database's disk."
+    " when the database needed longer than it may, 507 when what was asked for would fill its disk."
 )
 
 Document = TypeVar("Document", bound=dict[str, object])
