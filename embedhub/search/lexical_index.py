@@ -52,9 +52,7 @@ def index_chunks(session: Session, *, space: Space, rows: Sequence[LexicalRow]) 
     """Store the rows and count their terms; a row that is there already stays as it is."""
     blank = [row for row in rows if not row.text]
     if blank:
-        insert_blank_rows(
-            session, shelf_id=space.shelf_id, space_id=space.id, rows=_columns(blank)
-        )
+        insert_blank_rows(session, shelf_id=space.shelf_id, space_id=space.id, rows=_columns(blank))
         rows = [row for row in rows if row.text]
     for start in range(0, len(rows), INDEX_BATCH):
         queries.insert_rows(
