@@ -311,14 +311,19 @@ def test_declared_later_a_field_gets_its_index_and_undeclared_loses_it(shelf: Ca
 
 def test_the_largest_requests_are_answered_in_time(shelf: Caller) -> None:
     override_config(deep_pool=N_ROWS)
-    started = time.perf_counter()
-    values = [f"n{i}" for i in range(90, 90 + get_config().max_filter_values)]
-    for raw in ({"name": {"$in": values}}, {"name": {"$nin": values}}):
-        result = ask(shelf, vector=VECTORS[0], query="common", filter=raw, limit=1_000)
-        assert {int(hit.document.external_id) for hit in result.hits} == set(passing(raw))
     deep: dict[str, Any] = {"n": 3}
     for _ in range(25):
-        deep = {"$not": {"$and": [deep, {"n": {"$exists": True}}]}}
-    result = ask(shelf, vector=VECTORS[0], filter=deep, limit=1_000)
-    assert {int(hit.document.external_id) for hit in result.hits} == set(passing(deep))
-    assert time.perf_counter() - started < 30
+        deep = {"$not": {"$not": deep}}
+    values = [f"n{i}" for i in range(90, 90 + get_config().max_filter_values)]
+    wanted: list[tuple[dict[str, Any], dict[str, Any]]] = [
+        ({"name": {"$in": values}}, {"name": {"$in": values[:10]}}),
+        ({"name": {"$nin": values}}, {"name": {"$nin": values[:10]}}),
+        (deep, {"n": 3}),
+    ]
+    seconds = 0.0
+    for raw, short in wanted:
+        started = time.perf_counter()
+        result = ask(shelf, vector=VECTORS[0], query="common", filter=raw, limit=1_000)
+        seconds += time.perf_counter() - started
+        assert {int(hit.document.external_id) for hit in result.hits} == set(passing(short))
+    assert seconds < 20
