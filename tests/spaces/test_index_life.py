@@ -410,10 +410,13 @@ def test_a_small_collection_takes_its_precision_along_when_it_grows(caller: Call
 def test_after_many_deletions_a_rebuild_is_advised_and_cleans_up(
     caller: Caller, shelf: int, vectors: np.ndarray[Any, np.dtype[np.float32]]
 ) -> None:
+    # Who stored the rows tells of them only now, after they were counted when the shelf was made.
+    db.engine().dispose()
     with db.autocommit() as connection:
         connection.execute(
             text(f"ALTER TABLE vectors.embeddings_{shelf} SET (autovacuum_enabled = off)")
         )
+        connection.execute(text(f"ANALYZE vectors.embeddings_{shelf}"))
     assert describe_index(caller, SLUG).advice == []
     gone = [str(i) for i in range(400, 800)]
     delete_documents(caller, SLUG, external_ids=gone)
