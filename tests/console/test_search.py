@@ -34,7 +34,7 @@ def test_hits_come_with_marks_bars_and_legs(house: House, staff: Client) -> None
     assert "Meaning" in html
     assert "Words" in html
     assert "How this list was made" in html
-    assert "compared with every vector" in html
+    assert "every row that passes compared" in html
 
 
 def test_an_incomplete_list_says_why(house: House, staff: Client) -> None:
