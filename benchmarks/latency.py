@@ -71,7 +71,6 @@ def ask(client: HubClient, arguments: argparse.Namespace, text: str) -> dict[str
         "mode": arguments.mode,
         "limit": arguments.limit,
         "highlight": arguments.highlight,
-        "explain": True,
     }
     started = time.perf_counter()
     took = client.search(arguments.collection, request)["took"]

@@ -211,8 +211,8 @@ class SearchResult:
 
     `plan` is the dense leg's plan (exact, hnsw), or bm25 when only words were asked. `complete` is
     false when rows that belong on this page may be missing; `notes` say why. `cursor` asks for the
-    next page, None on the last. `legs` and `took` are filled in every answer; show them when the
-    request says explain.
+    next page, None on the last. `legs` are filled in every answer; show them when the request
+    says explain.
     """
 
     request_id: uuid.UUID

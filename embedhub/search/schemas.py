@@ -156,4 +156,4 @@ class SearchOut(AnswerBody):
     cursor: str | None
     notes: list[NoteOut]
     legs: list[LegOut] | None = Field(description="Only with `explain`.")
-    took: TookOut | None = Field(description="Milliseconds; only with `explain`.")
+    took: TookOut = Field(description="Milliseconds on the server.")

@@ -57,7 +57,7 @@ def page_of(result: SearchResult, *, is_explained: bool) -> dict[str, Any]:
         "cursor": result.cursor,
         "notes": result.notes,
         "legs": result.legs if is_explained else None,
-        "took": result.took if is_explained else None,
+        "took": result.took,
     }
 
 
