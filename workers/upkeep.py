@@ -63,6 +63,7 @@ def sweep() -> None:
         resume_deletions,
         spaces.grow_outgrown,
         number_older_shelves,
+        index_upkeep.complete_shelves,
         index_upkeep.remove_left_overs,
         prewarm_after_start,
     )

@@ -10,9 +10,11 @@ from embedhub import db, jobs
 from embedhub.access.caller import Caller
 from embedhub.config import override_config
 from embedhub.runs import service as runs
+from embedhub.search.field_index import index_suffix
 from embedhub.spaces import watching
 from embedhub.spaces.building import Build, build_index
 from embedhub.spaces.doctor import examine
+from embedhub.spaces.index_upkeep import complete_shelves
 from embedhub.spaces.indexes import grow_space
 from embedhub.spaces.queries import shelves
 from embedhub.spaces.queries.shelf_ddl import find_index
@@ -212,3 +214,34 @@ def test_an_index_that_is_being_built_is_waited_for_and_kept(
     finally:
         with db.autocommit() as connection:
             connection.execute(text("DROP TABLE vectors.slow"))
+
+
+@pytest.mark.usefixtures("small_shelf")
+@pytest.mark.parametrize("kind", ["dense", "sparse"])
+def test_upkeep_builds_what_an_older_release_did_not(
+    caller: Caller, sent_jobs: list[tuple[jobs.Job, dict[str, object]]], kind: str
+) -> None:
+    make_collection(caller, filterable={"year": "number"})
+    send_texts(caller, [f"fish number {i}" for i in range(40)])
+    encode_everything()
+    sent_jobs.clear()
+    grow_outgrown()
+    carry_out_asked(sent_jobs)
+    complete_shelves()
+    assert carry_out_asked(sent_jobs) == []
+    with db.reading() as session:
+        space_id = session.execute(
+            text("SELECT id FROM spaces WHERE kind = :kind"), {"kind": kind}
+        ).scalar_one()
+    lacking = f"{'sparse_' if kind == 'sparse' else ''}embeddings_{space_id}"
+    names = [f"{lacking}_{index_suffix('year')}", f"{lacking}_open"]
+    with db.autocommit() as connection:
+        for name in names:
+            connection.execute(text(f"DROP INDEX vectors.{name}"))
+    complete_shelves()
+    complete_shelves()
+    (run,) = carry_out_asked(sent_jobs)
+    assert run.status == "succeeded"
+    assert [is_valid(name) for name in names] == [True, True]
+    complete_shelves()
+    assert carry_out_asked(sent_jobs) == []

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import select, text
+from sqlalchemy import ARRAY, Text, column, select, text
 from sqlalchemy.orm import Session
 
 from embedhub import db
 from embedhub.spaces.queries.loading import LOADING, patience
-from embedhub.tables import Space
+from embedhub.tables import Collection, Space
 from embedhub.tables.spaces import SHARED_SHELF
 
 # Every space kind and the table whose partitions are its shelves.
@@ -36,6 +36,32 @@ def outgrown_spaces(session: Session, *, rows: int) -> Sequence[Space]:
     return (
         session.execute(select(Space).where(Space.id.in_(ids)).order_by(Space.id)).scalars().all()
     )
+
+
+def indexed_shelves(session: Session) -> list[tuple[Space, Collection | None, list[str]]]:
+    """Return the spaces on indexed shelves of their own, their collections and valid indexes.
+
+    Those of collections that are being removed, or that an import goes into, are left out.
+    """
+    statement = text(f"""
+        SELECT s.id, ARRAY(
+          SELECT i.relname FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
+          WHERE x.indisvalid AND x.indrelid = to_regclass('vectors.' || CASE s.kind
+            WHEN 'dense' THEN '{TABLES["dense"]}_' ELSE '{TABLES["sparse"]}_' END || s.shelf_id))
+            AS names
+        FROM spaces s LEFT JOIN collections c ON c.id = s.collection_id
+        WHERE s.shelf_id <> :shared AND s.is_indexed AND c.deleted_at IS NULL
+          AND NOT EXISTS ({LOADING})
+    """)
+    found = statement.columns(column("id"), column("names", ARRAY(Text))).subquery("found")
+    rows = session.execute(
+        select(Space, Collection, found.c.names)
+        .join(found, found.c.id == Space.id)
+        .outerjoin(Collection, Collection.id == Space.collection_id)
+        .order_by(Space.id),
+        {"shared": SHARED_SHELF} | patience(),
+    )
+    return [(space, collection, names) for space, collection, names in rows]
 
 
 def find_space(session: Session, space_id: int) -> Space | None:
