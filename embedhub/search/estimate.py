@@ -56,6 +56,10 @@ class Shelf:
         }
         return without(found, missing)
 
+    def serves(self, found: LookUp | None, *, has_principals: bool) -> bool:
+        """Return whether nothing that it could look up of a search lacks its index."""
+        return self.served(found) == found and (self.is_access_served or not has_principals)
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:

@@ -83,11 +83,7 @@ def lexical_leg(
         choice = lexical.LexicalChoice(LexicalPlan.EXACT, "a small space is scored as a whole")
     else:
         if not restriction.is_empty:
-            guess = (
-                _guess(session, SPARSE, space, restriction)
-                if guess is None
-                else scaled(guess, asked.n_rows)
-            )
+            guess = _lexical_guess(session, space, restriction, asked.n_rows, guess)
         guess = None if restriction.is_empty else guess
         cap = lexical.cap_for(cap, guess)
         choice = lexical.choose(terms, asked.n_rows, cap, guess)
@@ -204,6 +200,18 @@ def _guess(session: Session, table: FromClause, space: Space, restriction: Restr
         session, table, space=space, restriction=restriction, shelf=shelf
     )
     return estimate(shelf, sample)
+
+
+def _lexical_guess(
+    session: Session, space: Space, restriction: Restriction, n_rows: int, other: Estimate | None
+) -> Estimate:
+    """Return what the other leg's guess says of this shelf, if its indexes find the same here."""
+    if other is not None:
+        shelf = estimates.shelf_of(session, SPARSE, space)
+        has_principals = restriction.principals is not None
+        if shelf.serves(restriction.filter.look_up(), has_principals=has_principals):
+            return scaled(other, n_rows)
+    return _guess(session, SPARSE, space, restriction)
 
 
 def _answer(

@@ -327,3 +327,20 @@ def test_the_largest_requests_are_answered_in_time(shelf: Caller) -> None:
         seconds += time.perf_counter() - started
         assert {int(hit.document.external_id) for hit in result.hits} == set(passing(short))
     assert seconds < 20
+
+
+def test_each_leg_knows_its_own_indexes(shelf: Caller) -> None:
+    few = {"year": {"$gte": 2019}}
+    # words of a hundred rows: more than the filter leaves, less than there are
+    words = " ".join(f"word{i}" for i in range(10))
+    asked = {"query": words, "vector": VECTORS[1], "filter": few}
+    override_config(lexical_cap=10)
+    assert legs_of(ask(shelf, **asked))[Leg.LEXICAL].plan == "exact"
+    with db.autocommit() as connection:
+        space_id = connection.execute(
+            text("SELECT id FROM spaces WHERE kind = 'sparse'")
+        ).scalar_one()
+        index = f"sparse_embeddings_{space_id}_{index_suffix('year')}"
+        connection.execute(text(f"DROP INDEX vectors.{index}"))
+    # Without it every row would have to be looked at.
+    assert legs_of(ask(shelf, **asked))[Leg.LEXICAL].plan == "terms"
