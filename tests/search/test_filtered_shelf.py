@@ -19,6 +19,7 @@ from embedhub.documents.upkeep import update_attributes
 from embedhub.runs import service as runs
 from embedhub.search import conditions, dense
 from embedhub.search.field_index import index_suffix
+from embedhub.search.queries.explaining import nodes
 from embedhub.search.request import Leg, LegReport, Mode, SearchRequest, SearchResult
 from embedhub.search.service import search
 from embedhub.spaces.indexes import grow_space
@@ -344,3 +345,47 @@ def test_each_leg_knows_its_own_indexes(shelf: Caller) -> None:
         connection.execute(text(f"DROP INDEX vectors.{index}"))
     # Without it every row would have to be looked at.
     assert legs_of(ask(shelf, **asked))[Leg.LEXICAL].plan == "terms"
+
+
+@pytest.fixture
+def node_types() -> Iterator[list[str]]:
+    """The nodes in the plans of statements on sparse rows, where Postgres has helpers for all."""
+    seen: list[str] = []
+
+    def explain(connection: Any, cursor: Any, statement: str, parameters: Any, *_: object) -> None:
+        if "sparse_embeddings" in statement and "sampled" not in statement:
+            own = connection.connection.driver_connection.cursor()
+            own.execute(f"EXPLAIN (FORMAT JSON, COSTS OFF) {statement}", parameters)
+            seen.extend(node["Node Type"] for node in nodes(own.fetchone()[0][0]["Plan"]))
+
+    event.listen(db.engine(), "begin", helpers_for_all)
+    event.listen(db.engine(), "before_cursor_execute", explain)
+    yield seen
+    event.remove(db.engine(), "before_cursor_execute", explain)
+    event.remove(db.engine(), "begin", helpers_for_all)
+
+
+def helpers_for_all(connection: Any) -> None:
+    for setting in (
+        "max_parallel_workers_per_gather = 4",
+        "parallel_setup_cost = 0",
+        "parallel_tuple_cost = 0",
+        "min_parallel_table_scan_size = 0",
+    ):
+        connection.exec_driver_sql(f"SET LOCAL {setting}")
+
+
+def test_rows_of_rare_words_come_first_whatever_helpers_postgres_has(
+    shelf: Caller, node_types: list[str]
+) -> None:
+    many = {"n": {"$ne": 3}}
+    asked = {"query": "word3 common", "mode": Mode.LEXICAL, "filter": many, "limit": 20}
+    override_config(lexical_cap=30)
+    (leg,) = ask(shelf, **asked).legs
+    assert leg.plan == "terms"
+    assert "Append" in node_types
+    assert "Gather" not in node_types
+    # the other statements still have them
+    node_types.clear()
+    ask(shelf, **asked | {"filter": None, "query": "common"})
+    assert "Gather" in node_types

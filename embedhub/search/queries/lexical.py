@@ -1,6 +1,7 @@
 """The SQL of the lexical leg: rows of one space that hold words of a query, by BM25."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +44,9 @@ ANALYSE_QUERY = text(f"""
             WHERE space_id = :space_id)
     FROM asked
 """)
+# Parallel workers would take from all tiers at once, and rows of common words fill the cap.
+ONE_BY_ONE = text("SET LOCAL max_parallel_workers_per_gather = 0")
+TOGETHER = text("SET LOCAL max_parallel_workers_per_gather TO DEFAULT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,8 @@ def lexical_candidates(
 
     Rows are taken tier by tier; a later tier's statement runs only while the cap is not reached.
     """
-    rows = session.execute(_candidates(asked, tiers, cap)).all()
+    with _in_order(session, tiers):
+        rows = session.execute(_candidates(asked, tiers, cap)).all()
     return LexicalCandidates(
         candidates=[Candidate(row[0], row[1], -row[2]) for row in rows],
         n_scored=rows[0][3] if rows else 0,
@@ -106,7 +111,18 @@ def candidates_scanned(
     session: Session, asked: LexicalQuery, *, tiers: Sequence[Sequence[Term]], cap: int
 ) -> int:
     """Return how many rows the index on terms really hands out."""
-    return scanned_rows(session, _candidates(asked, tiers, cap), SPARSE_TABLE)
+    with _in_order(session, tiers):
+        return scanned_rows(session, _candidates(asked, tiers, cap), SPARSE_TABLE)
+
+
+@contextmanager
+def _in_order(session: Session, tiers: Sequence[Sequence[Term]]) -> Iterator[None]:
+    if len(tiers) == 1:
+        yield
+        return
+    session.execute(ONE_BY_ONE)
+    yield
+    session.execute(TOGETHER)
 
 
 def _scan(asked: LexicalQuery) -> Select[Any]:
