@@ -30,19 +30,25 @@ CHECK_S = 1.0
 ANSWER_S = 4.0
 # A state older than this is not believed.
 BELIEVED_S = CHECK_S + ANSWER_S + 1.0
+SILENT = "it does not answer"
+LAG_UNKNOWN = "how far it is behind is not known yet"
 # How long a replica stays out of use after a request met a fault.
 REST_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class ReplicaState:
-    """Whether the replica answers searches, and why not; `replayed` is what it surely holds."""
+    """Whether the replica answers searches, and why not; `replayed` is what it surely holds.
+
+    `is_fit` is what the last look found, whatever requests have met since; None: not known.
+    """
 
     is_used: bool
     reason: str | None
     replayed: int = 0
     lag_s: float | None = None
     checked_at: float = 0.0
+    is_fit: bool | None = None
 
 
 NOT_LOOKED_AT = ReplicaState(False, "not looked at yet")
@@ -57,7 +63,7 @@ def fault_of(primary: Server, replica: Server, lag_s: float | None, max_lag_s: f
     if replica.migration != primary.migration:
         return f"its schema is at {replica.migration}, the primary's at {primary.migration}"
     if lag_s is None:
-        return "how far it is behind is not known yet"
+        return LAG_UNKNOWN
     if lag_s > max_lag_s:
         return f"it is more than {max_lag_s:g} s behind"
     return None
@@ -96,11 +102,15 @@ class ReplicaMonitor:
         is_believed = time.monotonic() - state.checked_at < BELIEVED_S
         return state.is_used and is_believed and (after is None or after <= state.replayed)
 
+    def is_unfit(self) -> bool:
+        """Say whether the last look found a reason that no process would use the replica."""
+        return self.state.is_fit is False
+
     def trip(self, reason: str) -> None:
         """Take the replica out of use after a request met a fault, for a while at least."""
-        with self._lock:
-            self._rest_until = time.monotonic() + REST_S
-        self._publish(replace(self.state, is_used=False, reason=reason))
+        state = self.state
+        # Of one that is out of use already, such as cut off by the watch, the first reason stays.
+        self._rest(replace(state, is_used=False, reason=reason if state.is_used else state.reason))
 
     def note_replayed(self, position: int) -> None:
         """Take note of what the replica was seen to have replayed meanwhile."""
@@ -126,11 +136,17 @@ class ReplicaMonitor:
             with db.reading(self._replica) as session:
                 replica = queries.describe_server(session)
         except SQLAlchemyError:
-            return ReplicaState(False, "it does not answer", checked_at=time.monotonic())
+            return ReplicaState(False, SILENT, checked_at=time.monotonic(), is_fit=False)
         now = time.monotonic()
         lag_s = self._clock.lag(replica.position, now)
         reason = fault_of(primary, replica, lag_s, self._max_lag_s)
-        return ReplicaState(reason is None, reason, replica.position, lag_s, now)
+        is_fit = None if reason == LAG_UNKNOWN else reason is None
+        return ReplicaState(reason is None, reason, replica.position, lag_s, now, is_fit)
+
+    def _rest(self, state: ReplicaState) -> None:
+        with self._lock:
+            self._rest_until = time.monotonic() + REST_S
+        self._publish(state)
 
     def _publish(self, state: ReplicaState) -> None:
         with self._lock:
@@ -145,7 +161,7 @@ class ReplicaMonitor:
     def _watch(self) -> None:
         while True:
             if not _ends_within(self.look, ANSWER_S):
-                self.trip("it does not answer")
+                self._rest(replace(self.state, is_used=False, reason=SILENT, is_fit=False))
                 self.cut()
             if self._stopped.wait(CHECK_S):
                 return

@@ -15,7 +15,7 @@ from embedhub import db
 from embedhub.config import get_config
 from embedhub.errors import NotFound
 from embedhub.replica import queries
-from embedhub.replica.monitor import ANSWER_S, ReplicaMonitor, ReplicaState
+from embedhub.replica.monitor import ANSWER_S, SILENT, ReplicaMonitor, ReplicaState
 
 __all__ = ["ReplicaState", "forget", "read", "state", "wait_until_replayed", "written_position"]
 
@@ -88,20 +88,22 @@ def written_position() -> int | None:
 def wait_until_replayed(*, timeout_s: float) -> bool:
     """Return when searches on the replica see everything committed until now; False if not in time.
 
-    True at once where the primary answers the searches. No connection is held between the looks.
+    True at once where no replica is configured or none is fit. One that only this process leaves
+    alone, as it has not looked yet or met a fault, may answer for another. No connection is held
+    between the looks.
     """
     found = _configured()
-    if found is None or not found.monitor.may_answer(None):
+    if found is None or found.monitor.is_unfit():
         return True
     position = written_position() or 0
     deadline = time.monotonic() + timeout_s
     pause_s = POLL_S
-    while found.monitor.may_answer(None):
+    while not found.monitor.is_unfit():
         try:
             with db.reading(found.engine) as session:
                 replayed = queries.replayed_position(session)
         except SQLAlchemyError:
-            found.monitor.trip("it does not answer")
+            found.monitor.trip(SILENT)
             return True
         found.monitor.note_replayed(replayed)
         if replayed >= position:

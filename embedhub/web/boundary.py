@@ -40,7 +40,12 @@ class ApiBoundary:
             response = as_problem(request, response)
             # Django would log every refusal and every probe; what is worth a line has one already.
             response._has_been_logged = True  # type: ignore[attr-defined]
-        elif db.has_written() and (position := written_position()) is not None:
+        elif (
+            # What an answer in lines tells of is written after its headers.
+            isinstance(response, HttpResponse)
+            and db.has_written()
+            and (position := written_position()) is not None
+        ):
             response[TOKEN_HEADER] = format_position(position)
         response["X-Request-Id"] = request_id
         if isinstance(response, HttpResponse):

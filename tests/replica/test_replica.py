@@ -335,6 +335,51 @@ def test_a_replica_that_does_not_catch_up_is_told_of_and_the_token_helps(
     assert (wrong.status_code, wrong.json()["field"]) == (422, "Consistency-Token")
 
 
+@pytest.mark.parametrize("meanwhile", ["not looked at yet", "it failed a request"])
+def test_waiting_goes_on_where_others_may_use_a_replica_that_this_process_does_not(
+    caller: Caller, replica: Standby, meanwhile: str
+) -> None:
+    make_collection(caller)
+    assert service.wait_until_replayed(timeout_s=10)
+    pause(replica)
+    send_texts(caller, ["cat"])
+    if meanwhile == "not looked at yet":
+        use(replica.url)
+    else:
+        service._replica.monitor.trip(meanwhile)  # type: ignore[union-attr]
+    assert not service.wait_until_replayed(timeout_s=0.2)
+    resume(replica)
+    assert service.wait_until_replayed(timeout_s=10)
+
+
+def test_nobody_waits_for_a_replica_that_no_process_would_use(
+    caller: Caller, replica: Standby
+) -> None:
+    make_collection(caller)
+    pause(replica)
+    use(replica.url, max_lag_s=0.2)
+    # Written again and again, since a replica that lacks nothing is not late.
+    until(lambda: bool(send_texts(caller, ["cat"])) and out_of_use("behind")())
+    began = time.monotonic()
+    assert service.wait_until_replayed(timeout_s=20)
+    assert time.monotonic() - began < 10
+    use("postgresql://nobody@127.0.0.1:9/none")
+    until(out_of_use("does not answer"))
+    assert service.wait_until_replayed(timeout_s=20)
+
+
+def test_an_answer_that_begins_before_its_writes_names_no_position(
+    caller: Caller, replica: Standby, client_for: ClientFor
+) -> None:
+    api: ApiClient = client_for(caller.workspace_id)
+    make_collection(caller)
+    path, line = "/collections/papers/documents/import", b'{"external_id": "1", "text": "cat"}'
+    streamed = api.post(path, line, Accept="application/x-ndjson")
+    assert b'"is_done":true' in streamed.getvalue()
+    assert "Consistency-Token" not in streamed
+    assert "Consistency-Token" in api.post(path, line)
+
+
 def test_health_shows_the_replica_and_stays_ready_without_it(
     caller: Caller, replica: Standby, client_for: ClientFor
 ) -> None:
