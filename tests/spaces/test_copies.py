@@ -30,6 +30,7 @@ from embedhub.spaces.copies import DELEGATE, HIDDEN, INDEXED_COPIES
 from embedhub.spaces.doctor import examine
 from embedhub.spaces.indexes import grow_space, rebuild_index
 from embedhub.spaces.numbering import number_copies, number_older_shelves, reach_all_copies
+from embedhub.spaces.queries import copies as copies_sql
 from embedhub.spaces.queries import generations, supplied
 from tests.factories import SilentProgress, encode_everything, make_collection, send
 from tests.spaces.test_races import together
@@ -187,6 +188,27 @@ def test_the_index_holds_no_more_copies_than_it_should(
     send(own_shelf, *copies_of(vectors[0]))
     assert index_condition() == f"(copy < {INDEXED_COPIES})"
     assert sum(number < INDEXED_COPIES for number in numbers()) == INDEXED_COPIES - 1
+
+
+def test_nothing_is_missed_between_two_batches_of_numbering(
+    own_shelf: Caller, vectors: np.ndarray[Any, np.dtype[np.float32]]
+) -> None:
+    send(own_shelf, *copies_of(vectors[0]))
+    # Who is left are the delegate and those it stands for: all their numbers will change.
+    delete_documents(own_shelf, "papers", external_ids=["other 0", "copy 0000", "copy 0001"])
+    expected = {f"copy {i:04}" for i in range(2, N_COPIES)}
+    assert_all_found(own_shelf, vectors[0], expected)
+    space_id, shelf_id = dense_space()
+    n_batches, n_changed = 0, 1
+    while n_changed:
+        with db.writing() as session:
+            n_changed = copies_sql.number_copies(
+                session, shelf_id=shelf_id, space_id=space_id, limit=1
+            )
+        n_batches += n_changed
+        assert_all_found(own_shelf, vectors[0], expected)
+    assert n_batches == INDEXED_COPIES
+    assert sorted(numbers()) == [0, 1, 2, DELEGATE] + [HIDDEN] * (len(expected) - INDEXED_COPIES)
 
 
 def test_rows_of_a_long_import_are_numbered_when_it_ends(

@@ -85,7 +85,8 @@ def number_copies(session: Session, *, shelf_id: int, space_id: int, limit: int)
     if shelf_id == SHARED_SHELF:
         return 0
     session.execute(text("SET LOCAL statement_timeout = 0"))
-    # Delegates before those they stand for: a search between two batches misses nothing.
+    # Delegates first, before those they stand for and before the delegates until now give way: a
+    # search between two batches misses nothing.
     statement = text(f"""
         WITH numbered AS (
           SELECT owner_id, copy, least({HIDDEN},
@@ -93,7 +94,7 @@ def number_copies(session: Session, *, shelf_id: int, space_id: int, limit: int)
           FROM embeddings WHERE shelf_id = :shelf_id AND space_id = :space_id),
         wrong AS (
           SELECT owner_id, number FROM numbered WHERE copy <> number
-          ORDER BY number, owner_id LIMIT :limit)
+          ORDER BY number <> {DELEGATE}, number, owner_id LIMIT :limit)
         UPDATE embeddings e SET copy = wrong.number FROM wrong
         WHERE e.shelf_id = :shelf_id AND e.space_id = :space_id AND e.owner_id = wrong.owner_id
     """)
