@@ -115,21 +115,25 @@ class LegOut(AnswerBody):
     """How one leg found its candidates."""
 
     leg: Literal["dense", "lexical"]
-    plan: Literal["exact", "hnsw", "terms"] = Field(
+    plan: Literal["exact", "hnsw", "terms"] | None = Field(
         description="exact: every passage that passes was compared or scored; hnsw: the vector"
-        " index; terms: the index on words."
+        " index; terms: the index on words; null with principals, who would learn of passages"
+        " closed to them."
     )
-    reason: str = Field(description="Why this plan, in plain words.")
+    reason: str = Field(description="Why this plan, in plain words; empty with principals.")
     n_candidates: int
     complete: bool
     estimated_rows: int | None = Field(
-        description="About how many passages pass filter and access; null if nobody had to guess."
+        description="About how many passages pass filter and access; null if nobody had to guess,"
+        " and with principals."
     )
     scanned_rows: int | None = Field(
         description="Passages that were really looked at, counted by Postgres in a second run"
         " behind `took`; null with principals."
     )
-    ef_search: int | None = Field(description="Candidate list of the scan of the vector index.")
+    ef_search: int | None = Field(
+        description="Candidate list of the scan of the vector index; null with principals."
+    )
     terms: dict[str, int] = Field(
         description="The query's words with the passages that hold them; empty with principals."
     )
@@ -151,7 +155,10 @@ class SearchOut(AnswerBody):
 
     request_id: uuid.UUID
     hits: list[HitOut]
-    plan: str
+    plan: str | None = Field(
+        description="The dense leg's plan, or bm25 where only words were asked; null with"
+        " principals."
+    )
     complete: bool
     cursor: str | None
     notes: list[NoteOut]

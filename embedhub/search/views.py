@@ -1,5 +1,6 @@
 """The REST of searches."""
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from django.http import HttpRequest, HttpResponse
@@ -8,13 +9,23 @@ from ninja import Header, Router
 from embedhub.access.caller import Scope
 from embedhub.documents.inputs import parse_vector
 from embedhub.replica.position import TOKEN_HEADER, parse_position
-from embedhub.search.request import Group, Hit, Mode, SearchRequest, SearchResult, Span
+from embedhub.search.request import Group, Hit, LegReport, Mode, SearchRequest, SearchResult, Span
 from embedhub.search.schemas import SearchIn, SearchOut
 from embedhub.search.service import search
 from embedhub.web.authentication import narrowed_caller
 from embedhub.web.responses import respond
 
 router = Router(tags=["search"])
+# Plans follow from how many rows there are, hold a word or lie near a vector: whoever is bound to
+# principals would learn of documents that are closed to them.
+UNTOLD: dict[str, Any] = {
+    "plan": None,
+    "reason": "",
+    "estimated_rows": None,
+    "scanned_rows": None,
+    "ef_search": None,
+    "terms": {},
+}
 Seen = Annotated[
     str | None,
     Header(
@@ -44,21 +55,28 @@ def search_collection(
         cursor=body.cursor,
     )
     after = None if consistency_token is None else parse_position(consistency_token)
-    return respond(page_of(search(caller, slug, asked, after=after), is_explained=body.explain))
+    result = search(caller, slug, asked, after=after)
+    is_bound = caller.principals is not None
+    return respond(page_of(result, is_explained=body.explain, is_bound=is_bound))
 
 
-def page_of(result: SearchResult, *, is_explained: bool) -> dict[str, Any]:
-    """Return a result as its JSON."""
+def page_of(result: SearchResult, *, is_explained: bool, is_bound: bool) -> dict[str, Any]:
+    """Return a result as its JSON; without what tells somebody with principals of closed rows."""
     return {
         "request_id": result.request_id,
         "hits": [hit_of(hit, is_explained=is_explained) for hit in result.hits],
-        "plan": result.plan,
+        "plan": None if is_bound else result.plan,
         "complete": result.complete,
         "cursor": result.cursor,
         "notes": result.notes,
-        "legs": result.legs if is_explained else None,
+        "legs": [leg_of(leg, is_bound=is_bound) for leg in result.legs] if is_explained else None,
         "took": result.took,
     }
+
+
+def leg_of(leg: LegReport, *, is_bound: bool) -> dict[str, Any]:
+    """Return how a leg ran as its JSON, as far as the caller may know."""
+    return asdict(leg) | (UNTOLD if is_bound else {})
 
 
 def hit_of(hit: Hit, *, is_explained: bool) -> dict[str, Any]:

@@ -150,8 +150,11 @@ def test_a_document_closed_to_the_principals_is_never_seen(
     for mode in ("hybrid", "dense", "lexical"):
         asked_for = [search_of(guest, word, mode=mode, **narrow) for word in (SECRET, "zyzzyva")]
         assert SECRET not in str(asked_for)
-        for told in ("notes", "legs", "complete"):
+        for told in ("notes", "legs", "complete", "plan"):
             assert asked_for[0][told] == asked_for[1][told], (mode, told)
+        for leg in asked_for[0]["legs"]:
+            assert (leg["plan"], leg["reason"], leg["terms"]) == (None, "", {})
+            assert leg["estimated_rows"] is leg["scanned_rows"] is leg["ef_search"] is None
     if is_bound:
         assert guest.get("/collections/papers/status").status_code == 403
     dead = guest.get(f"/collections/papers/dead{query}").json()["items"]
