@@ -3,7 +3,8 @@
 Waitress reads a body whole and spills it to disk, up to the largest that any path may have. So
 that nobody fills the disk through a path that wants little, or without so much as naming a key,
 the limit is set for each request when its headers are there, and of a large body no more than
-some megabytes are taken in before its key is known to be one and there is room for it.
+some megabytes are taken in before its key is known to be one and there is room for it. Until then
+nothing more is read from the socket: the client waits, however long the database takes.
 """
 
 import copy
@@ -19,7 +20,7 @@ from waitress.server import BaseWSGIServer
 from waitress.utilities import Error
 
 from embedhub.disconnects import WaitingClient, waiting
-from embedhub.errors import Busy, HubError, NotReady
+from embedhub.errors import Busy, HubError
 from embedhub.web import admission
 from embedhub.web.limits import body_limit, is_import
 
@@ -40,6 +41,14 @@ class Intake(HTTPRequestParser):  # type: ignore[misc]
     error: Any
     _asked: "Future[HubError | None] | None" = None
     _next_look = UNASKED_BYTES
+
+    @property
+    def awaited(self) -> "Future[HubError | None] | None":
+        """Return the answer without which no more of the body is taken in; None to go on."""
+        asked = self._asked
+        if asked is None or asked.done() or self.body_bytes_received < UNASKED_BYTES:
+            return None
+        return asked
 
     def parse_header(self, header_plus: bytes) -> None:
         """Parse the headers, then set the limit of the body that follows."""
@@ -64,12 +73,10 @@ class Intake(HTTPRequestParser):  # type: ignore[misc]
             length = 0 if self.chunked else self.content_length
             given = self.headers["AUTHORIZATION"]
             self._asked = admission.ask(given, unquote(self.path), self.query, length)
-        if self.body_bytes_received < self._next_look:
+        if self.body_bytes_received < self._next_look or not self._asked.done():
             return
         self._next_look = self.body_bytes_received + LOOKED_EVERY
-        if not self._asked.done():
-            self._decline(NotReady("the key could not be looked up in time", retry_after_s=2))
-        elif (refusal := self._asked.result()) is not None:
+        if (refusal := self._asked.result()) is not None:
             self._decline(refusal)
         elif self.chunked:
             try:
@@ -124,6 +131,19 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     parser_class = Intake
     # The client while it waits for an answer.
     _client: WaitingClient | None = None
+    # What the loop is woken by when it is known.
+    _awaited: "Future[HubError | None] | None" = None
+
+    def readable(self) -> bool:
+        """Return whether to read on: not while it is asked if a large body may come in."""
+        request = self.request
+        awaited = request.awaited if isinstance(request, Intake) else None
+        if awaited is None:
+            return bool(super().readable())
+        if awaited is not self._awaited:
+            self._awaited = awaited
+            awaited.add_done_callback(lambda _: self.server.pull_trigger())
+        return False
 
     def service(self) -> None:
         """Answer one request."""

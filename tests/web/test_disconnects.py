@@ -164,7 +164,7 @@ def test_a_client_that_reads_slowly_holds_no_connection(
     start: Callable[..., int], token: str, caller: Caller, watch: Callable[[str], int]
 ) -> None:
     # Much more than the buffers of both sockets hold.
-    send_texts(caller, [f"word {n} " + "long " * 20_000 for n in range(200)])
+    send_texts(caller, [f"word {n}" for n in range(200)], metadata={"long": "x" * 65_000})
     port = start()
     client = socket.socket()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)

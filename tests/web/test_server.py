@@ -3,18 +3,22 @@
 import http.client
 import json
 import os
+import select
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from embedhub.access.caller import Caller
 from embedhub.access.service import create_key
+from embedhub.config import get_config
 from tests.factories import make_collection
 
 PROJECT = Path(__file__).parents[2]
@@ -144,6 +148,25 @@ def test_a_batch_of_20_mb_arrives_whole(connection: Connection, is_chunked: bool
         answer = connection.send("POST", DOCUMENTS, body)
     assert answer.status == 200, answer.body
     assert answer.json()["counts"] == {"created": 900}
+
+
+def test_a_large_body_waits_until_its_key_is_looked_up(connection: Connection) -> None:
+    body = b'{"documents": [{"external_id": "1", "text": "word"}]}' + b" " * (30 << 20)
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(get_config().database_url) as other:
+        other.execute("LOCK TABLE api_keys IN ACCESS EXCLUSIVE MODE")
+        answer = pool.submit(connection.send, "POST", DOCUMENTS, body)
+        deadline = time.monotonic() + 20
+        while not other.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone():
+            assert time.monotonic() < deadline, "nobody looks the key up"
+            time.sleep(0.02)
+        # Far longer than sending all of it takes.
+        time.sleep(1)
+        assert not answer.done()
+        assert connection.http.sock is not None
+        _, writable, _ = select.select([], [connection.http.sock], [], 0)
+        assert writable == [], "the server goes on reading"
+        other.commit()
+        assert answer.result(30).status == 200
 
 
 def test_a_body_a_little_over_the_limit_is_refused_with_a_problem(connection: Connection) -> None:
