@@ -50,7 +50,7 @@ def main() -> None:
     steps: list[dict[str, Any]] = []
     # Autovacuum would come between a change and its measurement, or not: the vacuums are told.
     # Exact search, which small collections get, has nothing to lose.
-    settings = {"shelf_rows": min(10_000, len(vectors) - 1), "exact_rows": 0}
+    settings: dict[str, Any] = {"shelf_rows": min(10_000, len(vectors) - 1), "exact_rows": 0}
     with installation(**settings) as place, place.client() as client:
         place.ask("ALTER SYSTEM SET autovacuum = off")
         place.ask("SELECT pg_reload_conf()")

@@ -2,7 +2,7 @@
 
 import os
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from embedhub.local.postgres import PostgresFolder
 from embedhub.local.processes import is_running

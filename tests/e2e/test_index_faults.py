@@ -20,7 +20,9 @@ AT_ONCE = 500
 def vectors() -> np.ndarray[Any, np.dtype[np.float32]]:
     rng = np.random.default_rng(11)
     rows = rng.standard_normal((N, 12)) @ rng.standard_normal((12, DIMENSION))
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    unit: np.ndarray[Any, np.dtype[np.float32]]
+    unit = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return unit
 
 
 @pytest.fixture(scope="module")

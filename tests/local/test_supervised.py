@@ -64,6 +64,11 @@ def ids_in(log: Path) -> list[int]:
     return [int(word) for word in log.read_text().split()]
 
 
+def log_of(child: Supervised) -> Path:
+    assert child.log is not None
+    return child.log
+
+
 def pid_of(child: Supervised) -> int:
     assert child.process is not None
     return child.process.pid
@@ -99,7 +104,7 @@ def test_a_child_that_ran_long_starts_again_soon(
 
 def test_what_a_killed_child_had_started_goes_with_it(run: Callable[[str], Supervised]) -> None:
     child = run(WITH_GRANDCHILD)
-    pid, grandchild = ids_in(child.log)
+    pid, grandchild = ids_in(log_of(child))
     assert pid == pid_of(child)
     child.process.kill()  # type: ignore[union-attr]
     wait_for(child.keep_alive)
@@ -113,10 +118,10 @@ def test_a_child_may_finish_what_it_does(run: Callable[[str], Supervised]) -> No
         "print('started', flush=True)\n"
         "time.sleep(600)"
     )
-    wait_for(lambda: "started" in child.log.read_text())
+    wait_for(lambda: "started" in log_of(child).read_text())
     child.ask_to_stop()
     child.wait(time.monotonic() + 5)
-    assert last_said(child.log) == "finished"
+    assert last_said(log_of(child)) == "finished"
 
 
 def test_a_child_that_does_not_stop_is_killed(run: Callable[[str], Supervised]) -> None:
@@ -126,7 +131,7 @@ def test_a_child_that_does_not_stop_is_killed(run: Callable[[str], Supervised]) 
         "print('deaf', flush=True)\n"
         "time.sleep(600)"
     )
-    wait_for(lambda: "deaf" in child.log.read_text())
+    wait_for(lambda: "deaf" in log_of(child).read_text())
     pid = pid_of(child)
     child.ask_to_stop()
     child.wait(time.monotonic() + 0.2)

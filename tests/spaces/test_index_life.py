@@ -57,7 +57,9 @@ def vectors() -> np.ndarray[Any, np.dtype[np.float32]]:
     centres = rng.standard_normal((N_CLUSTERS, 16))
     rows = centres[rng.integers(N_CLUSTERS, size=N_ROWS)] + 0.6 * rng.standard_normal((N_ROWS, 16))
     spread = rows @ plane
-    return (spread / np.linalg.norm(spread, axis=1, keepdims=True)).astype(np.float32)
+    unit: np.ndarray[Any, np.dtype[np.float32]]
+    unit = (spread / np.linalg.norm(spread, axis=1, keepdims=True)).astype(np.float32)
+    return unit
 
 
 @pytest.fixture
