@@ -168,7 +168,11 @@ def kind_of(run_id: int) -> RunKind | None:
 
 
 def get_run(caller: Caller, run_id: int) -> RunView:
-    """Return a run of the caller's workspace; raises NotFound."""
+    """Return a run of the caller's workspace; raises NotFound.
+
+    Raises Forbidden for a caller bound to principals: runs count rows of whole collections.
+    """
+    caller.require_every_document()
     with db.reading() as session:
         run = _visible_run(session, caller, run_id)
         return view_of(run)
@@ -177,7 +181,11 @@ def get_run(caller: Caller, run_id: int) -> RunView:
 def list_runs(
     caller: Caller, *, before: int | None = None, limit: int = 50, status: str | None = None
 ) -> list[RunView]:
-    """Return the workspace's runs, newest first, from the one before `before` on."""
+    """Return the workspace's runs, newest first, from the one before `before` on.
+
+    Raises Forbidden for a caller bound to principals, as `get_run` does.
+    """
+    caller.require_every_document()
     if status is not None and status not in list(RunStatus):
         raise InvalidInput(f"must be one of {', '.join(RunStatus)}", "status")
     with db.reading() as session:

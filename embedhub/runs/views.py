@@ -21,7 +21,10 @@ def list_runs(
     limit: int | None = None,
     status: str | None = None,
 ) -> HttpResponse:
-    """Long jobs, newest first; `status` leaves only those of one status."""
+    """Long jobs, newest first; `status` leaves only those of one status.
+
+    A key bound to principals gets 403: runs count documents it may not see.
+    """
     caller = caller_of(request, Scope.READ)
     size = page_limit(limit)
     before = decode_cursor("runs", cursor)
@@ -31,7 +34,10 @@ def list_runs(
 
 @router.get("/runs/{int:run_id}", response=RunOut, summary="Get a run")
 def get_run(request: HttpRequest, run_id: int) -> HttpResponse:
-    """One long job: its status, its progress, and the reason if it failed."""
+    """One long job: its status, its progress, and the reason if it failed.
+
+    A key bound to principals gets 403: runs count documents it may not see.
+    """
     return respond(service.get_run(caller_of(request, Scope.READ), run_id))
 
 

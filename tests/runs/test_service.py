@@ -195,6 +195,15 @@ def test_what_must_not_stop_half_way_cannot_be_cancelled(caller: Caller, kind: R
         service.cancel_run(caller, run_id)
 
 
+def test_a_key_bound_to_principals_does_not_learn_what_runs_count(caller: Caller) -> None:
+    run_id = start(caller)
+    bound = caller.narrowed(["alice"])
+    with pytest.raises(Forbidden):
+        service.get_run(bound, run_id)
+    with pytest.raises(Forbidden):
+        service.list_runs(bound)
+
+
 def test_a_key_bound_to_principals_cannot_cancel(caller: Caller) -> None:
     run_id = start(caller)
     with pytest.raises(Forbidden):
