@@ -194,7 +194,8 @@ def _turns() -> BoundedSemaphore:
 
 
 def get_import(caller: Caller, slug: str, import_id: int) -> ImportView:
-    """Return how far an import is; raises NotFound."""
+    """Return how far an import is; raises NotFound, Forbidden for a key bound to principals."""
+    caller.require_every_document()
     with db.reading() as session:
         return _view(_find(session, caller, slug, import_id))
 
@@ -202,7 +203,8 @@ def get_import(caller: Caller, slug: str, import_id: int) -> ImportView:
 def list_imports(
     caller: Caller, slug: str, *, before: int | None = None, limit: int = 100
 ) -> list[ImportView]:
-    """Return imports into a collection, the newest first."""
+    """Return imports into a collection, the newest first; raises as `get_import` does."""
+    caller.require_every_document()
     with db.reading() as session:
         collection = find_collection(session, caller, slug)
         rows = queries.newest_imports(
@@ -221,8 +223,7 @@ def some_refused_lines(
     """Return a page of an import's refused lines past a line; raises NotFound."""
     caller.require_writing()
     with db.reading() as session:
-        found = _find(session, caller, slug, import_id).id
-        return _read_page(session, found, after, limit)
+        return _read_page(session, _find(session, caller, slug, import_id).id, after, limit)
 
 
 def refused_lines(caller: Caller, slug: str, import_id: int) -> Iterator[Sequence[LineError]]:

@@ -48,7 +48,7 @@ def create_import(request: HttpRequest, slug: str) -> HttpResponse:
 def list_imports(
     request: HttpRequest, slug: str, cursor: str | None = None, limit: int | None = None
 ) -> HttpResponse:
-    """Imports into a collection, the newest first."""
+    """Imports into a collection, the newest first. A key bound to principals gets 403."""
     size = page_limit(limit)
     before = decode_cursor("imports", cursor)
     caller = caller_of(request, Scope.READ)
@@ -58,7 +58,10 @@ def list_imports(
 
 @router.get(IMPORTS + "/{int:import_id}", response=ImportState, summary="Get an import")
 def get_import(request: HttpRequest, slug: str, import_id: int) -> HttpResponse:
-    """How far an import is, also while it runs, and the line to go on with if it broke."""
+    """How far an import is, also while it runs, and the line to go on with if it broke.
+
+    A key bound to principals gets 403: the counts would tell of documents it may not see.
+    """
     return respond(service.get_import(caller_of(request, Scope.READ), slug, import_id))
 
 

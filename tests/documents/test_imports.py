@@ -229,6 +229,16 @@ def test_an_import_belongs_to_its_collection_and_workspace(
                 ask()
 
 
+def test_who_may_not_see_every_document_does_not_hear_how_many_came(caller: Caller) -> None:
+    make_collection(caller)
+    import_id = create_import(caller, "papers").id
+    bound = caller.narrowed(["staff"])
+    with pytest.raises(Forbidden):
+        get_import(bound, "papers", import_id)
+    with pytest.raises(Forbidden):
+        list_imports(bound, "papers")
+
+
 def test_too_many_imports_at_once_are_told_to_come_back(caller: Caller) -> None:
     make_collection(caller)
     override_config(max_imports=1)
