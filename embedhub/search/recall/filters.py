@@ -10,6 +10,8 @@ from embedhub.search.attributes import MAX_VALUE_BYTES, FieldType, Scalar, is_nu
 from embedhub.search.recall.measures import SHARES, FilterClass, class_of_share
 
 Attributes = Mapping[str, Any]
+# The seconds since 1970 of moments that have a date, without the first and the last day of all.
+DATES = range(-62_135_500_000, 253_402_200_000)
 
 
 def make_filter(
@@ -36,7 +38,7 @@ def _equalities(
     for row in rows:
         for name, value in row.items():
             # A set: a list that holds a value twice is one row all the same.
-            counts.update({(name, one) for one in _scalars(value)})
+            counts.update({(name, one) for one in _scalars(value, filterable.get(name))})
     return [
         {name: _as_asked(value, filterable.get(name))}
         for (name, value), count in counts.items()
@@ -54,7 +56,7 @@ def _ranges(
     numbers: defaultdict[str, list[float]] = defaultdict(list)
     for row in rows:
         for name, value in row.items():
-            if is_number(value):
+            if is_number(value) and _is_askable(value, filterable.get(name)):
                 numbers[name].append(value)
     filters = []
     for name, values in numbers.items():
@@ -71,14 +73,19 @@ def _ranges(
     return filters
 
 
-def _scalars(value: Any) -> list[Scalar]:
+def _scalars(value: Any, declared: str | None) -> list[Scalar]:
     values = value if isinstance(value, list) else [value]
-    return [one for one in values if isinstance(one, (str, int, float)) and _is_filterable(one)]
+    return [
+        one for one in values if isinstance(one, (str, int, float)) and _is_askable(one, declared)
+    ]
 
 
-def _is_filterable(value: Scalar) -> bool:
-    # Of longer strings the index holds only a part, which equals no value.
-    return not isinstance(value, str) or len(value.encode()) <= MAX_VALUE_BYTES
+def _is_askable(value: Scalar, declared: str | None) -> bool:
+    if isinstance(value, str):
+        # Of longer strings the index holds only a part, which equals no value.
+        return len(value.encode()) <= MAX_VALUE_BYTES
+    # Numbers that were there before their field was declared as a date may be anything.
+    return declared != FieldType.DATE or DATES.start <= value < DATES.stop
 
 
 def _as_asked(value: Scalar, declared: str | None) -> Scalar:

@@ -104,3 +104,11 @@ def test_rows_without_metadata_give_no_filter() -> None:
     assert make_filter([], {}, FilterClass.TENTH, random.Random(1)) is None
     same = [{"lang": "en"}] * 50
     assert make_filter(same, {}, FilterClass.HUNDREDTH, random.Random(1)) is None
+
+
+@pytest.mark.parametrize("wanted", [FilterClass.HALF, FilterClass.TENTH, FilterClass.HUNDREDTH])
+def test_numbers_that_are_no_date_are_not_asked_of_a_date(wanted: FilterClass) -> None:
+    # Milliseconds, stored before the field was declared as a date.
+    rows = [{"when": 1_700_000_000_000 + i // 10} for i in range(100)]
+    for seed in range(10):
+        assert make_filter(rows, {"when": "date"}, wanted, random.Random(seed)) is None
