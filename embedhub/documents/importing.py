@@ -27,7 +27,7 @@ from embedhub.documents.upsert import ATTEMPTS, Outcome, chunk_changed, try_upse
 from embedhub.errors import HubError, InvalidInput, NotReady, TooLarge
 from embedhub.spaces.service import grow_outgrown
 
-# Lines of a commit, and the bytes of their vectors and texts: words cost more than numbers.
+# Lines of a commit, and the bytes of what they hold: words cost more than numbers.
 COMMITTED_EVERY = 2_000
 COMMITTED_BYTES = 4_000_000
 BYTES_A_CHARACTER = 4
@@ -59,18 +59,18 @@ class _Batch:
             self.errors.append(LineError(number, str(error), _id_in(raw)))
         return None
 
-    def has_room_for(self, document: DocumentInput) -> bool:
+    def has_room_for(self, document: DocumentInput, weight: int) -> bool:
         """Say whether the document may wait for the same commit as those before it."""
         return not self.documents or (
             document.external_id not in self.documents
             and len(self.documents) < COMMITTED_EVERY
-            and self._weight + _weight(document) <= COMMITTED_BYTES
+            and self._weight + weight <= COMMITTED_BYTES
         )
 
-    def add(self, number: int, document: DocumentInput) -> None:
+    def add(self, number: int, document: DocumentInput, weight: int) -> None:
         """Let the document wait for the next commit."""
         self.documents[document.external_id] = (number, document)
-        self._weight += _weight(document)
+        self._weight += weight
 
     def prepare(self, facts: CollectionFacts) -> "_Ready":
         """Return the lines' documents checked against the collection, and all lines refused."""
@@ -132,10 +132,11 @@ class Importer:
             elif line and not line.isspace():
                 document = batch.read(number, line)
             if document is not None:
-                if not batch.has_room_for(document):
+                weight = _weight(document)
+                if not batch.has_room_for(document, weight):
                     yield batch
                     batch = _Batch()
-                batch.add(number, document)
+                batch.add(number, document, weight)
             batch.n_lines, batch.n_bytes = number, batch.n_bytes + len(line) + 1
             if len(batch.errors) >= COMMITTED_EVERY:
                 yield batch
@@ -228,7 +229,9 @@ def send_on(
 
 def _weight(document: DocumentInput) -> int:
     n_bytes = 0 if document.vector is None else document.vector.nbytes
-    return n_bytes + BYTES_A_CHARACTER * len(document.text)
+    # A line of nothing but metadata or principals may be as long as a body.
+    beside = orjson.dumps([document.title, document.url, document.metadata, document.access])
+    return n_bytes + BYTES_A_CHARACTER * (len(document.text) + len(beside))
 
 
 def _id_of(prepared: Prepared) -> str:

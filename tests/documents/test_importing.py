@@ -125,6 +125,18 @@ def test_a_batch_is_bounded_by_its_text_too(
     assert [len(part.outcomes) for part in parts] == [1, 1, 1, 1]
 
 
+@pytest.mark.parametrize("heavy", ["title", "url", "metadata", "access"])
+def test_a_batch_is_bounded_by_whatever_is_large(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch, heavy: str
+) -> None:
+    monkeypatch.setattr(importing, "COMMITTED_BYTES", 400)
+    make_collection(caller)
+    value = {"metadata": {"note": "x" * 60}, "access": ["x" * 60]}.get(heavy, "x" * 60)
+    lines = [orjson.dumps({"external_id": str(i), heavy: value}) for i in range(3)]
+    parts = list(import_documents(caller, "papers", lines))
+    assert [len(part.outcomes) for part in parts] == [1, 1, 1]
+
+
 def test_filter_fields_may_change_during_an_import(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
