@@ -32,10 +32,25 @@ def upgrade() -> None:
 def downgrade() -> None:
     for table in own_shelves():
         op.execute(f"ALTER TABLE vectors.{table} RESET ({', '.join(VACUUM)})")
+    for table in ("embeddings", "sparse_embeddings"):
+        finish_relabelling(table)
     # The version before knows nothing of such runs.
-    op.execute("DELETE FROM runs WHERE kind = 'rebuild_index'")
+    op.execute("DELETE FROM runs WHERE kind IN ('rebuild_index', 'relabel_documents')")
     for column in ("forecast", "waiting_for", "phase"):
         op.drop_column("runs", column)
+
+
+def finish_relabelling(table: str) -> None:
+    """Do in the index what unfinished runs were still to do: the version before has none."""
+    op.execute(f"""
+        UPDATE {table} e SET access = d.access, attributes = d.attributes
+        FROM runs r
+        CROSS JOIN LATERAL jsonb_array_elements_text(r.arguments -> 'document_ids') AS ids (id)
+        JOIN documents d ON d.id = CAST(ids.id AS bigint)
+        WHERE r.kind = 'relabel_documents' AND r.status IN ('queued', 'running')
+          AND e.document_id = d.id
+          AND (e.access IS DISTINCT FROM d.access OR e.attributes <> d.attributes)
+    """)  # noqa: S608 - one of two names
 
 
 def own_shelves() -> list[str]:

@@ -9,6 +9,7 @@ from sqlalchemy import create_engine, make_url, text
 
 from embedhub import db
 from embedhub.access.caller import Caller
+from embedhub.config import override_config
 from tests.factories import encode_everything, make_collection, send_texts
 
 PROJECT = Path(__file__).parent.parent.parent
@@ -44,6 +45,29 @@ def test_the_history_runs_back_and_forth_over_rows(caller: Caller) -> None:
     finally:
         command.upgrade(ALEMBIC, "head")
     command.check(ALEMBIC)
+
+
+def test_the_release_before_finds_no_run_that_it_does_not_know(caller: Caller) -> None:
+    """What such a run was still to do is done."""
+    outdated = text(
+        "SELECT count(*) FROM embeddings e JOIN documents d ON d.id = e.document_id"
+        " WHERE e.access IS DISTINCT FROM d.access OR e.attributes <> d.attributes"
+    )
+    override_config(relabelled_rows=1)
+    try:
+        make_collection(caller, filterable={"year": "number"})
+        send_texts(caller, ["some", "rows"])
+        encode_everything()
+        send_texts(caller, ["some", "rows"], metadata={"year": 1}, access=["staff"])
+        with db.reading() as session:
+            assert session.execute(outdated).scalar_one() == 2
+        command.downgrade(ALEMBIC, "0004")
+        with db.reading() as session:
+            assert session.execute(text("SELECT count(*) FROM runs")).scalar_one() == 0
+            assert session.execute(outdated).scalar_one() == 0
+    finally:
+        override_config(relabelled_rows=1_000)
+        command.upgrade(ALEMBIC, "head")
 
 
 def test_two_migrating_processes_wait_for_each_other(server_url: str) -> None:
