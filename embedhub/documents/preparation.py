@@ -214,7 +214,8 @@ def stored_vectors(
     norms = np.sqrt(np.add.reduce(sent * sent, axis=1))
     is_cosine = facts.metric == "cosine"
     if is_cosine:
-        sent /= np.where(norms == 0, 1, norms)[:, None]
+        # What has no direction is refused below.
+        sent /= np.where(np.isfinite(norms) & (norms > 0), norms, 1)[:, None]
     stored = sent.astype(np.float32)
     for place, vector, norm in zip(fitting, stored, norms.tolist(), strict=True):
         found[place] = vector
