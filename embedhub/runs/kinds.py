@@ -23,6 +23,11 @@ class RunKind(StrEnum):
             RunKind.UPDATE_ATTRIBUTES,
         }
 
+    @property
+    def must_succeed(self) -> bool:
+        """Say whether searches miss documents until it has succeeded: tried until it does."""
+        return self in {RunKind.RELABEL_DOCUMENTS, RunKind.UPDATE_ATTRIBUTES}
+
 
 class RunStatus(StrEnum):
     """The life of a run; the last three are final."""

@@ -149,7 +149,7 @@ def finish_run(
     result: dict[str, Any],
     error: str | None,
 ) -> bool:
-    """Write how a run ended; False if the claim is lost, then nothing is written."""
+    """Write how a run ended, or that it waits again; False, and nothing, if the claim is lost."""
     is_success = status is RunStatus.SUCCEEDED
     statement = (
         update(Run)
@@ -162,7 +162,7 @@ def finish_run(
             waiting_for=None,
             # Of one that failed or was cancelled it says how far it came.
             phase=None if is_success else Run.phase,
-            finished_at=func.now(),
+            finished_at=None if status in UNFINISHED else func.now(),
             # What succeeded is done, also when the last report was some rows earlier.
             done=func.coalesce(Run.total, Run.done) if is_success else Run.done,
         )

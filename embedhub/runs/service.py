@@ -249,7 +249,7 @@ def forget_old() -> int:
 def _outcome(
     run: Run, progress: RunProgress, work: Work
 ) -> tuple[RunStatus | None, dict[str, Any], str | None]:
-    """Do the work; no status means that the run is not ours to finish."""
+    """Do the work; no status means that the run is not ours to finish, QUEUED to try it again."""
     facts = {"run_id": run.id, "kind": run.kind}
     try:
         if run.is_cancel_asked:
@@ -262,14 +262,20 @@ def _outcome(
         return None, {}, None
     except HubError as error:
         logger.warning("run failed", extra=facts, exc_info=True)
-        return RunStatus.FAILED, {}, str(error)
+        return _status_after(error, run), {}, str(error)
     except Exception as error:  # whatever the work raised, the row must say that the run ended
         if _is_database_lost(error):
             # There is nowhere to write an end to: the heartbeat stops, and the run is claimed
             # anew once the database is back.
             raise
         logger.exception("run failed", extra=facts)
-        return RunStatus.FAILED, {}, _safe_reason(error)
+        return _status_after(error, run), {}, _safe_reason(error)
+
+
+def _status_after(error: Exception, run: Run) -> RunStatus:
+    # What is gone, such as a removed collection, cannot be worked on a second time either.
+    must_go_on = RunKind(run.kind).must_succeed and not isinstance(error, NotFound)
+    return RunStatus.QUEUED if must_go_on else RunStatus.FAILED
 
 
 def _is_database_lost(error: Exception) -> bool:

@@ -2,7 +2,9 @@ import threading
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
+from embedhub import db
 from embedhub.access.caller import Caller
 from embedhub.collections import service
 from embedhub.collections.service import CollectionChanges, CollectionInput
@@ -159,7 +161,9 @@ def test_the_same_fields_start_a_run_again_after_a_failed_one(caller: Caller) ->
     day = CollectionChanges(filterable={"day": "date"})
     _, failed = service.update_collection(caller, "papers", day)
     assert failed is not None
-    carry_out(failed, lambda *_: {"broken": 1 // 0})
+    # as older releases left it, where it is tried again by now
+    with db.writing() as session:
+        session.execute(text("UPDATE runs SET status = 'failed' WHERE id = :id"), {"id": failed})
     _, other = service.update_collection(caller, "other", day)
     assert other is not None
     carry_out(other, lambda *_: {})

@@ -12,6 +12,7 @@ from embedhub.config import override_config
 from embedhub.documents import deletion, relabelling
 from embedhub.documents.deletion import carry_out_deletion, delete_documents, delete_expired
 from embedhub.documents.relabelling import relabel_documents
+from embedhub.errors import NotFound, NotReady
 from embedhub.runs import service as runs
 from embedhub.runs.progress import RunProgress
 from embedhub.search.queries import hydration
@@ -90,6 +91,46 @@ def test_changed_metadata_of_many_passages_is_repeated_by_a_run(
     assert (len(after.hits), after.complete) == (10, True)
     assert examine().is_clean
     assert runs.wait_until_ended(run_id, timeout_s=0)
+
+
+def test_changed_metadata_that_a_run_failed_to_repeat_is_told_and_tried_again(
+    caller: Caller,
+) -> None:
+    make_collection(caller)
+    send_texts(caller, TEXTS, metadata={"year": 1})
+    encode_everything()
+    run_id = send_texts(caller, TEXTS, metadata={"year": 3})[0].relabelling
+    assert run_id is not None
+
+    def fail(*_: object) -> dict[str, Any]:
+        raise NotReady("no lock was to be had")
+
+    runs.carry_out(run_id, fail)
+    tried = runs.get_run(caller, run_id)
+    assert (tried.status, tried.error) == ("queued", "no lock was to be had")
+    before = search(caller, "papers", SearchRequest("cat", filter={"year": 3}))
+    assert (before.hits, before.complete) == ((), False)
+    with db.writing() as session:
+        session.execute(text("UPDATE runs SET created_at = now() - interval '1 hour'"))
+    assert runs.ring_for_waiting() == 1
+    runs.carry_out(run_id, relabel_documents)
+    done = runs.get_run(caller, run_id)
+    assert (done.status, done.error) == ("succeeded", None)
+    after = search(caller, "papers", SearchRequest("cat", limit=20, filter={"year": 3}))
+    assert (len(after.hits), after.complete) == (10, True)
+
+
+def test_a_run_over_a_collection_that_is_gone_is_not_tried_again(caller: Caller) -> None:
+    make_collection(caller)
+    send_texts(caller, TEXTS, metadata={"year": 1})
+    run_id = send_texts(caller, TEXTS, metadata={"year": 3})[0].relabelling
+    assert run_id is not None
+
+    def fail(*_: object) -> dict[str, Any]:
+        raise NotFound("collection", "papers")
+
+    runs.carry_out(run_id, fail)
+    assert runs.get_run(caller, run_id).status == "failed"
 
 
 def test_an_access_list_that_is_narrowed_holds_before_the_run(caller: Caller) -> None:
