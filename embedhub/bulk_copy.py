@@ -31,7 +31,6 @@ _INT8 = struct.Struct(">iq")
 _FIELDS = struct.Struct(">h")
 _ARRAY = struct.Struct(">iiiii")
 _VECTOR = struct.Struct(">ihh")
-_SPARSE = struct.Struct(">iiii")
 
 
 def copy_rows(
@@ -139,13 +138,3 @@ def vectors(values: Sequence[NDArray[np.float32]]) -> list[bytes]:
     dimension = matrix.shape[1]
     head = _VECTOR.pack(4 + 4 * dimension, dimension, 0)
     return [head + row.tobytes() for row in matrix]
-
-
-def empty_sparse_vector(dimensions: int) -> bytes:
-    """Return a pgvector sparsevec field without a non-zero value."""
-    return _SPARSE.pack(12, dimensions, 0, 0)
-
-
-def empty_tsvector() -> bytes:
-    """Return a tsvector field without a lexeme."""
-    return raw(bytes(4))
