@@ -190,7 +190,8 @@ def await_turn(caller: Caller, slug: str, import_id: int, from_line: int) -> Non
 
 @lru_cache(maxsize=1)
 def _turns() -> BoundedSemaphore:
-    return BoundedSemaphore(get_config().max_imports)
+    # Beside imports at work and callers that wait for vectors, a thread must be left to search.
+    return BoundedSemaphore(max(1, get_config().web_threads // 4))
 
 
 def get_import(caller: Caller, slug: str, import_id: int) -> ImportView:
