@@ -181,8 +181,9 @@ curl -s {server.url}/v1/collections/{slug}/search \\
 
 
 def wait_for_interrupt() -> None:
-    """Return at Ctrl-C or SIGTERM."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Return at Ctrl-C or SIGTERM, also where a shell's `&` had SIGINT ignored."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         click.echo("\nCtrl-C stops everything.")
         while True:

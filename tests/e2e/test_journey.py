@@ -232,9 +232,11 @@ def test_the_demo_starts_its_own_service_and_ends_it_on_interrupt(
     tmp_path: Path, notes: Path
 ) -> None:
     hub = Hub(tmp_path / "home")
+    # As a shell's `&` starts it: with SIGINT ignored.
+    shell = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]
     command = [sys.executable, "-m", "embedhub.cli", "demo", "--home", str(hub.home.root)]
     with subprocess.Popen(
-        [*command, "--port", "0", "--docs", str(notes)],
+        [*shell, *command, "--port", "0", "--docs", str(notes)],
         env=hub.environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
