@@ -1,0 +1,14 @@
+"""What a document's file was, where its pages begin, and how its text is written."""
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass
