@@ -1,10 +1,11 @@
-"""Ends what a client asked the database when it no longer waits for the answer.
+"""Ends what is done for a client when it no longer waits for the answer.
 
-Only transactions that read are ended: what was sent to be written is written.
+Of the database's work only transactions that read are ended: what was sent to be written is
+written. Calls of other servers say themselves how they are ended.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -35,13 +36,29 @@ class WaitingClient:
     def __init__(self) -> None:
         self._lock = Lock()
         self._connection: psycopg.Connection[Any] | None = None
+        self._end_call: Callable[[], None] | None = None
         self._has_left = False
 
     def leave(self) -> None:
-        """Have the statement under way ended, and no further one begun; returns at once."""
+        """Have what is under way ended, and no further statement begun; returns at once."""
         self._has_left = True
         if self._connection is not None:
             _enders.submit(self._cancel)
+        if self._end_call is not None:
+            _enders.submit(self._end)
+
+    @contextmanager
+    def calls(self, end: Callable[[], None]) -> Iterator[None]:
+        """Have `end` called, by another thread, once the client leaves while inside."""
+        with self._lock:
+            self._end_call = end
+        try:
+            if self._has_left:
+                raise Disconnected("the client has disconnected")
+            yield
+        finally:
+            with self._lock:
+                self._end_call = None
 
     @contextmanager
     def reads_on(self, connection: psycopg.Connection[Any]) -> Iterator[None]:
@@ -60,6 +77,11 @@ class WaitingClient:
             # Waits for a cancellation under way: it must not meet whoever is next on it.
             with self._lock:
                 self._connection = None
+
+    def _end(self) -> None:
+        with self._lock:
+            if self._end_call is not None:
+                self._end_call()
 
     def _cancel(self) -> None:
         with self._lock:
@@ -93,4 +115,19 @@ def ended_when_unwanted(connection: psycopg.Connection[Any]) -> Iterator[None]:
         yield
         return
     with client.reads_on(connection):
+        yield
+
+
+@contextmanager
+def ends_call_when_unwanted(end: Callable[[], None]) -> Iterator[None]:
+    """Have `end` end a call of another server if the client of this thread leaves meanwhile.
+
+    `end` is called at most once, by another thread, and must return soon. Raises Disconnected if
+    the client has left already; without a client nothing happens.
+    """
+    client = _client.get()
+    if client is None:
+        yield
+        return
+    with client.calls(end):
         yield
