@@ -1,0 +1,1 @@
+"""What a collection's setting does to the fused order, each step told in the explanation."""
