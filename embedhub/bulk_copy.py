@@ -22,6 +22,7 @@ NULL = b"\xff\xff\xff\xff"
 # Written to the connection at once: large enough to be cheap, small enough to stay in memory.
 WRITE_BYTES = 1 << 20
 TEXT_OID = 25
+INT4_OID = 23
 POSTGRES_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 _LENGTH = struct.Struct(">i")
@@ -120,6 +121,13 @@ def string_array(values: Sequence[str] | None) -> bytes:
         return raw(struct.pack(">iii", 0, 0, TEXT_OID))
     elements = b"".join(string(value) for value in values)
     return raw(_ARRAY.pack(1, 0, TEXT_OID, len(values), 1) + elements)
+
+
+def int4_array(values: Sequence[int] | None) -> bytes:
+    """Return an integer[] field of at least one element."""
+    if values is None:
+        return NULL
+    return raw(_ARRAY.pack(1, 0, INT4_OID, len(values), 1) + b"".join(map(int4, values)))
 
 
 def timestamp(value: datetime | None) -> bytes:

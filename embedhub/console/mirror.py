@@ -58,6 +58,11 @@ WORDS = {
     "n_incomplete": "of them said to be incomplete",
     "n_searches": "searches",
     "url": "URL",
+    "is_fetching_urls": "may have files fetched from the web",
+    "n_documents": "documents",
+    "n_pages": "pages",
+    "n_refused": "parts refused",
+    "fields": "sent with it",
 }
 
 

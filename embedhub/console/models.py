@@ -37,6 +37,12 @@ Pending = mirror(
 DeadLetter = proxy(Pending, "DeadLetter", "dead letter")
 Run = mirror(tables.Run, "run", permissions={"cancel_run": "Can cancel runs"})
 Import = mirror(tables.Import, "import")
+File = mirror(
+    tables.File,
+    "file",
+    title="external_id",
+    permissions={"retry_file": "Can have files read again"},
+)
 SearchLogEntry = mirror(
     tables.SearchLogEntry, "logged search", plural="logged searches", title="query"
 )

@@ -56,6 +56,7 @@ def _work(request: HttpRequest) -> list[dict[str, Any]]:
             dead |= {"badge": bounded(n_dead, queries.BADGE_BOUND), "badge_variant": "danger"}
     return [
         _page("Runs", "run", "directions_run"),
+        _page("Files", "file", "attach_file"),
         _page("Imports", "import", "upload"),
         dead,
         _page("Pending", "pending", "pending"),

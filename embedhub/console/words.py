@@ -32,6 +32,19 @@ IMPORT_STATUS_TONES = {
     "broken": "bad",
 }
 
+FILE_STATUS_WORDS = {
+    "waiting": "waiting to be read",
+    "reading": "being read",
+    "stored": "done",
+    "failed": "failed",
+}
+FILE_STATUS_TONES = {
+    "waiting": "info",
+    "reading": "info",
+    "stored": "good",
+    "failed": "bad",
+}
+
 # classes of filters by what they keep, as recall is measured over them
 FILTER_CLASS_WORDS = {
     "none": "no filter",
@@ -50,6 +63,18 @@ def bounded(count: int, bound: int) -> str:
 def plural(count: int, one: str, many: str = "") -> str:
     """Return "1 chunk", "3 chunks", "1,204 chunks"."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def size(n_bytes: int) -> str:
+    """Return a size in its largest unit: "310 bytes", "12 kB", "3.4 MB"."""
+    if n_bytes < 1_000:
+        return plural(n_bytes, "byte")
+    amount = float(n_bytes)
+    for unit in ("kB", "MB", "GB"):
+        amount /= 1_000
+        if amount < 999.5 or unit == "GB":
+            break
+    return f"{amount:.0f} {unit}" if amount >= 10 else f"{amount:.1f} {unit}"
 
 
 def duration(seconds: float) -> str:

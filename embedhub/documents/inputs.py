@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from embedhub.errors import InvalidInput, TooLarge
 MAX_EXTERNAL_ID_CHARS = 512
 MAX_URL_CHARS = 4_000
 MAX_PRINCIPAL_CHARS = 256
+MAX_PAGES = 100_000
 INT64_MAX = 2**63 - 1
 NUMBERS = frozenset({int, float})
 NOT_FINITE = "must hold finite numbers only (no NaN, no infinity)"
@@ -34,8 +37,18 @@ FIELDS = frozenset(
         "language",
         "expires_at",
         "vector",
+        "format",
+        "page_starts",
     }
 )
+
+
+class DocumentFormat(StrEnum):
+    """What a text's headings, lists and blocks are written in."""
+
+    PLAIN = "plain"
+    MARKDOWN = "markdown"
+    CODE = "code"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +65,38 @@ class DocumentInput:
     language: str | None
     expires_at: datetime | None
     vector: NDArray[np.float32] | None
+    # None: told from the name the text came under
+    sent_format: DocumentFormat | None = None
+    # offset at which page n begins, at place n-1; None: no pages
+    page_starts: tuple[int, ...] | None = None
+    # of the stored file it was read from; never a caller's to choose
+    file_id: int | None = None
+
+    @property
+    def format(self) -> DocumentFormat:
+        """What the text is written in: as sent, else by the name it came under."""
+        if self.sent_format is not None:
+            return self.sent_format
+        name = (self.url or self.external_id).lower()
+        is_markdown = name.endswith(MARKDOWN_SUFFIXES)
+        return DocumentFormat.MARKDOWN if is_markdown else DocumentFormat.PLAIN
 
     @property
     def is_markdown(self) -> bool:
-        """Whether the text's headings and lists are Markdown's, by the name it came under."""
-        return (self.url or self.external_id).lower().endswith(MARKDOWN_SUFFIXES)
+        """Whether the text's headings and lists are Markdown's."""
+        return self.format is DocumentFormat.MARKDOWN
 
     def content_hash(self, stored_vector: NDArray[np.float32] | None = None) -> bytes:
         """Return the SHA-256 of what chunks, words and vector follow from.
 
         Equal hashes need no new generation. `stored_vector` is the vector as the space holds it.
         """
-        sent = [self.title, self.text, self.language, self.is_markdown]
+        sent: list[object] = [self.title, self.text, self.language, self.is_markdown]
+        # Without these the hash is what it was before there were any.
+        if self.format is DocumentFormat.CODE:
+            sent.append(self.format)
+        if self.page_starts is not None:
+            sent.append(self.page_starts)
         digest = hashlib.sha256(orjson.dumps(sent))
         if stored_vector is not None:
             digest.update(stored_vector.tobytes())
@@ -71,7 +104,9 @@ class DocumentInput:
 
     def whole_hash(self, content_hash: bytes | None = None) -> bytes:
         """Return the SHA-256 of everything sent: equal hashes mean that nothing changed."""
-        rest = [self.url, self.metadata, self.access, self.expires_at]
+        rest: list[object] = [self.url, self.metadata, self.access, self.expires_at]
+        if self.file_id is not None:
+            rest.append(self.file_id)
         digest = hashlib.sha256(content_hash or self.content_hash())
         digest.update(orjson.dumps(rest, option=orjson.OPT_SORT_KEYS))
         return digest.digest()
@@ -95,10 +130,11 @@ def parse_document(raw: object, field: str, *, decode: Decode | None = None) -> 
         )
     config = get_config()
     given = raw.get
+    text = _string(given("text"), field, "text", config.max_text_chars) or ""
     return DocumentInput(
         external_id=_external_id(given("external_id"), field),
         title=_string(given("title"), field, "title", config.max_title_chars) or "",
-        text=_string(given("text"), field, "text", config.max_text_chars) or "",
+        text=text,
         url=_string(given("url"), field, "url", MAX_URL_CHARS),
         metadata=_metadata(given("metadata"), field, config),
         access=parse_principals(given("access"), f"{field}.access"),
@@ -106,6 +142,8 @@ def parse_document(raw: object, field: str, *, decode: Decode | None = None) -> 
         language=_string(given("language"), field, "language", 64),
         expires_at=_timestamp(given("expires_at"), field),
         vector=(decode or parse_vector)(given("vector"), f"{field}.vector"),
+        sent_format=_format(given("format"), field),
+        page_starts=_page_starts(given("page_starts"), len(text), field),
     )
 
 
@@ -159,6 +197,28 @@ def _source_version(value: object, field: str) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= INT64_MAX:
         raise InvalidInput("must be a whole number from 0 to 2^63-1", f"{field}.source_version")
     return value
+
+
+def _format(value: object, field: str) -> DocumentFormat | None:
+    if value is None:
+        return None
+    if value not in list(DocumentFormat):
+        raise InvalidInput(f"must be one of {', '.join(DocumentFormat)}", f"{field}.format")
+    return DocumentFormat(value)
+
+
+def _page_starts(value: object, n_chars: int, field: str) -> tuple[int, ...] | None:
+    if value is None:
+        return None
+    field = f"{field}.page_starts"
+    if not isinstance(value, list) or not all(type(start) is int for start in value):
+        raise InvalidInput("must be a list of whole numbers", field)
+    if len(value) > MAX_PAGES:
+        raise TooLarge(f"{len(value):,} pages; at most {MAX_PAGES:,} are accepted", field)
+    ascending = all(before <= after for before, after in pairwise(value))
+    if not value or value[0] != 0 or value[-1] > n_chars or not ascending:
+        raise InvalidInput("must begin with 0, never fall, and stay within the text", field)
+    return tuple(value)
 
 
 def _timestamp(value: object, field: str) -> datetime | None:

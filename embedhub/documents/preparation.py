@@ -82,6 +82,7 @@ class Prepared:
             "source_version": document.source_version,
             "expires_at": document.expires_at,
             "whole_hash": self.whole_hash.hex(),
+            "file_id": document.file_id,
         }
 
 

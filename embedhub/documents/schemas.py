@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, SkipValidation
 
 from embedhub.access.service import MAX_PRINCIPALS
+from embedhub.documents.inputs import DocumentFormat
 from embedhub.web.body import AnswerBody, RequestBody
 
 OutcomeKind = Literal["created", "updated", "unchanged", "stale"]
@@ -43,6 +44,16 @@ class DocumentIn(RequestBody):
     expires_at: datetime | None = None
     vector: list[float] | str | None = Field(
         default=None, description="Numbers, or base64 of little-endian float32."
+    )
+    format: DocumentFormat | None = Field(
+        default=None,
+        description="What its headings, lists and blocks are written in; null: Markdown where the"
+        " url, or else the external_id, ends like a Markdown file, plain otherwise.",
+    )
+    page_starts: list[int] | None = Field(
+        default=None,
+        description="The offset in the text at which each page begins, the first one 0: hits then"
+        " tell the page they are on.",
     )
 
 

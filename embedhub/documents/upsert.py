@@ -252,6 +252,8 @@ def _plan_one(
                 "version": version,
                 "title": document.title,
                 "text": document.text,
+                "format": document.format,
+                "page_starts": document.page_starts,
                 "content_hash": prepared.content_hash.hex(),
             }
         )

@@ -4,6 +4,7 @@ from embedhub.tables.access import ApiKey, IdempotencyRecord, StaffAction, Works
 from embedhub.tables.base import Base
 from embedhub.tables.catalog import Catalog, Impression, Interaction, Item, User
 from embedhub.tables.documents import Chunk, Collection, Document, DocumentVersion
+from embedhub.tables.files import File
 from embedhub.tables.imports import Import, RefusedLine
 from embedhub.tables.measures import FilterUse, RecallSample, SampledQuery
 from embedhub.tables.runs import Run, SearchLogEntry
@@ -26,6 +27,7 @@ __all__ = [
     "Document",
     "DocumentVersion",
     "Embedding",
+    "File",
     "FilterUse",
     "IdempotencyRecord",
     "Import",

@@ -8,6 +8,7 @@ from sqlalchemy import (
     CheckConstraint,
     ForeignKey,
     Index,
+    Integer,
     LargeBinary,
     Text,
     UniqueConstraint,
@@ -58,6 +59,7 @@ class Document(Base):
         Index(None, "expires_at", postgresql_where=text("expires_at IS NOT NULL")),
         Index(None, "collection_id", "expires_at", postgresql_where=text("expires_at IS NOT NULL")),
         # Updates whose new text does not answer yet.
+        Index(None, "file_id", postgresql_where=text("file_id IS NOT NULL")),
         Index("ix_documents_waiting", "id", postgresql_where=text("generation <> live_generation")),
     )
 
@@ -77,6 +79,10 @@ class Document(Base):
     language: Mapped[str | None] = mapped_column(Text)
     source_version: Mapped[int | None] = mapped_column(BigInteger)
     expires_at: Mapped[Timestamp | None]
+    # that it was read from; null: sent as text
+    file_id: Mapped[int | None] = mapped_column(
+        BigInteger, ForeignKey("files.id", ondelete="SET NULL")
+    )
     # the latest accepted text, and the text that answers searches; equal except during an update
     version: Mapped[int]
     live_version: Mapped[int]
@@ -92,7 +98,10 @@ class DocumentVersion(Base):
     """The text that citations point into."""
 
     __tablename__ = "document_versions"
-    __table_args__ = (Index(None, "created_at"),)
+    __table_args__ = (
+        Index(None, "created_at"),
+        CheckConstraint("format IN ('plain', 'markdown', 'code')", name="format_known"),
+    )
 
     document_id: Mapped[int] = mapped_column(
         BigInteger, ForeignKey("documents.id", ondelete="CASCADE"), primary_key=True
@@ -101,6 +110,10 @@ class DocumentVersion(Base):
     workspace_id: Mapped[WorkspaceId]
     title: Mapped[str] = mapped_column(Text)
     text: Mapped[str] = mapped_column(Text)
+    # what its headings, lists and blocks are written in
+    format: Mapped[str] = mapped_column(Text, server_default="plain")
+    # offset in `text` at which page n begins, at place n-1; null: no pages
+    page_starts: Mapped[list[int] | None] = mapped_column(ARRAY(Integer))
     # SHA-256 of title, text and supplied vector: equal hashes need no new generation
     content_hash: Mapped[bytes] = mapped_column(LargeBinary)
     created_at: Mapped[CreatedAt]

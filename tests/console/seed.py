@@ -12,6 +12,7 @@ from embedhub.access import service as access
 from embedhub.access.caller import Caller
 from embedhub.tables import (
     Catalog,
+    File,
     FilterUse,
     Import,
     Impression,
@@ -59,6 +60,7 @@ def seed_house() -> House:
         n_dead = bury(session, "broken")
         run_id = add_runs(session, workspace_id, collection.id)
         add_imports(session, workspace_id, collection.id)
+        add_files(session, workspace_id, collection.id)
         add_catalog(session, workspace_id)
         add_search(session, workspace_id, collection.id, key.id)
         add_measures(session, workspace_id, collection.id)
@@ -111,6 +113,35 @@ def add_imports(session: Session, workspace_id: int, collection_id: int) -> None
         [
             Import(**place, status="finished", n_lines=1_200, n_created=1_190, n_errors=10),
             Import(**place, status="broken", n_lines=500, error="the stream broke off"),
+        ]
+    )
+
+
+def add_files(session: Session, workspace_id: int, collection_id: int) -> None:
+    """Add a file that was read and one that could not be."""
+    place = {"workspace_id": workspace_id, "collection_id": collection_id, "content_hash": b""}
+    session.add_all(
+        [
+            File(
+                **place,
+                external_id="reports/2025.pdf",
+                media_type="application/pdf",
+                n_bytes=1_204_000,
+                storage_path="1/1/a.pdf",
+                status="stored",
+                n_documents=1,
+                n_pages=12,
+            ),
+            File(
+                **place,
+                external_id="reports/<b>secret</b>.pdf",
+                n_bytes=310,
+                storage_path="1/1/b.pdf",
+                status="failed",
+                reason_code="password",
+                reason="a password is needed to open it",
+                attempts=1,
+            ),
         ]
     )
 

@@ -6,7 +6,17 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from embedhub.bulk_copy import copy_rows, int4, int8, jsonb, raw, string, string_array, timestamp
+from embedhub.bulk_copy import (
+    copy_rows,
+    int4,
+    int4_array,
+    int8,
+    jsonb,
+    raw,
+    string,
+    string_array,
+    timestamp,
+)
 from embedhub.documents.chunking import Passage
 from embedhub.documents.preparation import Prepared
 
@@ -14,10 +24,13 @@ SERIALS = frozenset({"documents", "chunks"})
 FIRST = int4(1)
 DOCUMENT_COLUMNS = (
     "id", "workspace_id", "collection_id", "external_id", "url", "metadata", "attributes",
-    "access", "language", "source_version", "expires_at", "content_hash", "version",
+    "access", "language", "source_version", "expires_at", "file_id", "content_hash", "version",
     "live_version", "generation", "live_generation",
 )  # fmt: skip
-VERSION_COLUMNS = ("document_id", "version", "workspace_id", "title", "text", "content_hash")
+VERSION_COLUMNS = (
+    "document_id", "version", "workspace_id", "title", "text", "format", "page_starts",
+    "content_hash",
+)  # fmt: skip
 CHUNK_COLUMNS = (
     "id", "workspace_id", "collection_id", "document_id", "version", "generation", "position",
     "start_offset", "end_offset", "heading_path", "text", "n_tokens", "input_hash",
@@ -74,6 +87,7 @@ def copy_documents(
                 string(document.language),
                 int8(document.source_version),
                 timestamp(document.expires_at),
+                int8(document.file_id),
                 raw(prepared.whole_hash),
                 FIRST * 4,
             )
@@ -93,6 +107,8 @@ def copy_versions(
             workspace,
             string(prepared.document.title),
             string(prepared.document.text),
+            string(prepared.document.format),
+            int4_array(prepared.document.page_starts),
             raw(prepared.content_hash),
         )
         for prepared, document_id in zip(batch, document_ids, strict=True)

@@ -77,14 +77,15 @@ def insert_new(
     """
     statement = text("""
         INSERT INTO documents (workspace_id, collection_id, external_id, url, metadata,
-          attributes, access, language, source_version, expires_at, content_hash,
+          attributes, access, language, source_version, expires_at, file_id, content_hash,
           version, live_version, generation, live_generation)
         SELECT :workspace_id, :collection_id, r.external_id, r.url, r.metadata, r.attributes,
-          r.access, r.language, r.source_version, r.expires_at, decode(r.whole_hash, 'hex'),
+          r.access, r.language, r.source_version, r.expires_at, r.file_id,
+          decode(r.whole_hash, 'hex'),
           1, 1, 1, 1
         FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (external_id text, url text,
           metadata jsonb, attributes jsonb, access text[], language text,
-          source_version bigint, expires_at timestamptz, whole_hash text)
+          source_version bigint, expires_at timestamptz, file_id bigint, whole_hash text)
         ORDER BY r.external_id
         ON CONFLICT (collection_id, external_id) DO NOTHING
     """)
@@ -144,12 +145,14 @@ def update_documents(session: Session, rows: Sequence[dict[str, Any]]) -> None:
     statement = text("""
         UPDATE documents d SET url = r.url, metadata = r.metadata, attributes = r.attributes,
           access = r.access, language = r.language, expires_at = r.expires_at,
+          file_id = r.file_id,
           source_version = coalesce(r.source_version, d.source_version),
           content_hash = decode(r.whole_hash, 'hex'), version = r.version,
           generation = r.generation, updated_at = now()
         FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (id bigint, url text,
           metadata jsonb, attributes jsonb, access text[], language text, source_version bigint,
-          expires_at timestamptz, whole_hash text, version integer, generation integer)
+          expires_at timestamptz, file_id bigint, whole_hash text, version integer,
+          generation integer)
         WHERE d.id = r.id
     """)
     session.execute(statement, {"rows": orjson.dumps(rows).decode()})
@@ -159,11 +162,12 @@ def insert_versions(session: Session, *, workspace_id: int, rows: Sequence[dict[
     """Keep the text of new versions."""
     statement = text("""
         INSERT INTO document_versions (document_id, version, workspace_id, title, text,
-                                       content_hash)
-        SELECT r.document_id, r.version, :workspace_id, r.title, r.text,
+                                       format, page_starts, content_hash)
+        SELECT r.document_id, r.version, :workspace_id, r.title, r.text, r.format, r.page_starts,
                decode(r.content_hash, 'hex')
         FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (document_id bigint,
-          version integer, title text, text text, content_hash text)
+          version integer, title text, text text, format text, page_starts integer[],
+          content_hash text)
     """)
     session.execute(statement, {"workspace_id": workspace_id, "rows": orjson.dumps(rows).decode()})
 

@@ -1,0 +1,92 @@
+"""Pages of files: what was sent, what became of it, and why a file could not be read."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from unfold.contrib.filters.admin import DropdownFilter
+
+from embedhub.console import markup, models, words
+from embedhub.console.admin_base import ReadOnlyAdmin
+from embedhub.console.filters import ByRelated
+
+Rows = Any
+
+
+class FileStatusFilter(DropdownFilter):
+    """Files by how they stand."""
+
+    title = "status"
+    parameter_name = "status"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return list(words.FILE_STATUS_WORDS.items())
+
+    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
+        return queryset.filter(status=self.value()) if self.value() else queryset
+
+
+@admin.register(models.File)
+class FileAdmin(ReadOnlyAdmin):
+    sortable_by = None
+    list_display = (
+        "shown_name",
+        "collection_link",
+        "workspace_link",
+        "shown_status",
+        "shown_documents",
+        "shown_size",
+        "shown_reason",
+        "updated_at_ago",
+    )
+    list_select_related = ("workspace", "collection")
+    list_filter = (("workspace", ByRelated), ("collection", ByRelated), FileStatusFilter)
+    search_fields = ("external_id__startswith",)
+    search_help_text = "Beginning of the name"
+    ordering = ("-id",)
+    fields = (
+        "external_id",
+        ("collection", "workspace"),
+        "url",
+        ("media_type", "shown_size"),
+        "shown_status",
+        "reason",
+        ("n_documents", "n_pages", "n_refused"),
+        ("attempts", "run"),
+        "shown_access",
+        "fields",
+        "created_at",
+        "updated_at",
+        "finished_at",
+    )
+    empty_title = "No file yet"
+    empty_words = (
+        "Files sent with POST /v1/collections/{slug}/files, or read from a folder with"
+        " “embedhub ingest PATH”, appear here with what became of them."
+    )
+
+    @admin.display(description="file", ordering="external_id")
+    def shown_name(self, row: Any) -> str:
+        return words.first_line(row.external_id, 80)
+
+    @admin.display(description="status", ordering="status")
+    def shown_status(self, row: Any) -> object:
+        return markup.label(
+            words.FILE_STATUS_WORDS[row.status], words.FILE_STATUS_TONES[row.status]
+        )
+
+    @admin.display(description="documents", ordering="n_documents")
+    def shown_documents(self, row: Any) -> str:
+        return f"{row.n_documents:,}"
+
+    @admin.display(description="size", ordering="n_bytes")
+    def shown_size(self, row: Any) -> str:
+        return words.size(row.n_bytes)
+
+    @admin.display(description="reason")
+    def shown_reason(self, row: Any) -> str:
+        return words.first_line(row.reason or "") or markup.EMPTY
+
+    @admin.display(description="seen by")
+    def shown_access(self, row: Any) -> object:
+        return markup.chips(row.access, everything="everybody", nothing="unbound keys only")
