@@ -24,7 +24,7 @@ def settings(*, markdown: bool) -> None:
         click.echo(markdown_table(), nl=False)
         return
     config = get_config()
-    for name, field in Config.model_fields.items():
+    for name, field in fields():
         mark = "*" if name in config.model_fields_set else " "
         click.echo(f"{mark} {variable(name)}={shown(getattr(config, name))}")
         click.echo(f"      {field.description}")
@@ -34,8 +34,14 @@ def settings(*, markdown: bool) -> None:
 def markdown_table() -> str:
     """Return the settings as a Markdown table, with their defaults."""
     lines = ["| variable | default | meaning |", "|---|---|---|"]
-    lines += [row(name, field) for name, field in Config.model_fields.items()]
+    lines += [row(name, field) for name, field in fields()]
     return "\n".join(lines) + "\n"
+
+
+def fields() -> "list[tuple[str, FieldInfo]]":
+    """Return every setting with its name, the service's own before those of its parts."""
+    found = Config.model_fields.items()
+    return sorted(found, key=lambda named: named[0] not in Config.__annotations__)
 
 
 def row(name: str, field: "FieldInfo") -> str:
