@@ -4,9 +4,18 @@ from embedhub.tables.access import ApiKey, IdempotencyRecord, StaffAction, Works
 from embedhub.tables.base import Base
 from embedhub.tables.catalog import Catalog, Impression, Interaction, Item, User
 from embedhub.tables.documents import Chunk, Collection, Document, DocumentVersion
+from embedhub.tables.evaluation import (
+    EvaluatedQuery,
+    Evaluation,
+    Feedback,
+    JudgedQuery,
+    Judgment,
+    Variant,
+)
 from embedhub.tables.files import File
 from embedhub.tables.imports import Import, RefusedLine
 from embedhub.tables.measures import FilterUse, RecallSample, SampledQuery
+from embedhub.tables.ranking import Curation
 from embedhub.tables.runs import Run, SearchLogEntry
 from embedhub.tables.spaces import (
     Embedding,
@@ -24,9 +33,13 @@ __all__ = [
     "Catalog",
     "Chunk",
     "Collection",
+    "Curation",
     "Document",
     "DocumentVersion",
     "Embedding",
+    "EvaluatedQuery",
+    "Evaluation",
+    "Feedback",
     "File",
     "FilterUse",
     "IdempotencyRecord",
@@ -34,6 +47,8 @@ __all__ = [
     "Impression",
     "Interaction",
     "Item",
+    "JudgedQuery",
+    "Judgment",
     "Pending",
     "RecallSample",
     "RefusedLine",
@@ -46,6 +61,7 @@ __all__ = [
     "StaffAction",
     "TermDelta",
     "User",
+    "Variant",
     "VectorCacheEntry",
     "Workspace",
 ]
