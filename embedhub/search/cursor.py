@@ -25,7 +25,7 @@ class Position:
     chunk_id: int
 
 
-FIRST = Position(1, float("inf"), 0)
+FIRST = Position(1, float("inf"), -1)
 
 
 def fingerprint(
@@ -68,10 +68,16 @@ def read_cursor(cursor: str | None, mark: bytes) -> Position:
 
 
 def after(ranked: Sequence[Ranked], position: Position, tier: int) -> list[Ranked]:
-    """Return what of a tier's ranking comes after the position."""
+    """Return what of a tier's ranking comes after the position.
+
+    Where the chunk is still ranked, what stands behind it: the order need not be that of scores.
+    """
     if tier > position.tier:
         return list(ranked)
     if tier < position.tier:
         return []
+    for place, candidate in enumerate(ranked):
+        if candidate.chunk_id == position.chunk_id:
+            return list(ranked[place + 1 :])
     last = (-position.score, position.chunk_id)
     return [candidate for candidate in ranked if (-candidate.score, candidate.chunk_id) > last]

@@ -6,7 +6,7 @@ Chosen over reciprocal rank fusion on judged queries (docs/decisions/fusion-weig
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from embedhub.search.request import HitExplanation, Leg, LegExplanation
+from embedhub.search.request import Adjustment, HitExplanation, Leg, LegExplanation
 
 DEFAULT_DENSE_WEIGHT = 0.5
 
@@ -35,16 +35,23 @@ class Part(NamedTuple):
 
 
 class Ranked(NamedTuple):
-    """A chunk after fusion, with each leg's part."""
+    """A chunk after fusion, with each leg's part, and what the ranking stage did to its score."""
 
     chunk_id: int
     document_id: int
     score: float
     parts: Sequence[Part]
+    adjustments: Sequence[Adjustment] = ()
+
+    def adjusted(self, kind: str, score: float) -> "Ranked":
+        """Return the chunk with another score, and why."""
+        step = Adjustment(kind, self.score, score)
+        return self._replace(score=score, adjustments=(*self.adjustments, step))
 
     def explanation(self, tier: int) -> HitExplanation:
         """Return where the score comes from."""
-        return HitExplanation(tier, tuple(LegExplanation(*part, part.share) for part in self.parts))
+        legs = tuple(LegExplanation(*part, part.share) for part in self.parts)
+        return HitExplanation(tier, legs, tuple(self.adjustments))
 
 
 def fuse(lists: Mapping[Leg, Sequence[Candidate]], weights: Mapping[Leg, float]) -> list[Ranked]:

@@ -5,7 +5,7 @@ tier 1 ranked; it is appended after tier 1, so going deeper never reorders what 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session
 
@@ -16,11 +16,25 @@ from embedhub.search.fusion import Ranked, best_of_documents, fuse, single
 from embedhub.search.legs import LegResult, QueryTerms, dense_leg, lexical_leg
 from embedhub.search.queries.restriction import Restriction
 from embedhub.search.question import Question
+from embedhub.search.ranking import service as ranking
+from embedhub.search.ranking.context import RankingContext
 from embedhub.search.request import Group, Leg, Mode, Note, NoteCode
 from embedhub.search.stopwatch import Stopwatch
 from embedhub.spaces.service import LiveSpaces
 
 PENDING = "some passages have no vector yet: only their words can be found"
+
+
+class ScoresWanted(Exception):
+    """A reranker has to score these chunks before there can be a page; raised to leave a snapshot.
+
+    Not an error: no transaction is open while a reranker runs, so the search begins again with its
+    scores.
+    """
+
+    def __init__(self, chunk_ids: Sequence[int]) -> None:
+        super().__init__(f"{len(chunk_ids)} chunks to score")
+        self.chunk_ids = chunk_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +47,14 @@ class Page:
     next_position: Position | None
 
 
+@dataclass(slots=True)
+class Progress:
+    """What a search keeps when it begins again: its legs' lists by size, a reranker's scores."""
+
+    legs: dict[int, dict[Leg, LegResult]] = field(default_factory=dict)
+    scores: Mapping[int, float] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Ranker:
     """Ranks the candidates of one question within one snapshot."""
@@ -43,20 +65,21 @@ class Ranker:
     terms: QueryTerms | None
     restriction: Restriction
     watch: Stopwatch
+    progress: Progress = field(default_factory=Progress)
     # chunks of the collection still wait for their vectors
     has_pending: bool = False
 
     def page(self, position: Position) -> Page:
-        """Return the hits after a position, best first."""
+        """Return the hits after a position, best first; raises ScoresWanted."""
         config = get_config()
         limit = self.question.request.limit
-        legs = self.run_legs(config.candidate_pool)
-        first = self.rank(legs)
+        legs = self.found(config.candidate_pool)
+        first = self.rank(legs, 1)
         found = [(1, ranked) for ranked in after(first, position, 1)]
         is_deep = len(found) < limit and has_more(legs, config.candidate_pool)
         if is_deep:
-            legs = self.run_legs(config.deep_pool)
-            second = self.without(self.rank(legs), first)
+            legs = self.found(config.deep_pool)
+            second = self.without(self.rank(legs, 2), first)
             found += [(2, ranked) for ranked in after(second, position, 2)]
         page, rest = found[:limit], found[limit:]
         notes = [note for leg in legs.values() for note in leg.notes]
@@ -70,6 +93,12 @@ class Ranker:
             message = f"only the best {config.deep_pool} of each leg are ranked; more may match"
             notes.append(Note(NoteCode.POOL_EXHAUSTED, message))
         return Page(page, legs, notes, None)
+
+    def found(self, limit: int) -> dict[Leg, LegResult]:
+        """Return the legs' lists; those of the first try where the search began again."""
+        if self.progress.scores is None or limit not in self.progress.legs:
+            self.progress.legs[limit] = self.run_legs(limit)
+        return self.progress.legs[limit]
 
     def run_legs(self, limit: int) -> dict[Leg, LegResult]:
         """Return the lists of the legs that run, so many candidates each."""
@@ -97,15 +126,27 @@ class Ranker:
                 )
         return legs
 
-    def rank(self, legs: Mapping[Leg, LegResult]) -> list[Ranked]:
+    def rank(self, legs: Mapping[Leg, LegResult], tier: int) -> list[Ranked]:
         """Return the candidates of all legs, best first; grouped if the request says so."""
         request = self.question.request
         lists = {leg: result.candidates for leg, result in legs.items()}
         if request.mode is Mode.HYBRID:
-            ranked = fuse(lists, leg_weights(request.weights)) if lists else []
+            fused = fuse(lists, leg_weights(request.weights)) if lists else []
         else:
-            ranked = [one for leg, found in lists.items() for one in single(leg, found)]
-        return best_of_documents(ranked) if request.group is Group.DOCUMENT else ranked
+            fused = [one for leg, found in lists.items() for one in single(leg, found)]
+        ranked = self.behind_fusion(fused, tier)
+        return best_of_documents(ranked) if request.group is Group.DOCUMENT else list(ranked)
+
+    def behind_fusion(self, fused: Sequence[Ranked], tier: int) -> Sequence[Ranked]:
+        """Return what the ranking stage makes of the fused candidates; raises ScoresWanted."""
+        scores = self.progress.scores
+        context = RankingContext(
+            self.session, self.question, self.spaces, self.watch, tier=tier, scores=scores
+        )
+        result = ranking.rank(context, fused)
+        if scores is None and result.to_score:
+            raise ScoresWanted(result.to_score)
+        return result.ranked
 
     def without(self, ranked: Sequence[Ranked], shown: Sequence[Ranked]) -> list[Ranked]:
         """Return what of a ranking another one does not hold: documents if grouped, or chunks."""

@@ -138,15 +138,26 @@ class LegExplanation:
 
 
 @dataclass(frozen=True, slots=True)
+class Adjustment:
+    """One step of the ranking behind fusion: the hit's score before and after it."""
+
+    kind: str
+    before: float
+    after: float
+
+
+@dataclass(frozen=True, slots=True)
 class HitExplanation:
     """Where a hit's score comes from; tier 1 ranks the first pool, tier 2 what only the deep has.
 
-    Scores of tier 2 are computed over another pool: they order tier 2 and are not comparable with
-    those of tier 1, after which tier 2 is appended.
+    The legs' shares add up to the fused score, from which the `adjustments` lead to the hit's, in
+    their order. Scores of tier 2 are computed over another pool: they order tier 2 and are not
+    comparable with those of tier 1, after which tier 2 is appended.
     """
 
     tier: int
     legs: tuple[LegExplanation, ...]
+    adjustments: tuple[Adjustment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +214,7 @@ class Took:
     hydrate: float
     highlight: float
     total: float
+    rerank: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

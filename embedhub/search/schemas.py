@@ -86,11 +86,22 @@ class LegExplanationOut(AnswerBody):
     share: float
 
 
+class AdjustmentOut(AnswerBody):
+    """One step of the ranking behind fusion."""
+
+    kind: str
+    before: float
+    after: float
+
+
 class HitExplanationOut(AnswerBody):
     """Where a hit's score comes from; scores of different tiers are not comparable."""
 
     tier: int
     legs: list[LegExplanationOut]
+    adjustments: list[AdjustmentOut] = Field(
+        description="From the legs' sum to the hit's score, step by step."
+    )
 
 
 class HitOut(AnswerBody):
@@ -145,6 +156,7 @@ class TookOut(AnswerBody):
     encode: float
     dense: float
     lexical: float
+    rerank: float
     hydrate: float
     highlight: float
     total: float

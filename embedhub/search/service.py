@@ -5,6 +5,7 @@ one snapshot.
 """
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -20,8 +21,9 @@ from embedhub.search.cursor import fingerprint, read_cursor, write_cursor
 from embedhub.search.hits import UNMARKED, make_hit, mark_texts
 from embedhub.search.legs import BM25, QueryTerms, analyse_query, with_scanned_rows
 from embedhub.search.observed import observer
-from embedhub.search.pages import Page, Ranker
+from embedhub.search.pages import Page, Progress, Ranker, ScoresWanted
 from embedhub.search.queries import hydration
+from embedhub.search.queries.hydration import ShownChunk
 from embedhub.search.queries.restriction import Restriction
 from embedhub.search.queries.search_log import LogEntry
 from embedhub.search.queries.target import find_target
@@ -34,6 +36,7 @@ from embedhub.search.question import (
     needs_encoding,
     wanted_encoder,
 )
+from embedhub.search.ranking import service as ranking
 from embedhub.search.request import (
     INCOMPLETE,
     Hit,
@@ -51,8 +54,9 @@ from embedhub.tables import Collection
 __all__ = ["forget_old", "search"]
 
 FILTERS_PENDING = "filters do not see all of the metadata and access changed lately"
-# How often a search begins again because the collection has another encoder than was thought.
-ATTEMPTS = 3
+# How often a search begins again: the collection has another encoder than was thought, or a
+# reranker is asked.
+ATTEMPTS = 4
 # Collections whose encoder is remembered, so that one transaction is enough.
 MAX_REMEMBERED = 10_000
 
@@ -67,6 +71,15 @@ class _Asked:
     slug: str
     request: SearchRequest
     encoded: EncodedQuery | None
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class _ToScore:
+    """Texts that a reranker scores before the search begins again."""
+
+    question: Question
+    texts: dict[int, str]
 
 
 def search(
@@ -84,16 +97,22 @@ def search(
     check_request(request)
     watch = Stopwatch()
     encoder = _encoders.get((caller.workspace_id, slug))
+    encoded = None
+    progress = Progress()
     for _ in range(ATTEMPTS):
-        encoded = None
-        if encoder is not None and needs_encoding(request):
+        is_encoded = encoded is not None and encoded.encoder == encoder
+        if encoder is not None and needs_encoding(request) and not is_encoded:
             with watch.part("encode"):
                 encoded = encode(request, encoder)
-        asked = _Asked(caller, slug, request, encoded)
+        asked = _Asked(caller, slug, request, encoded, progress)
         found = replica.read(partial(_try, asked=asked, watch=watch), after=after)
         if isinstance(found, EncoderKey):
-            encoder = found
+            encoder, progress = found, Progress()
             _remember(caller.workspace_id, slug, encoder)
+            continue
+        if isinstance(found, _ToScore):
+            with watch.part("rerank"):
+                progress.scores = ranking.score(found.question, found.texts)
             continue
         question, result = found
         _log(caller, question, result)
@@ -104,8 +123,8 @@ def search(
 
 def _try(
     session: Session, *, asked: _Asked, watch: Stopwatch
-) -> EncoderKey | tuple[Question, SearchResult]:
-    """Return the answer, or the encoder that the query has to be encoded with for one."""
+) -> EncoderKey | _ToScore | tuple[Question, SearchResult]:
+    """Return the answer, or what it takes to begin again: an encoder for the query, or scores."""
     caller, encoded = asked.caller, asked.encoded
     collection, spaces = _find(session, caller, asked.slug)
     wanted = wanted_encoder(asked.request, spaces)
@@ -118,7 +137,11 @@ def _try(
         principals=caller.principals,
         encoded=None if wanted is None else encoded,
     )
-    return question, _answer(session, question, spaces, watch)
+    try:
+        return question, _answer(session, question, spaces, asked.progress, watch)
+    except ScoresWanted as wanted_scores:
+        shown = _shown(session, question, wanted_scores.chunk_ids)
+        return _ToScore(question, {chunk_id: chunk.text for chunk_id, chunk in shown.items()})
 
 
 def _find(session: Session, caller: Caller, slug: str) -> tuple[Collection, LiveSpaces]:
@@ -136,7 +159,11 @@ def _remember(workspace_id: int, slug: str, encoder: EncoderKey) -> None:
 
 
 def _answer(
-    session: Session, question: Question, spaces: LiveSpaces, watch: Stopwatch
+    session: Session,
+    question: Question,
+    spaces: LiveSpaces,
+    progress: Progress,
+    watch: Stopwatch,
 ) -> SearchResult:
     request = question.request
     mark = fingerprint(question.collection_id, request, question.principals)
@@ -150,7 +177,7 @@ def _answer(
     with watch.part("lexical"):
         terms = _terms(session, question, spaces)
     ranker = Ranker(
-        session, question, spaces, terms, restriction, watch, has_pending=state.has_pending
+        session, question, spaces, terms, restriction, watch, progress, state.has_pending
     )
     page = ranker.page(position)
     hits = _hits(session, ranker, page)
@@ -190,13 +217,7 @@ def _terms(session: Session, question: Question, spaces: LiveSpaces) -> QueryTer
 def _hits(session: Session, ranker: Ranker, page: Page) -> tuple[Hit, ...]:
     question = ranker.question
     with ranker.watch.part("hydrate"):
-        shown = hydration.shown_chunks(
-            session,
-            workspace_id=question.workspace_id,
-            collection_id=question.collection_id,
-            chunk_ids=[ranked.chunk_id for _, ranked in page.ranked],
-            principals=question.principals,
-        )
+        shown = _shown(session, question, [ranked.chunk_id for _, ranked in page.ranked])
     ranked = [(tier, one) for tier, one in page.ranked if one.chunk_id in shown]
     texts = [shown[one.chunk_id].text for _, one in ranked]
     marked = [UNMARKED for _ in texts]
@@ -212,6 +233,16 @@ def _hits(session: Session, ranker: Ranker, page: Page) -> tuple[Hit, ...]:
     return tuple(
         make_hit(one, tier, shown[one.chunk_id], marks)
         for (tier, one), marks in zip(ranked, marked, strict=True)
+    )
+
+
+def _shown(session: Session, question: Question, chunk_ids: Sequence[int]) -> dict[int, ShownChunk]:
+    return hydration.shown_chunks(
+        session,
+        workspace_id=question.workspace_id,
+        collection_id=question.collection_id,
+        chunk_ids=chunk_ids,
+        principals=question.principals,
     )
 
 

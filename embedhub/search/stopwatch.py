@@ -30,6 +30,7 @@ class Stopwatch:
             encode=self._parts.get("encode", 0.0),
             dense=self._parts.get("dense", 0.0),
             lexical=self._parts.get("lexical", 0.0),
+            rerank=self._parts.get("rerank", 0.0),
             hydrate=self._parts.get("hydrate", 0.0),
             highlight=self._parts.get("highlight", 0.0),
             total=(time.perf_counter() - self._started) * 1000,
