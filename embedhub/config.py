@@ -9,9 +9,10 @@ from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from embedhub.config_answers import AnswerSettings
+from embedhub.config_ranking import RankingPart
 
 
-class Config(AnswerSettings):
+class Config(AnswerSettings, RankingPart):
     """Settings from variables named EMBEDHUB_*; a bad value fails at start, naming the variable."""
 
     model_config = SettingsConfigDict(env_prefix="EMBEDHUB_", frozen=True)

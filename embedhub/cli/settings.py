@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 from embedhub.config import Config, get_config
 
@@ -64,4 +64,13 @@ def shown(value: Any) -> str:
     if isinstance(value, Path):
         return str(value)
     # A database's or broker's URL may hold a password.
-    return PASSWORD.sub(r"\1***@", value) if isinstance(value, str) else json.dumps(value)
+    return (
+        PASSWORD.sub(r"\1***@", value)
+        if isinstance(value, str)
+        else json.dumps(value, default=_part)
+    )
+
+
+def _part(value: BaseModel) -> dict[str, Any]:
+    # Its secrets are written as stars.
+    return value.model_dump(mode="json")

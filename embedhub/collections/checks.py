@@ -11,7 +11,10 @@ from embedhub.encoders import SUPPLIED, describe_encoder
 from embedhub.errors import InvalidInput
 from embedhub.search.analysis import regconfig_of
 from embedhub.search.attributes import check_filterable
+from embedhub.search.ranking.checks import check_ranking
+from embedhub.search.ranking.settings import RankingSettings
 from embedhub.spaces.distance import MAX_INDEXED_DIMENSION, index_precision
+from embedhub.tables import Collection
 
 DEFAULT_LANGUAGE = "english"
 METRICS = ("cosine", "inner_product", "l2")
@@ -36,14 +39,19 @@ class CollectionInput:
     metric: str | None = None
     chunking: Mapping[str, Any] | None = None
     filterable: Mapping[str, str] = field(default_factory=dict)
+    ranking: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class CollectionChanges:
-    """What to change of a collection; None leaves it as it is."""
+    """What to change of a collection; None leaves it as it is.
+
+    `ranking` replaces all of that setting: {} is the default.
+    """
 
     name: str | None = None
     filterable: Mapping[str, str] | None = None
+    ranking: Mapping[str, Any] | None = None
 
 
 def refuse_fixed(changed: Container[str]) -> None:
@@ -108,4 +116,20 @@ def changed_columns(changes: CollectionChanges) -> dict[str, Any]:
     if changes.filterable is not None:
         _check_filterable(changes.filterable)
         columns["filterable"] = dict(changes.filterable)
+    if changes.ranking is not None:
+        columns["ranking"] = RankingSettings.from_mapping(changes.ranking).as_mapping()
     return columns
+
+
+def checked_ranking(ranking: Mapping[str, Any], filterable: Mapping[str, str]) -> dict[str, Any]:
+    """Return the setting as it is stored; raises InvalidInput and TooLarge naming the part."""
+    settings = RankingSettings.from_mapping(ranking)
+    check_ranking(settings, filterable)
+    return settings.as_mapping()
+
+
+def check_ranking_of(collection: Collection, columns: Mapping[str, Any]) -> None:
+    """Raise InvalidInput if ranking and filterable fields would not fit after these changes."""
+    if columns.keys() & {"ranking", "filterable"}:
+        ranking = columns.get("ranking", collection.ranking)
+        checked_ranking(ranking, columns.get("filterable", collection.filterable))

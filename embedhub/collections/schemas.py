@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, SkipValidation
 
 from embedhub.advice import AdviceCode
 from embedhub.collections.service import MAX_FILTERABLE, MAX_NAME_CHARS
@@ -11,6 +11,10 @@ from embedhub.search.recall.measures import FilterClass
 from embedhub.web.body import AnswerBody, RequestBody
 
 FieldType = Literal["number", "string", "boolean", "date", "array"]
+RANKING = (
+    "What ranks beyond the default, all optional: weights, fields, recency, boosts, diversity,"
+    " collapse, reranker."
+)
 EXAMPLE: dict[str, Any] = {
     "slug": "papers",
     "language": "english",
@@ -48,6 +52,8 @@ class CollectionIn(RequestBody):
     )
     chunking: ChunkingIn | None = None
     filterable: dict[str, FieldType] = Field(default={}, max_length=MAX_FILTERABLE)
+    # Checked once, by search.ranking.settings, which names the path of what is wrong.
+    ranking: SkipValidation[dict[str, Any]] = Field(default={}, description=RANKING)
 
 
 class CollectionPatch(RequestBody):
@@ -55,6 +61,9 @@ class CollectionPatch(RequestBody):
 
     name: str | None = Field(default=None, max_length=MAX_NAME_CHARS)
     filterable: dict[str, FieldType] | None = Field(default=None, max_length=MAX_FILTERABLE)
+    ranking: SkipValidation[dict[str, Any] | None] = Field(
+        default=None, description=f"Replaces all of it; {{}} is the default. {RANKING}"
+    )
     # Accepted here so that the refusal can say why.
     slug: Any = None
     language: Any = None
@@ -76,6 +85,7 @@ class CollectionOut(AnswerBody):
     metric: str | None
     chunking: dict[str, Any]
     filterable: dict[str, FieldType]
+    ranking: dict[str, Any]
     created_at: datetime
 
 

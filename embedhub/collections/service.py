@@ -19,7 +19,9 @@ from embedhub.collections.checks import (
     CollectionChanges,
     CollectionInput,
     changed_columns,
+    check_ranking_of,
     check_wanted,
+    checked_ranking,
     refuse_fixed,
 )
 from embedhub.collections.purge import purge_collection
@@ -71,6 +73,7 @@ class CollectionView:
     metric: str | None
     chunking: dict[str, Any]
     filterable: dict[str, str]
+    ranking: dict[str, Any]
     created_at: datetime
 
 
@@ -93,6 +96,7 @@ def create_collection(caller: Caller, wanted: CollectionInput) -> CollectionView
             encoder=encoder,
             chunking=chunking.as_mapping(),
             filterable=dict(wanted.filterable),
+            ranking=checked_ranking(wanted.ranking, wanted.filterable),
         )
         if collection is None:
             raise Conflict(f"there is already a collection {wanted.slug!r}")
@@ -152,7 +156,7 @@ def collection_ids(caller: Caller, slugs: Sequence[str]) -> list[int]:
 def update_collection(
     caller: Caller, slug: str, changes: CollectionChanges
 ) -> tuple[CollectionView, int | None]:
-    """Change name and filterable fields; return the collection and the run that follows, if any.
+    """Change a collection; return it and the run that follows, if any.
 
     Newly declared dates are stored in another form, so changed filterable fields start a run over
     the existing documents; until it ends, filters on a changed field may miss some of them. The
@@ -168,6 +172,7 @@ def update_collection(
             # What another change made of it meanwhile is what this one changes.
             session.expire(collection)
             collection = find_collection(session, caller, slug)
+            check_ranking_of(collection, columns)
         is_new_form = "filterable" in columns and (
             columns["filterable"] != collection.filterable
             or latest_status(
@@ -275,6 +280,7 @@ def _views(session: Session, rows: Sequence[Collection]) -> list[CollectionView]
             metric=geometry.get(row.id, (None, None))[1],
             chunking=row.chunking,
             filterable=row.filterable,
+            ranking=row.ranking,
             created_at=row.created_at,
         )
         for row in rows

@@ -43,6 +43,7 @@ def create_collection(request: HttpRequest, body: CollectionIn) -> HttpResponse:
         metric=body.metric,
         chunking=None if body.chunking is None else body.chunking.model_dump(exclude_none=True),
         filterable=body.filterable,
+        ranking=body.ranking,
     )
     view = service.create_collection(caller_of(request, Scope.WRITE), wanted)
     return respond(view, status=201)
@@ -68,7 +69,7 @@ def get_collection(request: HttpRequest, slug: str) -> HttpResponse:
 
 @router.patch("/collections/{slug}", response=ChangedCollectionOut, summary="Change a collection")
 def update_collection(request: HttpRequest, slug: str, body: CollectionPatch) -> HttpResponse:
-    """Change name or filterable fields. Changed fields start a run over existing documents."""
+    """Change name, ranking or filterable fields; the last start a run over the documents."""
     given = body.model_dump(exclude_unset=True)
     service.refuse_fixed(given)
     view, run_id = service.update_collection(

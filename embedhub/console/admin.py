@@ -10,6 +10,7 @@ from embedhub.console import (
     admin_imports,
     admin_ledger,
     admin_measures,
+    admin_ranking,
     admin_runs,
     admin_staff,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "admin_imports",
     "admin_ledger",
     "admin_measures",
+    "admin_ranking",
     "admin_runs",
     "admin_staff",
 ]

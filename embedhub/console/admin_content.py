@@ -56,6 +56,7 @@ class CollectionAdmin(ReadOnlyAdmin):
         ("language", "encoder"),
         "chunking",
         "filterable",
+        "ranking",
         ("created_at", "deleted_at"),
     )
     change_form_outer_before_template = "console/collection_state.html"

@@ -46,6 +46,31 @@ File = mirror(
 SearchLogEntry = mirror(
     tables.SearchLogEntry, "logged search", plural="logged searches", title="query"
 )
+Curation = mirror(
+    tables.Curation,
+    "pinned or hidden document",
+    plural="pinned and hidden documents",
+    title="external_id",
+    permissions={"curate_document": "Can pin and hide documents in searches"},
+)
+JudgedQuery = mirror(
+    tables.JudgedQuery,
+    "judged query",
+    plural="judged queries",
+    title="query",
+    permissions={"judge_judgedquery": "Can judge hits of searches"},
+)
+Judgment = mirror(tables.Judgment, "judgment", title="external_id")
+Feedback = mirror(tables.Feedback, "feedback", plural="feedback of callers", title="external_id")
+Variant = mirror(
+    tables.Variant,
+    "variant",
+    title="name",
+    permissions={"apply_variant": "Can apply settings of searches"},
+)
+Evaluation = mirror(
+    tables.Evaluation, "evaluation", permissions={"start_evaluation": "Can start evaluations"}
+)
 RecallSample = mirror(tables.RecallSample, "recall check")
 FilterUse = mirror(tables.FilterUse, "use of a filter", plural="uses of filters", title="field")
 Catalog = mirror(tables.Catalog, "catalog", title="slug")
@@ -56,6 +81,7 @@ Impression = mirror(tables.Impression, "impression")
 
 # Tables without a page, and why; a test compares this list with the metadata.
 NOT_MIRRORED = {
+    tables.EvaluatedQuery: "an evaluation's own page shows its queries",
     tables.IdempotencyRecord: "answers to programs, removed after a day",
     tables.RefusedLine: "the report that whoever sent the import downloads",
     tables.Embedding: "numbers nobody reads; a chunk's page says whether its vector is there",

@@ -45,6 +45,7 @@ def _content(request: HttpRequest) -> list[dict[str, Any]]:
         collections,
         _page("Documents", "document", "description"),
         _page("Chunks", "chunk", "segment"),
+        _page("Pinned and hidden", "curation", "push_pin"),
     ]
 
 

@@ -45,6 +45,8 @@ FILE_STATUS_TONES = {
     "failed": "bad",
 }
 
+CURATION_WORDS = {"pin": "pinned", "hide": "hidden"}
+
 # classes of filters by what they keep, as recall is measured over them
 FILTER_CLASS_WORDS = {
     "none": "no filter",

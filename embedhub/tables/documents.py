@@ -44,6 +44,8 @@ class Collection(Base):
     encoder: Mapped[str] = mapped_column(Text)
     chunking: Mapped[dict[str, Any]] = mapped_column(JSONB)
     filterable: Mapped[dict[str, str]] = mapped_column(JSONB, server_default="{}")
+    # what ranks beyond the fused score, as RankingSettings writes it
+    ranking: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
     created_at: Mapped[CreatedAt]
     deleted_at: Mapped[Timestamp | None]
 

@@ -12,6 +12,7 @@ from embedhub.access import service as access
 from embedhub.access.caller import Caller
 from embedhub.tables import (
     Catalog,
+    Curation,
     File,
     FilterUse,
     Import,
@@ -64,6 +65,7 @@ def seed_house() -> House:
         add_catalog(session, workspace_id)
         add_search(session, workspace_id, collection.id, key.id)
         add_measures(session, workspace_id, collection.id)
+        add_curations(session, workspace_id, collection.id)
         access.record_staff_action(
             session,
             staff="sam",
@@ -141,6 +143,25 @@ def add_files(session: Session, workspace_id: int, collection_id: int) -> None:
                 reason_code="password",
                 reason="a password is needed to open it",
                 attempts=1,
+            ),
+        ]
+    )
+
+
+def add_curations(session: Session, workspace_id: int, collection_id: int) -> None:
+    """Add a pinned document, and a hidden one that was taken back."""
+    place = {"workspace_id": workspace_id, "collection_id": collection_id, "created_by": "sam"}
+    session.add_all(
+        [
+            Curation(
+                **place, action="pin", external_id="whales", query="largest animal", position=1
+            ),
+            Curation(
+                **place,
+                action="hide",
+                external_id="script",
+                removed_by="sam",
+                removed_at=datetime.now(UTC),
             ),
         ]
     )

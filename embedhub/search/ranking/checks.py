@@ -15,11 +15,9 @@ def check_ranking(
     """Raise InvalidInput or TooLarge, naming the part, unless the collection can rank so."""
     for position, boost in enumerate(settings.boosts):
         parse_filter(boost.filter, filterable, f"{field}.boosts.{position}.filter")
-    recency = settings.recency
-    if recency is not None and recency.field is not None:
-        if filterable.get(recency.field) != FieldType.DATE:
-            message = "must be a filterable field declared as date"
-            raise InvalidInput(message, f"{field}.recency.field")
+    dated = None if settings.recency is None else settings.recency.field
+    if dated is not None and filterable.get(dated) != FieldType.DATE:
+        raise InvalidInput("must be a filterable field declared as date", f"{field}.recency.field")
     reranker = settings.reranker
     if reranker is not None and reranker.name not in get_config().rerankers:
         known = ", ".join(sorted(get_config().rerankers)) or "none"
