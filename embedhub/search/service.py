@@ -83,12 +83,18 @@ class _ToScore:
 
 
 def search(
-    caller: Caller, slug: str, request: SearchRequest, *, after: int | None = None
+    caller: Caller,
+    slug: str,
+    request: SearchRequest,
+    *,
+    after: int | None = None,
+    is_counted: bool = True,
 ) -> SearchResult:
     """Return one page of the best chunks or documents of a collection that the caller may see.
 
     Nothing is left out silently: `complete` and `notes` say what may be missing. The read replica
     may answer; with `after`, a position in the log, only from a state that holds all up to there.
+    A search that is not counted leaves no trace in the search log and in what is measured.
     Raises NotFound for a collection the caller may not know of, InvalidInput and TooLarge naming
     the part of the request, NotReady if mode dense has no encoder or no vectors yet.
     """
@@ -115,8 +121,9 @@ def search(
                 progress.scores = ranking.score(found.question, found.texts)
             continue
         question, result = found
-        _log(caller, question, result)
-        observer.note(question, result)
+        if is_counted:
+            _log(caller, question, result)
+            observer.note(question, result)
         return result
     raise NotReady("the collection's encoder is being switched", retry_after_s=1)
 
