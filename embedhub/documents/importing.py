@@ -23,7 +23,7 @@ from embedhub.documents.imports import (
 from embedhub.documents.inputs import DocumentInput, decode_vector, parse_document
 from embedhub.documents.preparation import CollectionFacts, Prepared, prepare_many
 from embedhub.documents.service import BULK, open_for_writing
-from embedhub.documents.upsert import ATTEMPTS, Outcome, chunk_changed, try_upsert
+from embedhub.documents.upsert import Outcome, attempts, chunk_changed, try_upsert
 from embedhub.errors import HubError, InvalidInput, NotReady, TooLarge
 from embedhub.spaces.service import grow_outgrown
 
@@ -156,7 +156,7 @@ class Importer:
             return self._store_ready(batch, self._prepare(batch))
 
     def _store_ready(self, batch: _Batch, ready: _Ready) -> ImportedLines:
-        for _ in range(ATTEMPTS):
+        for _ in attempts():
             refused = chunk_changed(ready.facts, [each for _, each in ready.documents])
             errors = ready.errors + [
                 LineError(number, f"document.text: {refused[place].message}", _id_of(each))

@@ -1,8 +1,10 @@
 """Accepting documents: all or nothing, each id once, in one transaction."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from random import uniform
+from time import sleep
 from typing import Any
 
 import numpy as np
@@ -22,8 +24,9 @@ from embedhub.jobs import Job
 from embedhub.spaces import generations
 from embedhub.tables import Space
 
-# A document can change between being read and being locked; then it is looked at again.
-ATTEMPTS = 5
+# A document can change between being read and being locked; then it is looked at again, a little
+# later each time.
+ATTEMPTS, LONGEST_PAUSE_S = 12, 0.2
 
 
 class OutcomeKind(StrEnum):
@@ -79,13 +82,22 @@ def upsert(
     NotFound if the collection is deleted meanwhile, NotReady if others change the same documents
     again and again.
     """
-    for _ in range(ATTEMPTS):
+    for _ in attempts():
         for place, error in chunk_changed(facts, batch).items():
             raise TooLarge(error.message, f"{field}.{place}.text")
         outcomes = try_upsert(facts, batch, priority=priority)
         if outcomes is not None:
             return outcomes
     raise NotReady("these documents are being changed by others at the same time", retry_after_s=1)
+
+
+def attempts() -> Iterator[int]:
+    """Yield how often a batch is tried, waiting before each but the first, longer and longer."""
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            # By chance, so that two that are in each other's way part.
+            sleep(uniform(0, min(LONGEST_PAUSE_S, 0.01 * 2**attempt)))  # noqa: S311
+        yield attempt
 
 
 def try_upsert(
