@@ -6,11 +6,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
+from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
 
 from benchmarks.measure import Nonsense
+from embedhub.cli.options import Server
 
 READ_BYTES = 1 << 18
 TIMEOUT_S = 60.0
@@ -78,6 +80,22 @@ class Client:
         if len(self._received) < self._ends_at:
             return None
         return bytes(self._received[self._body_at : self._ends_at])
+
+
+class Searcher:
+    """Searches one after the other over one connection, as cheaply as a program can."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._client = Client(server.url)
+
+    def search(self, slug: str, request: Mapping[str, object]) -> Any:
+        """Return the answer to a search of a collection."""
+        path = f"/v1/collections/{slug}/search"
+        self._client.send(post(self._server.url, path, self._server.key, request))
+        while (body := self._client.receive()) is None:
+            pass
+        return orjson.loads(body)
 
 
 def content_length(head: bytes) -> int:

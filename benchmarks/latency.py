@@ -10,16 +10,16 @@ time: the connection, the server's JSON, authentication. The connection stays op
 import argparse
 import json
 import statistics
-import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-import orjson
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.clients import Client, post
-from embedhub.cli.options import Server, find_server
+from benchmarks.clients import Searcher
+from benchmarks.measure import timed
+from embedhub.cli.options import find_server
 from embedhub.evaluation.judged import read_lines
 
 PARTS = ("encode", "lexical", "dense", "hydrate", "highlight")
@@ -29,13 +29,12 @@ WARM_UP = 20
 def main() -> None:
     """Ask, print p50 and p95 of every part, and write them as JSON where asked to."""
     arguments = parse_arguments()
-    server = find_server(arguments.home, arguments.url, arguments.key)
-    client = Client(server.url)
+    searcher = Searcher(find_server(arguments.home, arguments.url, arguments.key))
     texts = [str(record["text"]) for record in read_lines(arguments.queries)]
     texts = texts[: arguments.n + WARM_UP]
     for text in texts[:WARM_UP]:
-        ask(client, server, arguments, text)
-    times = [ask(client, server, arguments, text) for text in texts[WARM_UP:]]
+        ask(searcher, arguments, text)
+    times = [ask(searcher, arguments, text) for text in texts[WARM_UP:]]
     if not times:
         raise SystemExit(f"more than {WARM_UP} questions are needed")
     figures = {
@@ -66,9 +65,7 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def ask(
-    client: Client, server: Server, arguments: argparse.Namespace, text: str
-) -> dict[str, float]:
+def ask(searcher: Searcher, arguments: argparse.Namespace, text: str) -> dict[str, float]:
     """Return the milliseconds of one search: the wall's, the server's parts, and what is left."""
     request = {
         "query": text,
@@ -76,14 +73,8 @@ def ask(
         "limit": arguments.limit,
         "highlight": arguments.highlight,
     }
-    path = f"/v1/collections/{arguments.collection}/search"
-    content = post(server.url, path, server.key, request)
-    started = time.perf_counter()
-    client.send(content)
-    while (body := client.receive()) is None:
-        pass
-    wall = (time.perf_counter() - started) * 1000
-    took = orjson.loads(body)["took"]
+    answer, wall = timed(partial(searcher.search, arguments.collection, request))
+    took = answer["took"]
     parts = {part: float(took[part]) for part in PARTS}
     total = float(took["total"])
     return {"wall": wall, **parts, "rest": total - sum(parts.values()), "http": wall - total}

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.clients import Searcher
 from benchmarks.corpus import (
     Corpus,
     add_corpus_options,
@@ -41,7 +42,6 @@ from benchmarks.measure import (
     write_report,
 )
 from benchmarks.raw_search import RawSearch
-from embedhub.cli.client import HubClient
 
 WARM_UP = 20
 PARTS = ("encode", "lexical", "dense", "hydrate", "highlight")
@@ -54,13 +54,14 @@ def main() -> None:
     corpus = prepare(arguments, client)
     queries = query_vectors(arguments, corpus, arguments.n + WARM_UP)
     slug = arguments.collection
+    searcher = Searcher(client.server)
     raw = RawSearch(database_url(arguments), slug)
-    rows = dense_against_raw(client, slug, corpus, queries, raw)
+    rows = dense_against_raw(searcher, slug, corpus, queries, raw)
     print_table(f"dense, given vector, {len(corpus.ids):,} rows, one client", rows)
     added = rows[0]["p50 ms"] - rows[1]["p50 ms"]
     console.print(f"REST adds {added:.1f} ms to the raw SQL at the median")
     texts = [] if arguments.queries is None else read_texts(arguments.queries, arguments.n + 2)
-    hybrid = hybrid_parts(client, slug, texts) if texts else []
+    hybrid = hybrid_parts(searcher, slug, texts) if texts else []
     if hybrid:
         print_table(f"hybrid, {len(corpus.ids):,} rows, encoding included, one client", hybrid)
     console.print(machine_line())
@@ -84,7 +85,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def dense_against_raw(
-    client: HubClient, slug: str, corpus: Corpus, queries: Vectors, raw: RawSearch
+    searcher: Searcher, slug: str, corpus: Corpus, queries: Vectors, raw: RawSearch
 ) -> list[dict[str, Any]]:
     """Return the rows of REST and of the raw SQL, which took turns."""
     everything = np.ones(len(corpus.ids), dtype=np.bool_)
@@ -93,7 +94,7 @@ def dense_against_raw(
         request: dict[str, Any] = {
             "vector": query.tolist(), "mode": "dense", "limit": 10, "highlight": False,
         }  # fmt: skip
-        answer, rest_ms = timed(partial(client.search, slug, request))
+        answer, rest_ms = timed(partial(searcher.search, slug, request))
         found, raw_ms = timed(partial(raw.search, query))
         if position < WARM_UP:
             continue
@@ -120,17 +121,17 @@ def dense_row(name: str, times: Sequence[float], recalls: Sequence[float]) -> di
     }
 
 
-def hybrid_parts(client: HubClient, slug: str, texts: Sequence[str]) -> list[dict[str, Any]]:
+def hybrid_parts(searcher: Searcher, slug: str, texts: Sequence[str]) -> list[dict[str, Any]]:
     """Return the rows of the whole and of its parts; every text is asked once for each."""
     if len(texts) <= WARM_UP:
         raise Nonsense(f"more than {WARM_UP} questions are needed")
     for text in texts[:WARM_UP]:
-        client.search(slug, {"query": text})
+        searcher.search(slug, {"query": text})
     wall: list[float] = []
     parts: dict[str, list[float]] = {name: [] for name in (*PARTS, "between")}
     totals: list[float] = []
     for text in texts[WARM_UP:]:
-        answer, milliseconds = timed(partial(client.search, slug, {"query": text}))
+        answer, milliseconds = timed(partial(searcher.search, slug, {"query": text}))
         wall.append(milliseconds)
         took = answer["took"]
         for name in PARTS:
