@@ -9,6 +9,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
 import statistics
 import sys
 import time
@@ -124,6 +125,12 @@ def shown(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
+def command_line(benchmark: str, arguments: Sequence[str]) -> str:
+    """Return how a benchmark was called, for others to see: without the API key."""
+    shown = re.sub(r"(--key[ =])\S+", r"\1KEY", " ".join(arguments))
+    return f"python -m benchmarks.{benchmark} {shown}".rstrip()
+
+
 def write_report(
     path: Path | None, benchmark: str, rows: Sequence[Mapping[str, Any]], **facts: Any
 ) -> None:
@@ -136,7 +143,7 @@ def write_report(
     report = {
         "benchmark": benchmark,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": " ".join(["python", "-m", f"benchmarks.{benchmark}", *sys.argv[1:]]),
+        "command": command_line(benchmark, sys.argv[1:]),
         "machine": machine(),
         "versions": versions(),
         **facts,
