@@ -9,10 +9,11 @@ from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from embedhub.config_answers import AnswerSettings
+from embedhub.config_evaluation import EvaluationPart
 from embedhub.config_ranking import RankingPart
 
 
-class Config(AnswerSettings, RankingPart):
+class Config(AnswerSettings, EvaluationPart, RankingPart):
     """Settings from variables named EMBEDHUB_*; a bad value fails at start, naming the variable."""
 
     model_config = SettingsConfigDict(env_prefix="EMBEDHUB_", frozen=True)

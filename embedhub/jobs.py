@@ -29,6 +29,7 @@ class Job(StrEnum):
     """Every job; the part before the dot is its queue."""
 
     EMBED = "embed.pending"
+    ENCODING_RUN = "embed.run"
     SWEEP = "upkeep.sweep"
     FOLD = "upkeep.fold"
     RUN = "upkeep.run"

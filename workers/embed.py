@@ -2,6 +2,9 @@
 
 import logging
 import threading
+from collections.abc import Callable
+from itertools import count
+from typing import Any
 
 from celery import signals
 
@@ -9,7 +12,12 @@ from embedhub import jobs
 from embedhub.config import get_config
 from embedhub.encoders import SUPPLIED, get_encoder
 from embedhub.errors import HubError
+from embedhub.evaluation.measuring import carry_out_evaluation
+from embedhub.evaluation.weights import learn_weights
 from embedhub.jobs import Job, Queue
+from embedhub.runs import service as runs
+from embedhub.runs.kinds import RunKind
+from embedhub.runs.progress import RunProgress
 from embedhub.spaces.ledger import encode_pending
 from workers import app
 
@@ -19,6 +27,11 @@ BUDGET_S = 600
 logger = logging.getLogger(__name__)
 
 _stopping = threading.Event()
+
+WORK: dict[RunKind, Callable[[RunProgress, dict[str, Any]], dict[str, Any]]] = {
+    RunKind.EVALUATE: carry_out_evaluation,
+    RunKind.LEARN_WEIGHTS: learn_weights,
+}
 
 
 @signals.worker_ready.connect(weak=False)  # type: ignore[untyped-decorator]
@@ -52,8 +65,22 @@ def stop_after_batch(**_: object) -> None:
 @app.task(name=Job.EMBED)  # type: ignore[untyped-decorator]
 def embed_pending() -> int:
     """Work through the ledger; ring again if the time was not enough."""
-    leased = encode_pending(budget_s=BUDGET_S, should_stop=_stopping.is_set)
+    looks = count()
+
+    def should_stop() -> bool:
+        # A backlog of hours lets somebody's evaluation go first, but not before a batch is done.
+        return _stopping.is_set() or (next(looks) > 0 and runs.is_encoder_wanted())
+
+    leased = encode_pending(budget_s=BUDGET_S, should_stop=should_stop)
     if leased and not _stopping.is_set():
         # Rows may have been entered or come due since the last look.
         jobs.send(Job.EMBED)
     return leased
+
+
+@app.task(name=Job.ENCODING_RUN)  # type: ignore[untyped-decorator]
+def carry_out_encoding_run(run_id: int) -> None:
+    """Carry out one run that searches by meaning; a message delivered twice does nothing."""
+    kind = runs.kind_of(run_id)
+    if kind is not None:
+        runs.carry_out(run_id, WORK[kind])

@@ -12,6 +12,7 @@ from embedhub.documents import imports
 from embedhub.documents.deletion import carry_out_deletion, delete_expired
 from embedhub.documents.relabelling import relabel_documents
 from embedhub.documents.upkeep import forget_old_versions, update_attributes
+from embedhub.evaluation import evaluations, feedback
 from embedhub.jobs import Job
 from embedhub.runs import service as runs
 from embedhub.runs.kinds import RunKind
@@ -106,6 +107,8 @@ def forget_old() -> None:
         filter_advice.forget_old,
         forget_old_answers,
         imports.forget_old,
+        feedback.forget_old,
+        evaluations.forget_old,
     )
 
 

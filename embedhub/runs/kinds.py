@@ -8,7 +8,9 @@ class RunKind(StrEnum):
 
     DELETE_COLLECTION = "delete_collection"
     DELETE_DOCUMENTS = "delete_documents"
+    EVALUATE = "evaluate"  # settings of searches, over the judged queries of a collection
     GROW_SPACE = "grow_space"  # a shelf of its own, then its HNSW index
+    LEARN_WEIGHTS = "learn_weights"  # of the legs, from the judged queries of a collection
     REBUILD_INDEX = "rebuild_index"  # the HNSW index beside the one that answers, then swapped
     RELABEL_DOCUMENTS = "relabel_documents"  # repeats changed metadata and access in the index
     REWEIGH = "reweigh"
@@ -22,6 +24,11 @@ class RunKind(StrEnum):
             RunKind.RELABEL_DOCUMENTS,
             RunKind.UPDATE_ATTRIBUTES,
         }
+
+    @property
+    def needs_encoder(self) -> bool:
+        """Say whether it searches by meaning: worked on where an encoder is loaded."""
+        return self in {RunKind.EVALUATE, RunKind.LEARN_WEIGHTS}
 
     @property
     def must_succeed(self) -> bool:

@@ -221,16 +221,23 @@ def ask_to_cancel(session: Session, *, workspace_id: int, run_id: int) -> Run | 
 
 def waiting_runs(
     session: Session, *, older_than: timedelta, stale: timedelta, limit: int
-) -> Sequence[int]:
-    """Return the oldest runs that nobody works on although they were asked for a while ago."""
-    statement = select(Run.id).where(
+) -> list[tuple[int, str]]:
+    """Return id and kind of the oldest runs that nobody works on although overdue."""
+    statement = select(Run.id, Run.kind).where(
         Run.status.in_(UNFINISHED),
         or_(
             (Run.status == RunStatus.QUEUED) & (Run.created_at < func.now() - older_than),
             (Run.status == RunStatus.RUNNING) & (Run.heartbeat_at < func.now() - stale),
         ),
     )
-    return session.scalars(statement.order_by(Run.id).limit(limit)).all()
+    rows = session.execute(statement.order_by(Run.id).limit(limit))
+    return [(row.id, row.kind) for row in rows]
+
+
+def is_any_queued(session: Session, *, kinds: Sequence[str]) -> bool:
+    """Say whether a run of one of these kinds waits to be begun, whoever it belongs to."""
+    statement = select(Run.id).where(Run.status == RunStatus.QUEUED, Run.kind.in_(kinds))
+    return session.scalars(statement.limit(1)).one_or_none() is not None
 
 
 def delete_finished(session: Session, *, older_than: timedelta, limit: int) -> int:

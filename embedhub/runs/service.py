@@ -36,6 +36,7 @@ __all__ = [
     "carry_out",
     "forget_old",
     "get_run",
+    "is_encoder_wanted",
     "kind_of",
     "latest_status",
     "list_runs",
@@ -88,8 +89,13 @@ def start_run(
         run_id = queries.insert_run(session, **columns)
         if run_id is None:
             raise Conflict(f"another {kind} of {subject} was asked for at this moment")
-    jobs.enqueue(session, jobs.Job.RUN, run_id=run_id)
+    jobs.enqueue(session, job_of(kind), run_id=run_id)
     return run_id
+
+
+def job_of(kind: RunKind) -> jobs.Job:
+    """Return the job that has a run of this kind carried out, in the queue of its workers."""
+    return jobs.Job.ENCODING_RUN if kind.needs_encoder else jobs.Job.RUN
 
 
 def start_unless_paused(
@@ -158,6 +164,13 @@ def recent_results(
     For what an installation learns about itself, such as how fast it is; never to be shown.
     """
     return queries.recent_results(session, kinds=kinds, limit=limit)
+
+
+def is_encoder_wanted() -> bool:
+    """Say whether a run waits that needs the encoder: it goes before texts that wait for theirs."""
+    kinds = [kind for kind in RunKind if kind.needs_encoder]
+    with db.reading() as session:
+        return queries.is_any_queued(session, kinds=kinds)
 
 
 def kind_of(run_id: int) -> RunKind | None:
@@ -233,8 +246,8 @@ def ring_for_waiting() -> int:
     stale = timedelta(seconds=get_config().run_heartbeat_s)
     with db.writing() as session:
         waiting = queries.waiting_runs(session, older_than=OVERDUE, stale=stale, limit=RUNG_AT_ONCE)
-        for run_id in waiting:
-            jobs.enqueue(session, jobs.Job.RUN, run_id=run_id)
+        for run_id, kind in waiting:
+            jobs.enqueue(session, job_of(RunKind(kind)), run_id=run_id)
     return len(waiting)
 
 

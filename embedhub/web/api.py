@@ -13,6 +13,8 @@ from embedhub.collections.views import router as collections
 from embedhub.documents.import_view import router as importing
 from embedhub.documents.imports_view import router as imports
 from embedhub.documents.views import router as documents
+from embedhub.evaluation.judged_views import router as judged
+from embedhub.evaluation.views import router as evaluation
 from embedhub.runs.views import router as runs
 from embedhub.search.views import router as search
 from embedhub.spaces.views import router as indexes
@@ -50,5 +52,17 @@ api = Api(
     auth=ApiKey(),
     parser=JsonParser(),
 )
-for router in (health, collections, importing, imports, documents, search, indexes, runs, keys):
+for router in (
+    health,
+    collections,
+    importing,
+    imports,
+    documents,
+    search,
+    indexes,
+    runs,
+    judged,
+    evaluation,
+    keys,
+):
     api.add_router("", router)

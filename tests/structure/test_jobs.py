@@ -10,7 +10,7 @@ import yaml
 from embedhub.jobs import Job, Queue, app, timetable
 from embedhub.runs.kinds import RunKind
 from workers import app as receiving
-from workers import upkeep
+from workers import embed, upkeep
 
 PROJECT = Path(__file__).parent.parent.parent
 
@@ -41,7 +41,8 @@ def test_the_clock_asks_only_for_jobs_that_take_no_arguments() -> None:
 
 
 def test_every_kind_of_run_has_its_work() -> None:
-    assert set(upkeep.WORK) == set(RunKind)
+    assert {kind for kind in RunKind if not kind.needs_encoder} == set(upkeep.WORK)
+    assert {kind for kind in RunKind if kind.needs_encoder} == set(embed.WORK)
 
 
 @pytest.mark.parametrize("queue", Queue, ids=str)

@@ -1,0 +1,1 @@
+"""All SQL of evaluation, one file a matter."""
