@@ -54,3 +54,18 @@ class Encoder(Protocol):
     def tokenizer(self) -> Tokenizer:
         """Return the tokenizer that counts this encoder's tokens, without truncation or padding."""
         ...
+
+
+class OverTime(Exception):
+    """The time a caller gave has passed."""
+
+
+class PairScorer(Protocol):
+    """Scores passages by how well they answer a question; safe to call from several threads."""
+
+    def score(self, query: str, passages: Sequence[str], deadline: float) -> Sequence[float]:
+        """Return one score a passage, large is good; raises OverTime at the deadline.
+
+        The deadline is a time of `time.monotonic`.
+        """
+        ...

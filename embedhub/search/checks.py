@@ -6,9 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedhub.config import get_config
+from embedhub.documents.inputs import MAX_EXTERNAL_ID_CHARS
 from embedhub.errors import InvalidInput, TooLarge
 from embedhub.search.analysis import regconfig_of
 from embedhub.search.fusion import DEFAULT_DENSE_WEIGHT
+from embedhub.search.ranking.values import text
 from embedhub.search.request import Leg, Mode, SearchRequest
 from embedhub.spaces.distance import Metric
 
@@ -18,8 +20,9 @@ def check_request(request: SearchRequest) -> None:
     config = get_config()
     if request.query is not None:
         check_query(request.query)
-    if request.query is None and request.vector is None:
-        raise InvalidInput("give a query, a vector or both", "query")
+    if request.query is None and request.vector is None and not request.like:
+        raise InvalidInput("give a query, a vector, documents to be like, or several", "query")
+    check_examples(request)
     if request.mode is Mode.LEXICAL and request.query is None:
         raise InvalidInput("mode lexical needs words", "query")
     if not 1 <= request.limit <= config.max_limit:
@@ -44,6 +47,22 @@ def check_query(query: str) -> None:
         raise InvalidInput("a lone surrogate is not text", "query") from None
 
 
+def check_examples(request: SearchRequest) -> None:
+    """Raise unless the documents to be like and unlike can be looked up."""
+    limit = get_config().max_examples
+    for field, named in (("like", request.like), ("unlike", request.unlike)):
+        if named and request.mode is Mode.LEXICAL:
+            raise InvalidInput("mode lexical compares no documents", field)
+        if len(named) > limit:
+            raise TooLarge(f"at most {limit} documents", field)
+        for position, external_id in enumerate(named):
+            text(external_id, f"{field}.{position}", MAX_EXTERNAL_ID_CHARS)
+            if external_id in named[:position] or (
+                field == "unlike" and external_id in request.like
+            ):
+                raise InvalidInput("named twice", f"{field}.{position}")
+
+
 def check_vector(vector: NDArray[np.float32], dimension: int, metric: str) -> None:
     """Raise InvalidInput unless the vector can be compared with a space's vectors."""
     if vector.shape != (dimension,):
@@ -54,9 +73,11 @@ def check_vector(vector: NDArray[np.float32], dimension: int, metric: str) -> No
         raise InvalidInput("a zero vector has no direction to compare", "vector")
 
 
-def leg_weights(weights: Mapping[str, float] | None) -> dict[Leg, float]:
+def leg_weights(
+    weights: Mapping[str, float] | None, collections_own: float | None = None
+) -> dict[Leg, float]:
     """Return the legs' parts of the fused score; InvalidInput for anything but dense in 0..1."""
-    dense = DEFAULT_DENSE_WEIGHT
+    dense = DEFAULT_DENSE_WEIGHT if collections_own is None else collections_own
     for name, weight in (weights or {}).items():
         if name != Leg.DENSE:
             raise InvalidInput("only the weight of dense can be given", f"weights.{name}")

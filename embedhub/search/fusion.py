@@ -42,10 +42,12 @@ class Ranked(NamedTuple):
     score: float
     parts: Sequence[Part]
     adjustments: Sequence[Adjustment] = ()
+    # those that this one stands for, nearly the same
+    folded: Sequence["Ranked"] = ()
 
-    def adjusted(self, kind: str, score: float) -> "Ranked":
+    def adjusted(self, kind: str, score: float, detail: str = "") -> "Ranked":
         """Return the chunk with another score, and why."""
-        step = Adjustment(kind, self.score, score)
+        step = Adjustment(kind, self.score, score, detail)
         return self._replace(score=score, adjustments=(*self.adjustments, step))
 
     def explanation(self, tier: int) -> HitExplanation:

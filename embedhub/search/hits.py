@@ -1,6 +1,6 @@
 """Ranked chunks into hits: the passage, its document, what matched, and why it stands there."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from threading import Lock
 
 from sqlalchemy.orm import Session
@@ -23,6 +23,8 @@ from embedhub.search.snippets import (
 UNMARKED = Marked((), None)
 # Words whose lexemes a process remembers: the same few thousand make up most of any text.
 REMEMBERED_WORDS = 100_000
+# Near-duplicates that a hit names.
+MAX_TOLD = 100
 
 
 class LexemeCache:
@@ -56,8 +58,15 @@ class LexemeCache:
 _cache = LexemeCache()
 
 
-def make_hit(ranked: Ranked, tier: int, shown: ShownChunk, marked: Marked) -> Hit:
-    """Return the hit of a ranked chunk."""
+def lexemes_of(session: Session, configuration: str, words: set[str]) -> dict[str, tuple[str, ...]]:
+    """Return the lexemes of each normalized word and of others, remembered by the process."""
+    return _cache.look_up(session, configuration, words)
+
+
+def make_hit(ranked: Ranked, tier: int, chunks: Mapping[int, ShownChunk], marked: Marked) -> Hit:
+    """Return the hit of a ranked chunk; `chunks` holds it and those that it stands for."""
+    shown = chunks[ranked.chunk_id]
+    folded = [chunks[one.chunk_id] for one in ranked.folded if one.chunk_id in chunks]
     document = HitDocument(
         shown.document_id, shown.external_id, shown.title, shown.url, shown.metadata
     )
@@ -69,6 +78,7 @@ def make_hit(ranked: Ranked, tier: int, shown: ShownChunk, marked: Marked) -> Hi
         highlights=marked.highlights,
         sentence=marked.sentence,
         explain=ranked.explanation(tier),
+        collapsed=tuple(dict.fromkeys(one.external_id for one in folded))[:MAX_TOLD],
     )
 
 
@@ -85,6 +95,6 @@ def mark_texts(
         return [UNMARKED for _ in texts]
     matched = Matched({term.lexeme: term.idf for term in terms}, query_grams(query))
     words = set[str]().union(*(words_of(text) for text in texts))
-    lexemes = _cache.look_up(session, configuration, {normalized(word) for word in words})
+    lexemes = lexemes_of(session, configuration, {normalized(word) for word in words})
     matching = matching_words(words, lexemes, matched)
     return [mark(text, matching, matched) for text in texts]

@@ -16,6 +16,7 @@ from embedhub.errors import HubError, InvalidInput, NotReady
 from embedhub.search.analysis import prepare, regconfig_of
 from embedhub.search.checks import check_vector
 from embedhub.search.filters import Filter, parse_filter
+from embedhub.search.ranking.plan import PLAIN, RankingPlan, make_plan
 from embedhub.search.request import Mode, Note, NoteCode, SearchRequest
 from embedhub.spaces.distance import Metric
 from embedhub.spaces.service import LiveSpaces
@@ -63,11 +64,15 @@ class Question:
     prepared: str | None
     vector: NDArray[np.float32] | None
     notes: tuple[Note, ...]
+    ranking: RankingPlan = PLAIN
+    # documents that are no hits: the request's examples
+    excluded: frozenset[int] = frozenset()
 
 
 def needs_encoding(request: SearchRequest) -> bool:
     """Return whether the request's query has to be encoded, if its collection has an encoder."""
-    return request.mode is not Mode.LEXICAL and request.vector is None
+    is_dense = request.mode is not Mode.LEXICAL and request.vector is None
+    return is_dense and request.query is not None
 
 
 def wanted_encoder(request: SearchRequest, spaces: LiveSpaces) -> EncoderKey | None:
@@ -101,6 +106,7 @@ def make_question(
     to compare with: hybrid goes on with the words alone and says so.
     """
     vector, notes = _query_vector(request, spaces.dense, encoded)
+    plan = make_plan(collection.ranking, request.ranking, collection.filterable)
     return Question(
         request=request,
         workspace_id=collection.workspace_id,
@@ -110,21 +116,20 @@ def make_question(
         configuration=regconfig_of(request.language or collection.language),
         prepared=None if request.query is None else prepare(request.query),
         vector=vector,
-        notes=tuple(notes),
+        notes=(*notes, *plan.notes),
+        ranking=plan,
     )
 
 
 def _query_vector(
     request: SearchRequest, space: Space | None, encoded: EncodedQuery | None
 ) -> tuple[NDArray[np.float32] | None, list[Note]]:
-    if request.mode is Mode.LEXICAL:
+    if request.mode is Mode.LEXICAL or _is_of_examples(request, encoded):
         return None, []
     if space is None:
         return _without_dense(request, NoteCode.NO_DENSE_SPACE, "the collection has no vectors")
     if request.vector is not None:
-        check_vector(request.vector, space.dimension, space.metric)
-        vector = np.asarray(request.vector, dtype=np.float32)
-        return (_unit(vector) if space.metric == Metric.COSINE else vector), []
+        return _given_vector(request.vector, space), []
     if encoded is None:
         if request.mode is Mode.DENSE:
             raise InvalidInput("this collection's vectors are supplied: give one", "vector")
@@ -134,6 +139,18 @@ def _query_vector(
         message = f"the encoder {space.encoder} is not loaded yet"
         return _without_dense(request, NoteCode.ENCODER_NOT_READY, message)
     return encoded.vector, []
+
+
+def _is_of_examples(request: SearchRequest, encoded: EncodedQuery | None) -> bool:
+    # The documents to be like make the vector, as nothing else does.
+    is_alone = request.query is None or encoded is None
+    return bool(request.like) and request.vector is None and is_alone
+
+
+def _given_vector(vector: NDArray[np.float32], space: Space) -> NDArray[np.float32]:
+    check_vector(vector, space.dimension, space.metric)
+    plain = np.asarray(vector, dtype=np.float32)
+    return _unit(plain) if space.metric == Metric.COSINE else plain
 
 
 def _without_dense(request: SearchRequest, code: NoteCode, message: str) -> tuple[None, list[Note]]:

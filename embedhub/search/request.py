@@ -46,6 +46,10 @@ class NoteCode(StrEnum):
     LEXICAL_CUT = "lexical_cut"
     # the index scan ended before as many rows as wanted were found
     DENSE_SHORT = "dense_short"
+    # a part of the collection's ranking cannot be used (any more)
+    RANKING_SKIPPED = "ranking_skipped"
+    # the reranker failed or took too long: the order is the one before it
+    RERANK_FAILED = "rerank_failed"
     # the page reached the end of the deepest pool of candidates; more documents may match
     POOL_EXHAUSTED = "pool_exhausted"
     # no document holds a word of the query, or the analysis keeps none; asked with principals: no
@@ -70,10 +74,12 @@ INCOMPLETE = frozenset(
 class SearchRequest:
     """One search; exactly what the caller sent, checked by the service.
 
-    At least one of `query` and `vector` is given; `vector` alone allows mode dense only (mode
-    hybrid then runs as dense). `filter` is the raw filter object. `weights` may hold "dense", the
-    dense leg's part of the fused score (0 to 1, default 0.5). `language` is the query's, where it
-    is not the collection's. `cursor` continues the same request.
+    At least one of `query`, `vector` and `like` is given; without a query hybrid runs as dense.
+    `like` and `unlike` are external ids of documents that hits shall and shall not be similar to;
+    they are no hits themselves. `filter` is the raw filter object. `weights` may hold "dense", the
+    dense leg's part of the fused score (0 to 1, default 0.5); `ranking` replaces parts of the
+    collection's setting. `language` is the query's, where it is not the collection's. `cursor`
+    continues the same request.
     """
 
     query: str | None = None
@@ -87,6 +93,9 @@ class SearchRequest:
     principals: tuple[str, ...] | None = None
     language: str | None = None
     weights: Mapping[str, float] | None = None
+    like: tuple[str, ...] = ()
+    unlike: tuple[str, ...] = ()
+    ranking: Mapping[str, Any] | None = None
     cursor: str | None = None
 
 
@@ -139,11 +148,15 @@ class LegExplanation:
 
 @dataclass(frozen=True, slots=True)
 class Adjustment:
-    """One step of the ranking behind fusion: the hit's score before and after it."""
+    """One step of the ranking behind fusion: the hit's score before and after it, and why.
+
+    `kind` is title, heading, recency, boost, rerank, not_reranked, diversity or pinned.
+    """
 
     kind: str
     before: float
     after: float
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +175,10 @@ class HitExplanation:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One answer. `highlights` are matched words, `sentence` the best sentence, in `chunk.text`."""
+    """One answer. `highlights` are matched words, `sentence` the best sentence, in `chunk.text`.
+
+    `collapsed` are the external ids of near-duplicates that this hit stands for.
+    """
 
     score: float
     document: HitDocument
@@ -170,6 +186,7 @@ class Hit:
     highlights: tuple[Span, ...] = ()
     sentence: Span | None = None
     explain: HitExplanation | None = None
+    collapsed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

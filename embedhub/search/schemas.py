@@ -89,9 +89,10 @@ class LegExplanationOut(AnswerBody):
 class AdjustmentOut(AnswerBody):
     """One step of the ranking behind fusion."""
 
-    kind: str
+    kind: str = Field(examples=["title", "recency", "boost", "rerank", "diversity", "pinned"])
     before: float
     after: float
+    detail: str
 
 
 class HitExplanationOut(AnswerBody):

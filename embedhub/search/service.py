@@ -76,10 +76,10 @@ class _Asked:
 
 @dataclass(frozen=True, slots=True)
 class _ToScore:
-    """Texts that a reranker scores before the search begins again."""
+    """Passages that a reranker scores before the search begins again."""
 
     question: Question
-    texts: dict[int, str]
+    passages: dict[int, str]
 
 
 def search(
@@ -118,7 +118,7 @@ def search(
             continue
         if isinstance(found, _ToScore):
             with watch.part("rerank"):
-                progress.scores = ranking.score(found.question, found.texts)
+                progress.scores = ranking.score(found.question, found.passages)
             continue
         question, result = found
         if is_counted:
@@ -144,11 +144,13 @@ def _try(
         principals=caller.principals,
         encoded=None if wanted is None else encoded,
     )
+    question = ranking.with_examples(session, question, spaces)
     try:
         return question, _answer(session, question, spaces, asked.progress, watch)
     except ScoresWanted as wanted_scores:
         shown = _shown(session, question, wanted_scores.chunk_ids)
-        return _ToScore(question, {chunk_id: chunk.text for chunk_id, chunk in shown.items()})
+        passages = {chunk_id: ranking.passage_of(chunk) for chunk_id, chunk in shown.items()}
+        return _ToScore(question, passages)
 
 
 def _find(session: Session, caller: Caller, slug: str) -> tuple[Collection, LiveSpaces]:
@@ -184,7 +186,15 @@ def _answer(
     with watch.part("lexical"):
         terms = _terms(session, question, spaces)
     ranker = Ranker(
-        session, question, spaces, terms, restriction, watch, progress, state.has_pending
+        session,
+        question,
+        spaces,
+        terms,
+        restriction,
+        watch,
+        progress,
+        state.has_pending,
+        state.has_curations,
     )
     page = ranker.page(position)
     hits = _hits(session, ranker, page)
@@ -224,7 +234,8 @@ def _terms(session: Session, question: Question, spaces: LiveSpaces) -> QueryTer
 def _hits(session: Session, ranker: Ranker, page: Page) -> tuple[Hit, ...]:
     question = ranker.question
     with ranker.watch.part("hydrate"):
-        shown = _shown(session, question, [ranked.chunk_id for _, ranked in page.ranked])
+        wanted = [one.chunk_id for _, ranked in page.ranked for one in (ranked, *ranked.folded)]
+        shown = _shown(session, question, wanted)
     ranked = [(tier, one) for tier, one in page.ranked if one.chunk_id in shown]
     texts = [shown[one.chunk_id].text for _, one in ranked]
     marked = [UNMARKED for _ in texts]
@@ -238,8 +249,7 @@ def _hits(session: Session, ranker: Ranker, page: Page) -> tuple[Hit, ...]:
                 configuration=question.configuration,
             )
     return tuple(
-        make_hit(one, tier, shown[one.chunk_id], marks)
-        for (tier, one), marks in zip(ranked, marked, strict=True)
+        make_hit(one, tier, shown, marks) for (tier, one), marks in zip(ranked, marked, strict=True)
     )
 
 

@@ -124,6 +124,8 @@ class CollectionState:
     has_pending: bool
     # a run still repeats changed metadata or access in the index
     has_stale_filters: bool
+    # people pinned or hid documents
+    has_curations: bool
 
 
 def collection_state(
@@ -139,16 +141,18 @@ def collection_state(
                EXISTS (SELECT FROM runs
                        WHERE kind IN ('relabel_documents', 'update_attributes')
                          AND status IN ('queued', 'running')
-                         AND CAST(arguments ->> 'collection_id' AS bigint) = :collection_id)
+                         AND CAST(arguments ->> 'collection_id' AS bigint) = :collection_id),
+               EXISTS (SELECT FROM curations
+                       WHERE collection_id = :collection_id AND removed_at IS NULL)
     """)
     facts = {
         "collection_id": collection_id,
         "dense_space_id": dense_space_id,
         "limit": MAX_NAMED_EXPIRED + 1,
     }
-    expired, has_pending, has_stale_filters = session.execute(statement, facts).one()
+    expired, *flags = session.execute(statement, facts).one()
     named = None if len(expired) > MAX_NAMED_EXPIRED else expired
-    return CollectionState(named, has_pending, has_stale_filters)
+    return CollectionState(named, *flags)
 
 
 def lexemes_of_words(
