@@ -77,7 +77,8 @@ def test_a_page_gives_what_a_reader_sees(tmp_path: Path) -> None:
     (document,) = documents(tmp_path)
     assert document.url == "https://e.org/x"
     assert document.metadata == {"lang": "en"}
-    assert document.text.split() == ["Big", "One", "two", "a", "b"]
+    assert document.text == "# Big\n\nOne two\n\n| a | b |\n| --- | --- |"
+    assert document.format == "markdown"
 
 
 def test_a_page_may_link_nowhere_dangerous(tmp_path: Path) -> None:
@@ -182,14 +183,15 @@ def test_a_file_whose_name_is_not_text_costs_no_other(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("a.txt", b"\x7fELF\x00\x00", "NUL"),
+        ("a.txt", b"\x7fELF\x00\x00", "is a program"),
+        ("a.txt", b"words\x00\x00", "NUL"),
         ("a.txt", b"  \n", "no text"),
         ("a.txt", b"\xff\xfea", "begins like utf-16"),
-        ("a.md", b"\x81\x8d", "neither UTF-8 nor"),
         ("a.json", b"[" * 100_000, "nested too deeply"),
         ("a.json", b"{", "not JSON"),
         ("a.json", b"3", "neither an object"),
-        ("a.csv", b"", "no header"),
+        ("a.csv", b"", "is empty"),
+        ("a.csv", b"\n\n", "no header"),
     ],
 )
 def test_what_is_not_what_it_says_is_refused_with_a_reason(
