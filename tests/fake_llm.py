@@ -37,7 +37,7 @@ class Reply:
     finish_reason: str = "stop"
 
 
-Script = Reply | Callable[[Messages], Reply | str]
+Script = Reply | str | Callable[[Messages], Reply | str]
 
 
 class FakeLlm:

@@ -71,6 +71,14 @@ Variant = mirror(
 Evaluation = mirror(
     tables.Evaluation, "evaluation", permissions={"start_evaluation": "Can start evaluations"}
 )
+Conversation = mirror(tables.Conversation, "conversation", title="title")
+LlmSetting = mirror(
+    tables.LlmSetting,
+    "language model of a workspace",
+    plural="language models of workspaces",
+    title="name",
+    permissions={"set_up_llm": "Can say what words a workspace's answers"},
+)
 RecallSample = mirror(tables.RecallSample, "recall check")
 FilterUse = mirror(tables.FilterUse, "use of a filter", plural="uses of filters", title="field")
 Catalog = mirror(tables.Catalog, "catalog", title="slug")
@@ -81,6 +89,7 @@ Impression = mirror(tables.Impression, "impression")
 
 # Tables without a page, and why; a test compares this list with the metadata.
 NOT_MIRRORED = {
+    tables.ConversationTurn: "a conversation's own page shows what was said",
     tables.EvaluatedQuery: "an evaluation's own page shows its queries",
     tables.IdempotencyRecord: "answers to programs, removed after a day",
     tables.RefusedLine: "the report that whoever sent the import downloads",

@@ -16,6 +16,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     return [
         {"items": _first()},
         {"title": "Content", "separator": True, "items": _content(request)},
+        {"title": "Quality", "separator": True, "items": _quality(request)},
         {"title": "Work", "separator": True, "items": _work(request)},
         {"title": "Catalogs", "separator": True, "collapsible": True, "items": _catalogs()},
         {"title": "House", "separator": True, "collapsible": True, "items": _house()},
@@ -49,6 +50,28 @@ def _content(request: HttpRequest) -> list[dict[str, Any]]:
     ]
 
 
+def _quality(request: HttpRequest) -> list[dict[str, Any]]:
+    judging, comparing = reverse("admin:console_judge"), reverse("admin:console_compare")
+    judged = _page("Judged queries", "judgedquery", "rule")
+    evaluations = _page("Evaluations", "evaluation", "monitoring")
+    # Pages of their own below the lists' addresses.
+    for item, below in ((judged, judging), (evaluations, comparing)):
+        is_below = request.path.startswith(below)
+        item["active"] = request.path.startswith(item["link"]) and not is_below
+    return [
+        {
+            "title": "Judge hits",
+            "icon": "thumbs_up_down",
+            "link": judging,
+            "permission": _may("judge_judgedquery"),
+        },
+        judged,
+        evaluations,
+        _page("Variants", "variant", "tune"),
+        _page("Feedback", "feedback", "ads_click"),
+    ]
+
+
 def _work(request: HttpRequest) -> list[dict[str, Any]]:
     dead = _page("Dead letters", "deadletter", "heart_broken")
     if may(request, "view_deadletter"):
@@ -77,7 +100,10 @@ def _catalogs() -> list[dict[str, Any]]:
 
 def _house() -> list[dict[str, Any]]:
     return [
+        _page("Conversations", "conversation", "forum"),
+        _page("Language models", "llmsetting", "smart_toy"),
         _page("Logged searches", "searchlogentry", "manage_search"),
+        _page("Judgments", "judgment", "checklist"),
         _page("Recall checks", "recallsample", "troubleshoot"),
         _page("Uses of filters", "filteruse", "filter_alt"),
         _page("Document versions", "documentversion", "history"),

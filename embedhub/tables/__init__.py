@@ -3,6 +3,7 @@
 from embedhub.tables.access import ApiKey, IdempotencyRecord, StaffAction, Workspace
 from embedhub.tables.base import Base
 from embedhub.tables.catalog import Catalog, Impression, Interaction, Item, User
+from embedhub.tables.conversations import Conversation, ConversationTurn, LlmSetting
 from embedhub.tables.documents import Chunk, Collection, Document, DocumentVersion
 from embedhub.tables.evaluation import (
     EvaluatedQuery,
@@ -33,6 +34,8 @@ __all__ = [
     "Catalog",
     "Chunk",
     "Collection",
+    "Conversation",
+    "ConversationTurn",
     "Curation",
     "Document",
     "DocumentVersion",
@@ -49,6 +52,7 @@ __all__ = [
     "Item",
     "JudgedQuery",
     "Judgment",
+    "LlmSetting",
     "Pending",
     "RecallSample",
     "RefusedLine",

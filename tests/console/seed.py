@@ -12,6 +12,8 @@ from embedhub.access import service as access
 from embedhub.access.caller import Caller
 from embedhub.tables import (
     Catalog,
+    Conversation,
+    ConversationTurn,
     Curation,
     File,
     FilterUse,
@@ -19,6 +21,7 @@ from embedhub.tables import (
     Impression,
     Interaction,
     Item,
+    LlmSetting,
     RecallSample,
     Run,
     SearchLogEntry,
@@ -65,6 +68,7 @@ def seed_house() -> House:
         add_catalog(session, workspace_id)
         add_search(session, workspace_id, collection.id, key.id)
         add_measures(session, workspace_id, collection.id)
+        add_conversation(session, workspace_id, collection.id, key.id)
         add_curations(session, workspace_id, collection.id)
         access.record_staff_action(
             session,
@@ -248,6 +252,43 @@ def add_search(session: Session, workspace_id: int, collection_id: int, key_id: 
             took_ms=12.5,
         )
     )
+
+
+def add_conversation(session: Session, workspace_id: int, collection_id: int, key_id: int) -> None:
+    """Add a conversation with one question, and what words its answers."""
+    conversation = Conversation(
+        public_id=uuid.uuid4(),
+        workspace_id=workspace_id,
+        api_key_id=key_id,
+        principals=["group:sales"],
+        collection_ids=[collection_id],
+        title="What are whales?",
+        n_turns=1,
+    )
+    session.add(conversation)
+    session.flush()
+    session.add_all(
+        [
+            ConversationTurn(
+                conversation_id=conversation.id,
+                position=1,
+                question="What are they?",
+                standalone="What are whales?",
+                answer=f"Mammals [1]. {SCRIPT}",
+                is_found=True,
+                method="generated",
+                citations=[{"number": 1, "external_id": "whales", "title": SCRIPT, "start": 0,
+                            "end": 19, "page": 3}],
+                request_id=uuid.uuid4(),
+            ),
+            LlmSetting(
+                workspace_id=workspace_id,
+                is_enabled=True,
+                base_url="http://127.0.0.1:9/v1",
+                name="small",
+            ),
+        ]
+    )  # fmt: skip
 
 
 def add_measures(session: Session, workspace_id: int, collection_id: int) -> None:

@@ -1,0 +1,1 @@
+"""Conversations: questions that follow on each other, kept for a time."""
