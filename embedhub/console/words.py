@@ -56,6 +56,22 @@ FILTER_CLASS_WORDS = {
     "0.1%": "keeps about 0.1 % or less",
 }
 
+JUDGED_SOURCE_WORDS = {
+    "manual": "judged here or over REST",
+    "import": "an imported set",
+    "feedback": "feedback of callers",
+}
+FEEDBACK_WORDS = {
+    "click": ("clicked", "info"),
+    "like": ("liked", "good"),
+    "dislike": ("disliked", "bad"),
+}
+VARIANT_SOURCE_WORDS = {
+    "manual": ("written by hand", "info"),
+    "learned": ("learned", "good"),
+    "former": ("was live before", "quiet"),
+}
+
 
 def bounded(count: int, bound: int) -> str:
     """Return a count that was stopped at `bound` rows: "12", "1,204", "more than 10,000"."""

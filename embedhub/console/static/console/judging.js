@@ -1,0 +1,105 @@
+// Judging by keyboard: every grade is stored at once, and can be undone. Without this script the
+// buttons post their forms.
+(function () {
+  "use strict";
+
+  const list = document.querySelector("[data-judging]");
+  if (!list) return;
+  const hits = Array.from(list.querySelectorAll("[data-hit]"));
+  const told = document.querySelector("[data-judging-told]");
+  const done = []; // [hit, the grade before], newest last
+  let at = -1;
+
+  function gradeOf(hit) {
+    return hit.dataset.grade === undefined ? "" : hit.dataset.grade;
+  }
+
+  function show(hit, grade) {
+    if (grade === "") delete hit.dataset.grade;
+    else hit.dataset.grade = grade;
+    hit.querySelectorAll(".eh-grade").forEach(function (button) {
+      button.setAttribute("aria-pressed", String(button.value === grade));
+    });
+    hit.querySelector(".eh-take-back").hidden = grade === "";
+  }
+
+  function go(place) {
+    if (place < 0 || place >= hits.length) return;
+    at = place;
+    hits[at].focus({ preventScroll: true });
+    hits[at].scrollIntoView({ block: "nearest" });
+  }
+
+  // One after the other: of two grades of one hit the later one has to win.
+  let last = Promise.resolve();
+  function store(hit, grade) {
+    const before = gradeOf(hit);
+    show(hit, grade);
+    last = last.then(function () { return send(hit, grade, before); });
+  }
+
+  async function send(hit, grade, before) {
+    const body = new FormData(hit.querySelector("form"));
+    body.set("relevance", grade);
+    try {
+      const answer = await fetch(list.dataset.url, {
+        method: "POST",
+        body: body,
+        credentials: "same-origin",
+        headers: { "X-Requested-With": "fetch" },
+      });
+      const found = await answer.json();
+      if (!answer.ok) throw new Error(found.error);
+      document.querySelector("[data-judged-queries]").textContent = found.n_queries;
+      document.querySelector("[data-judged-words]").textContent =
+        found.n_queries === 1 ? "query" : "queries";
+      const n = hits.filter(function (one) { return gradeOf(one) !== ""; }).length;
+      told.textContent = `Stored. ${n} of ${hits.length} hits judged.`;
+      told.className = "eh-row";
+    } catch (error) {
+      show(hit, before);
+      told.textContent = `Not stored: ${error.message || "the server does not answer"}.`;
+      told.className = "eh-note eh-note-bad";
+    }
+  }
+
+  function judge(hit, grade) {
+    done.push([hit, gradeOf(hit)]);
+    store(hit, grade);
+  }
+
+  function undo() {
+    const step = done.pop();
+    if (!step) return;
+    store(step[0], step[1]);
+    go(hits.indexOf(step[0]));
+  }
+
+  list.addEventListener("submit", function (event) {
+    event.preventDefault();
+    const hit = event.target.closest("[data-hit]");
+    at = hits.indexOf(hit);
+    judge(hit, event.submitter.value);
+  });
+  hits.forEach(function (hit, place) {
+    hit.addEventListener("focusin", function () { at = place; });
+  });
+
+  document.addEventListener("keydown", function (event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest("input, textarea, select, [contenteditable]")) return;
+    const key = event.key.toLowerCase();
+    const next = document.querySelector("[data-next-query]");
+    if (key === "arrowdown" || key === "j") go(at + 1);
+    else if (key === "arrowup" || key === "k") go(at - 1);
+    else if (key === "u") undo();
+    else if (key === "n" && next) last.then(function () { next.click(); });
+    else if (/^[0-3]$/.test(key)) {
+      if (at < 0) at = 0;
+      judge(hits[at], key);
+      go(at + 1);
+    } else return;
+    event.preventDefault();
+  });
+  if (!window.location.hash) go(0);
+})();
