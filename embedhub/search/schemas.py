@@ -22,7 +22,7 @@ class WeightsIn(RequestBody):
 
 
 class SearchIn(RequestBody):
-    """What to search for: a text, a vector, or both."""
+    """What to search for: a text, a vector, documents to be like, or several of them."""
 
     model_config = ConfigDict(
         extra="forbid", strict=True, json_schema_extra={"examples": [EXAMPLE]}
@@ -46,6 +46,18 @@ class SearchIn(RequestBody):
         description="See only what these may see too; null leaves it at what the key may see.",
     )
     weights: WeightsIn | None = None
+    like: list[str] = Field(
+        default=[], description="External ids of documents that hits shall be similar to."
+    )
+    unlike: list[str] = Field(
+        default=[], description="External ids of documents that hits shall not be similar to."
+    )
+    # Checked once, by search.ranking.settings, which names the path of what is wrong.
+    ranking: SkipValidation[dict[str, Any] | None] = Field(
+        default=None,
+        description="Replaces these parts of the collection's ranking for this search; null takes"
+        " a part away.",
+    )
     cursor: str | None = Field(default=None, description="Of the page before, same request.")
 
 
@@ -114,6 +126,9 @@ class HitOut(AnswerBody):
     highlights: list[SpanOut] = Field(description="The matched words.")
     sentence: SpanOut | None = Field(description="The sentence that answers best.")
     explain: HitExplanationOut | None
+    collapsed: list[str] = Field(
+        description="External ids of near-duplicates that this hit stands for."
+    )
 
 
 class NoteOut(AnswerBody):

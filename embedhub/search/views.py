@@ -52,6 +52,9 @@ def search_collection(
         explain=body.explain,
         highlight=body.highlight,
         weights=None if body.weights is None else {"dense": body.weights.dense},
+        like=tuple(body.like),
+        unlike=tuple(body.unlike),
+        ranking=body.ranking,
         cursor=body.cursor,
     )
     after = None if consistency_token is None else parse_position(consistency_token)
@@ -99,6 +102,7 @@ def hit_of(hit: Hit, *, is_explained: bool) -> dict[str, Any]:
         "highlights": [span_of(span, chunk.text) for span in hit.highlights],
         "sentence": None if hit.sentence is None else span_of(hit.sentence, chunk.text),
         "explain": hit.explain if is_explained else None,
+        "collapsed": hit.collapsed,
     }
 
 

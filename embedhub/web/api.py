@@ -15,7 +15,9 @@ from embedhub.documents.imports_view import router as imports
 from embedhub.documents.views import router as documents
 from embedhub.evaluation.judged_views import router as judged
 from embedhub.evaluation.views import router as evaluation
+from embedhub.openai.views import router as openai
 from embedhub.runs.views import router as runs
+from embedhub.search.ranking.views import router as ranking
 from embedhub.search.views import router as search
 from embedhub.spaces.views import router as indexes
 from embedhub.web import problems
@@ -59,6 +61,7 @@ for router in (
     imports,
     documents,
     search,
+    ranking,
     indexes,
     runs,
     judged,

@@ -12,6 +12,7 @@ from embedhub.access.caller import Caller
 from embedhub.access.service import create_key
 from embedhub.documents.imports import create_import
 from embedhub.runs.service import RunKind, start_run
+from embedhub.search.ranking.curations import Action, CurationInput, add_curation
 from tests.factories import encode_everything, make_collection, send
 from tests.web.conftest import ApiClient, ClientFor
 from tests.web.endpoints import BY_NAME, ENDPOINTS, OPEN, WITHOUT_ROW, Endpoint, operations
@@ -66,6 +67,9 @@ def names(caller: Caller) -> dict[str, object]:
         "run_id": run_id,
         "key_id": key.id,
         "import_id": create_import(caller, "papers").id,
+        "curation_id": add_curation(
+            caller, "papers", CurationInput(Action.HIDE, "closed", query=f"about {SECRET}")
+        ).id,
     }
 
 

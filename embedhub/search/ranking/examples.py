@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from embedhub.errors import InvalidInput, NotReady
 from embedhub.search.filters import Filter
 from embedhub.search.question import Question
-from embedhub.search.ranking import queries
+from embedhub.search.ranking.queries import candidates as queries
 from embedhub.search.request import NoteCode
 from embedhub.spaces.distance import Metric
 from embedhub.spaces.service import LiveSpaces

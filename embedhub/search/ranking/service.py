@@ -24,7 +24,7 @@ def rank(context: RankingContext, fused: Sequence[Ranked]) -> Ranking:
     is_plain = question.ranking.is_fusion_alone and not question.excluded
     if is_plain and not context.has_curations:
         return Ranking(fused)
-    with context.watch.part("rank"):
+    with context.watch.part("rerank"):
         return Stage(context).ranking(fused)
 
 

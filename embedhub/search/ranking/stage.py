@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from embedhub.search.filters import Filter
 from embedhub.search.fusion import Ranked, best_of_documents
-from embedhub.search.ranking import queries, reordering
+from embedhub.search.ranking import reordering
 from embedhub.search.ranking.adjusting import (
     DocumentFacts,
     FieldMatch,
@@ -22,7 +22,8 @@ from embedhub.search.ranking.context import Ranking, RankingContext
 from embedhub.search.ranking.curated import normalized_query
 from embedhub.search.ranking.fields import field_matches
 from embedhub.search.ranking.likeness import cosines, shingle_overlaps
-from embedhub.search.ranking.queries import Decisions
+from embedhub.search.ranking.queries import candidates as queries
+from embedhub.search.ranking.queries.candidates import Decisions
 from embedhub.search.ranking.settings import CollapseBy, RankingSettings, Reranker
 from embedhub.search.request import Group, Note, NoteCode
 
