@@ -66,6 +66,7 @@ for router in (
     runs,
     judged,
     evaluation,
+    openai,
     keys,
 ):
     api.add_router("", router)

@@ -26,6 +26,7 @@ from embedhub.errors import (
     TooLarge,
     Unauthenticated,
 )
+from embedhub.web import protocol
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +80,10 @@ def problem(
     if errors:
         body["field"] = errors[0]["field"]
         body["errors"] = list(errors)
-    response = HttpResponse(orjson.dumps(printable(body)), status=status, content_type=CONTENT_TYPE)
+    body = printable(body)
+    if protocol.speaks_openai(request.path):
+        body["error"] = protocol.openai_error(body)
+    response = HttpResponse(orjson.dumps(body), status=status, content_type=CONTENT_TYPE)
     if retry_after_s is not None:
         response["Retry-After"] = str(retry_after_s)
     if status == HTTPStatus.UNAUTHORIZED:
