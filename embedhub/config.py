@@ -10,10 +10,11 @@ from pydantic_settings import SettingsConfigDict
 
 from embedhub.config_answers import AnswerSettings
 from embedhub.config_evaluation import EvaluationPart
+from embedhub.config_files import FilePart
 from embedhub.config_ranking import RankingPart
 
 
-class Config(AnswerSettings, EvaluationPart, RankingPart):
+class Config(AnswerSettings, EvaluationPart, FilePart, RankingPart):
     """Settings from variables named EMBEDHUB_*; a bad value fails at start, naming the variable."""
 
     model_config = SettingsConfigDict(env_prefix="EMBEDHUB_", frozen=True)
@@ -178,6 +179,13 @@ class Config(AnswerSettings, EvaluationPart, RankingPart):
     max_chunks: int = Field(20_000, ge=1, description="Chunks made of one document.")
     max_vector_dimension: int = Field(4_000, ge=1, description="Dimensions of supplied vectors.")
     max_query_chars: int = Field(10_000, ge=1, description="Characters of a query.")
+    max_query_operators: int = Field(
+        16, ge=0, description="Phrases in quotes and -words in one query."
+    )
+    max_queries: int = Field(8, ge=1, description="Queries that one search asks at once.")
+    max_collections_searched: int = Field(
+        16, ge=1, description="Collections that one search asks at once."
+    )
     max_filter_terms: int = Field(1_000, ge=1, description="Conditions in one filter.")
     max_filter_values: int = Field(
         10_000, ge=1, description="Values in the lists ($in, $nin) of one filter."

@@ -30,6 +30,7 @@ class File(Base):
         ),
         UniqueConstraint("collection_id", "external_id"),
         Index(None, "collection_id", "id"),
+        Index(None, "expires_at", postgresql_where=text("expires_at IS NOT NULL")),
         Index("ix_files_unfinished", "collection_id", "id",
               postgresql_where=text("status IN ('waiting', 'reading')")),
     )  # fmt: skip
@@ -53,6 +54,7 @@ class File(Base):
     fields: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
     # null: everybody in the workspace, as for its documents
     access: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
+    expires_at: Mapped[Timestamp | None]
     status: Mapped[str] = mapped_column(Text, server_default="waiting")
     # why it failed: a word for programs and a sentence for people
     reason_code: Mapped[str | None] = mapped_column(Text)

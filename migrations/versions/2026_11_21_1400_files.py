@@ -34,6 +34,7 @@ def upgrade() -> None:
         sa.Column("storage_path", sa.Text(), nullable=False),
         sa.Column("fields", postgresql.JSONB(), server_default="{}", nullable=False),
         sa.Column("access", sa.ARRAY(sa.Text()), nullable=True),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("status", sa.Text(), server_default="waiting", nullable=False),
         sa.Column("reason_code", sa.Text(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
@@ -80,6 +81,12 @@ def upgrade() -> None:
     op.create_index(op.f("ix_files_run_id"), "files", ["run_id"])
     op.create_index(op.f("ix_files_storage_path"), "files", ["storage_path"])
     op.create_index(op.f("ix_files_collection_id_id"), "files", ["collection_id", "id"])
+    op.create_index(
+        op.f("ix_files_expires_at"),
+        "files",
+        ["expires_at"],
+        postgresql_where=sa.text("expires_at IS NOT NULL"),
+    )
     op.create_index(
         "ix_files_unfinished",
         "files",
