@@ -7,7 +7,7 @@ from embedhub.access.caller import Scope
 from embedhub.errors import InvalidInput
 from embedhub.evaluation import feedback, service
 from embedhub.evaluation.feedback import FeedbackKind
-from embedhub.evaluation.schemas import (
+from embedhub.evaluation.judged_schemas import (
     FeedbackIn,
     FeedbackOut,
     HarvestIn,

@@ -4,11 +4,7 @@ Judgments name documents that may be closed to some: whoever is bound to princip
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
-from typing import Any
-
-from sqlalchemy.orm import Session
+from dataclasses import dataclass
 
 from embedhub import db
 from embedhub.access.caller import Caller
@@ -29,6 +25,15 @@ from embedhub.evaluation.inputs import (
 )
 from embedhub.evaluation.queries import judged as queries
 from embedhub.evaluation.queries.judged import JudgmentRow, QueryRow
+from embedhub.evaluation.storing import (
+    JudgedQueryView,
+    JudgedState,
+    Outcome,
+    state_of,
+    store_queries,
+    view_of,
+    write_judgments,
+)
 
 __all__ = [
     "DEFAULT_SPLIT",
@@ -51,31 +56,6 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one query that was sent."""
-
-    id: int
-    external_id: str
-    outcome: str
-
-
-@dataclass(frozen=True, slots=True)
-class JudgedQueryView:
-    """A judged query with its judgments, the most relevant first."""
-
-    id: int
-    external_id: str
-    query: str
-    split: str
-    source: str
-    n_judgments: int
-    n_relevant: int
-    created_at: datetime
-    updated_at: datetime
-    judgments: list[JudgmentRow]
-
-
-@dataclass(frozen=True, slots=True)
 class ImportTally:
     """What an import held: ids without a text or without judgments are counted and left out."""
 
@@ -84,14 +64,6 @@ class ImportTally:
     n_without_text: int
     n_without_judgments: int
     n_negative: int
-
-
-@dataclass(frozen=True, slots=True)
-class JudgedState:
-    """What is judged of one query, and how many queries of the collection can be measured."""
-
-    relevance: dict[str, int]
-    n_queries: int
 
 
 def put_judged(caller: Caller, slug: str, inputs: Sequence[JudgedInput]) -> list[Outcome]:
@@ -106,7 +78,7 @@ def put_judged(caller: Caller, slug: str, inputs: Sequence[JudgedInput]) -> list
     check_inputs(inputs)
     with db.writing() as session:
         collection = find_collection(session, caller, slug)
-        return _store(session, caller.workspace_id, collection.id, inputs, source="manual")
+        return store_queries(session, caller.workspace_id, collection.id, inputs, source="manual")
 
 
 def import_judged(
@@ -131,7 +103,7 @@ def import_judged(
     check_inputs(inputs)
     with db.writing() as session:
         collection = find_collection(session, caller, slug)
-        _store(session, caller.workspace_id, collection.id, inputs, source="import")
+        store_queries(session, caller.workspace_id, collection.id, inputs, source="import")
     return ImportTally(
         n_queries=len(inputs),
         n_judgments=sum(len(one.relevance or {}) for one in inputs),
@@ -163,7 +135,7 @@ def get_judged(caller: Caller, slug: str, query_id: int) -> JudgedQueryView:
     caller.require_every_document()
     with db.reading() as session:
         collection = find_collection(session, caller, slug)
-        return _view(session, caller, collection.id, query_id)
+        return view_of(session, caller, collection.id, query_id)
 
 
 def set_judgments(
@@ -182,10 +154,10 @@ def set_judgments(
             check_relevance(grade, "judgments")
     with db.writing() as session:
         collection = find_collection(session, caller, slug)
-        _view(session, caller, collection.id, query_id)
-        _judge(session, query_id, relevance, judged_by)
+        view_of(session, caller, collection.id, query_id)
+        write_judgments(session, query_id, relevance, judged_by)
         check_totals(0, queries.count_judgments(session, collection.id))
-        return _view(session, caller, collection.id, query_id)
+        return view_of(session, caller, collection.id, query_id)
 
 
 def judge(
@@ -209,12 +181,12 @@ def judge(
         if row is None:
             ident = ident_of(query)
             inputs = [JudgedInput(query, ident)]
-            _store(session, caller.workspace_id, collection.id, inputs, source="manual")
+            store_queries(session, caller.workspace_id, collection.id, inputs, source="manual")
             row = queries.find_by_text(session, collection_id=collection.id, query=query)
         if row is None:
             raise NotFound("judged query", query)
-        _judge(session, row.id, relevance, judged_by)
-        return _state(session, collection.id, query)
+        write_judgments(session, row.id, relevance, judged_by)
+        return state_of(session, collection.id, query)
 
 
 def judged_state(caller: Caller, slug: str, query: str) -> JudgedState:
@@ -222,7 +194,7 @@ def judged_state(caller: Caller, slug: str, query: str) -> JudgedState:
     caller.require_every_document()
     with db.reading() as session:
         collection = find_collection(session, caller, slug)
-        return _state(session, collection.id, query)
+        return state_of(session, collection.id, query)
 
 
 def delete_judged(caller: Caller, slug: str, query_ids: Sequence[int] | None) -> int:
@@ -244,93 +216,3 @@ def frequent_queries(caller: Caller, slug: str, *, limit: int) -> list[str]:
     with db.reading() as session:
         collection = find_collection(session, caller, slug)
         return queries.frequent_queries(session, collection_id=collection.id, limit=limit)
-
-
-def _state(session: Session, collection_id: int, query: str) -> JudgedState:
-    row = queries.find_by_text(session, collection_id=collection_id, query=query)
-    relevance: dict[str, int] = {}
-    if row is not None:
-        judgments = queries.judgments_of(session, collection_id=collection_id, query_id=row.id)
-        relevance = {one.external_id: one.relevance for one in judgments}
-    return JudgedState(relevance, queries.count_measurable(session, collection_id))
-
-
-def _judge(
-    session: Session, query_id: int, relevance: Mapping[str, int | None], judged_by: str | None
-) -> None:
-    taken_back = [document for document, grade in relevance.items() if grade is None]
-    if taken_back:
-        queries.delete_judgments(session, [query_id], taken_back)
-    rows = [
-        {
-            "query_id": query_id,
-            "external_id": document,
-            "relevance": grade,
-            "judged_by": judged_by,
-        }
-        for document, grade in relevance.items()
-        if grade is not None
-    ]
-    queries.put_judgments(session, rows)
-    queries.touch(session, query_id)
-
-
-def _store(
-    session: Session,
-    workspace_id: int,
-    collection_id: int,
-    inputs: Sequence[JudgedInput],
-    *,
-    source: str,
-) -> list[Outcome]:
-    known = queries.known_ids(
-        session, collection_id=collection_id, external_ids=[one.ident for one in inputs]
-    )
-    rows: list[dict[str, Any]] = [
-        {
-            "workspace_id": workspace_id,
-            "collection_id": collection_id,
-            "external_id": one.ident,
-            "query": one.query,
-            "split": one.split,
-            "source": source,
-        }
-        for one in inputs
-    ]
-    ids = queries.upsert_queries(session, rows) if rows else {}
-    judged = [one for one in inputs if one.relevance is not None]
-    queries.delete_judgments(session, [ids[one.ident] for one in judged])
-    queries.put_judgments(
-        session,
-        [
-            {
-                "query_id": ids[one.ident],
-                "external_id": document,
-                "relevance": grade,
-                "judged_by": None,
-            }
-            for one in judged
-            for document, grade in (one.relevance or {}).items()
-        ],
-    )
-    check_totals(
-        queries.count_queries(session, collection_id),
-        queries.count_judgments(session, collection_id),
-    )
-    return [
-        Outcome(ids[one.ident], one.ident, "updated" if one.ident in known else "created")
-        for one in inputs
-    ]
-
-
-def _view(session: Session, caller: Caller, collection_id: int, query_id: int) -> JudgedQueryView:
-    row = queries.find_query(
-        session,
-        workspace_id=caller.workspace_id,
-        collection_id=collection_id,
-        query_id=query_id,
-    )
-    if row is None:
-        raise NotFound("judged query", query_id)
-    judgments = queries.judgments_of(session, collection_id=collection_id, query_id=query_id)
-    return JudgedQueryView(**asdict(row), judgments=judgments)
