@@ -60,7 +60,10 @@ class AnswerSettings(BaseSettings):
         8_000, ge=0, description="Characters of them, the latest first; longer ones are cut."
     )
 
-    # --- embeddings over OpenAI's protocol
+    # --- OpenAI's protocol
+    max_chat_messages: int = Field(
+        1_000, ge=1, description="Messages in one request for a chat completion."
+    )
     max_embedding_texts: int = Field(
         2_048, ge=1, description="Texts in one request for embeddings."
     )

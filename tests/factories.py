@@ -1,9 +1,11 @@
 """Rows for tests: plain functions with defaults, through the services that users go through."""
 
+import uuid
 from collections.abc import Sequence
 from typing import Any
 
 from embedhub.access.caller import Caller
+from embedhub.answers.request import Answer, AnswerTook, Citation, Method
 from embedhub.collections.service import CollectionInput, CollectionView, create_collection
 from embedhub.documents.inputs import parse_document
 from embedhub.documents.service import Outcome, upsert_documents
@@ -62,3 +64,25 @@ def send_texts(
 def encode_everything() -> int:
     """Do the embed worker's work; return the rows leased."""
     return encode_pending(budget_s=60)
+
+
+def make_answer(text: str = "Mammals [1].", **fields: Any) -> Answer:
+    """Return an answer that cites the first sentence of a document."""
+    given: dict[str, Any] = {
+        "request_id": uuid.uuid4(),
+        "question": "What are whales?",
+        "method": Method.GENERATED,
+        "found": True,
+        "text": text,
+        "sentences": (),
+        "citations": (
+            Citation(1, "papers", "whales", "Whales", None, 1, 0, 19, "Whales are mammals.", None),
+        ),
+        "nearest": (),
+        "evidence": 0.9,
+        "min_evidence": 0.5,
+        "complete": True,
+        "notes": (),
+        "took": AnswerTook(0, 0, 0, 0, 0),
+    }
+    return Answer(**given | fields)

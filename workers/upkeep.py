@@ -8,8 +8,10 @@ from typing import Any
 from celery import signals
 
 from embedhub.collections.service import purge_collection, resume_deletions
+from embedhub.conversations import service as conversations
 from embedhub.documents import imports
 from embedhub.documents.deletion import carry_out_deletion, delete_expired
+from embedhub.documents.files import upkeep as files
 from embedhub.documents.relabelling import relabel_documents
 from embedhub.documents.upkeep import forget_old_versions, update_attributes
 from embedhub.evaluation import evaluations, feedback
@@ -61,6 +63,8 @@ def sweep() -> None:
         spaces.bury_crashed,
         spaces.flip_overdue,
         delete_expired,
+        files.delete_expired,
+        files.ring_for_waiting,
         resume_deletions,
         spaces.grow_outgrown,
         number_older_shelves,
@@ -107,6 +111,7 @@ def forget_old() -> None:
         filter_advice.forget_old,
         forget_old_answers,
         imports.forget_old,
+        conversations.forget_old,
         feedback.forget_old,
         evaluations.forget_old,
     )

@@ -10,6 +10,8 @@ from ninja.operation import Operation
 from embedhub import __version__
 from embedhub.access.views import router as keys
 from embedhub.collections.views import router as collections
+from embedhub.conversations.views import router as conversations
+from embedhub.documents.files.views import router as files
 from embedhub.documents.import_view import router as importing
 from embedhub.documents.imports_view import router as imports
 from embedhub.documents.views import router as documents
@@ -60,12 +62,14 @@ for router in (
     importing,
     imports,
     documents,
+    files,
     search,
     ranking,
     indexes,
     runs,
     judged,
     evaluation,
+    conversations,
     openai,
     keys,
 ):

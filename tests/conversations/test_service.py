@@ -10,29 +10,14 @@ from sqlalchemy import text
 from embedhub import db
 from embedhub.access.caller import Caller
 from embedhub.access.service import create_key
-from embedhub.answers.request import Answer, AnswerTook, Citation, Method, Role, Turn
+from embedhub.answers.request import Role, Turn
 from embedhub.collections.service import delete_collection
 from embedhub.config import override_config
 from embedhub.conversations import service
 from embedhub.errors import Conflict, NotFound
-from tests.factories import make_collection
+from tests.factories import make_answer, make_collection
 
-CITATION = Citation(1, "papers", "whales", "Whales", None, 1, 0, 19, "Whales are mammals.", None)
-ANSWER = Answer(
-    request_id=uuid.uuid4(),
-    question="What are whales?",
-    method=Method.GENERATED,
-    found=True,
-    text="Mammals [1].",
-    sentences=(),
-    citations=(CITATION,),
-    nearest=(),
-    evidence=0.9,
-    min_evidence=0.5,
-    complete=True,
-    notes=(),
-    took=AnswerTook(0, 0, 0, 0, 0),
-)
+ANSWER = make_answer()
 
 
 @pytest.fixture

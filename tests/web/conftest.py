@@ -15,7 +15,8 @@ from embedhub.access.service import create_key
 class ApiClient:
     """A client with a key: JSON in, status and JSON out."""
 
-    def __init__(self, token: str | None) -> None:
+    def __init__(self, token: str | None, key_id: int | None = None) -> None:
+        self.key_id = key_id
         self.client = Client(raise_request_exception=False, SERVER_NAME="localhost")
         self.headers = {} if token is None else {"Authorization": f"Bearer {token}"}
 
@@ -60,8 +61,8 @@ def client_for(clean: str) -> ClientFor:
 
     def make(workspace_id: int, *scopes: str, **bounds: Any) -> ApiClient:
         wanted = scopes or ("read", "write", "admin")
-        _, token = create_key(workspace_id, name="a test", scopes=wanted, **bounds)
-        return ApiClient(token)
+        key, token = create_key(workspace_id, name="a test", scopes=wanted, **bounds)
+        return ApiClient(token, key.id)
 
     return make
 

@@ -6,7 +6,22 @@ from typing import Any
 # Answer without a key, and tell nothing of any workspace.
 OPEN = {"/v1/health/live", "/v1/health/ready", "/v1/version"}
 # Have no id of a workspace's row in their path: a stranger gets its own rows, or its own mistakes.
-WITHOUT_ROW = {"/v1/collections", "/v1/keys", "/v1/runs"}
+WITHOUT_ROW = {
+    "/v1/collections",
+    "/v1/conversations",
+    "/v1/embeddings",
+    "/v1/keys",
+    "/v1/models",
+    "/v1/runs",
+}
+# Ask, or are about what the key itself has said: a key that may read is enough.
+READING = {
+    "POST /v1/answers",
+    "POST /v1/chat/completions",
+    "POST /v1/collections/{slug}/answers",
+    "POST /v1/embeddings",
+    "DELETE /v1/conversations/{conversation_id}",
+}
 
 
 @dataclass(frozen=True)
@@ -64,6 +79,12 @@ ENDPOINTS = [
     Endpoint("GET", COLLECTION + "/curations"),
     Endpoint("DELETE", COLLECTION + "/curations/{curation_id}"),
     Endpoint("POST", COLLECTION + "/curations/{curation_id}/restore"),
+    Endpoint("GET", "/v1/conversations"),
+    Endpoint("GET", "/v1/conversations/{conversation_id}"),
+    Endpoint("DELETE", "/v1/conversations/{conversation_id}", is_last=True),
+    Endpoint("POST", "/v1/embeddings", {"model": "hashing-64", "input": ["a text"]}),
+    Endpoint("GET", "/v1/models"),
+    Endpoint("GET", "/v1/models/{model_id}"),
     Endpoint("GET", "/v1/runs"),
     Endpoint("GET", "/v1/runs/{run_id}"),
     Endpoint("POST", "/v1/keys", {"name": "another"}, status=201),

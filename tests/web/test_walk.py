@@ -1,5 +1,6 @@
 """Every endpoint of the OpenAPI document: what it answers, and to whom."""
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -10,12 +11,21 @@ from sqlalchemy import text
 from embedhub import db
 from embedhub.access.caller import Caller
 from embedhub.access.service import create_key
+from embedhub.conversations import service as conversations
 from embedhub.documents.imports import create_import
 from embedhub.runs.service import RunKind, start_run
 from embedhub.search.ranking.curations import Action, CurationInput, add_curation
-from tests.factories import encode_everything, make_collection, send
+from tests.factories import encode_everything, make_answer, make_collection, send
 from tests.web.conftest import ApiClient, ClientFor
-from tests.web.endpoints import BY_NAME, ENDPOINTS, OPEN, WITHOUT_ROW, Endpoint, operations
+from tests.web.endpoints import (
+    BY_NAME,
+    ENDPOINTS,
+    OPEN,
+    READING,
+    WITHOUT_ROW,
+    Endpoint,
+    operations,
+)
 
 SECRET = "hedgehog"
 
@@ -28,7 +38,7 @@ def document(api: ApiClient) -> dict[str, Any]:
 
 
 @pytest.fixture
-def names(caller: Caller) -> dict[str, object]:
+def names(caller: Caller, api: ApiClient) -> dict[str, object]:
     """A collection with an open and a closed document, a run and a key, to fill into paths."""
     collection = make_collection(caller)
     send(
@@ -61,10 +71,19 @@ def names(caller: Caller) -> dict[str, object]:
             arguments={"collection_id": collection.id},
         )
     key, _ = create_key(caller.workspace_id, name="to be revoked")
+    conversation_id = conversations.add_turn(
+        replace(caller, key_id=api.key_id),
+        None,
+        slugs=["papers"],
+        question=SECRET,
+        answer=make_answer(text=SECRET),
+    )
     return {
         "slug": "papers",
         "external_id": "open",
         "run_id": run_id,
+        "conversation_id": conversation_id,
+        "model_id": "papers",
         "key_id": key.id,
         "import_id": create_import(caller, "papers").id,
         "curation_id": add_curation(
@@ -201,7 +220,7 @@ def test_a_reader_writes_nothing(
     reader = client_for(caller.workspace_id, "read")
     reads = ("/query", "/get", "/search")
     for endpoint in ENDPOINTS:
-        if endpoint.method == "GET" or endpoint.path.endswith(reads):
+        if endpoint.method == "GET" or endpoint.path.endswith(reads) or endpoint.name in READING:
             continue
         response = call(reader, endpoint, names)
         assert response.status_code == 403, (endpoint.name, response.content)
