@@ -11,8 +11,9 @@ COPY pyproject.toml constraints.txt README.md ./
 COPY embedhub embedhub
 COPY workers workers
 COPY migrations migrations
-RUN pip install --constraint constraints.txt '.[local,openvino,redis]' \
-    && useradd --create-home --uid 10001 embedhub
+RUN pip install --constraint constraints.txt '.[local,openvino,redis,s3]' \
+    && useradd --create-home --uid 10001 embedhub \
+    && install --directory --owner embedhub /home/embedhub/files
 
 USER embedhub
 # Not /app: what runs is the installed package, not a second copy of it.

@@ -14,7 +14,7 @@ class FilePart(BaseSettings):
         " the folder files in EMBEDHUB_HOME.",
     )
     file_storage_options: SecretStr = Field(
-        SecretStr("{}"),
+        SecretStr(""),
         description='Options of that storage as JSON, such as {"endpoint_url": ..., "key": ...,'
         ' "secret": ...}.',
     )

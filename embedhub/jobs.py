@@ -22,6 +22,7 @@ class Queue(StrEnum):
     """One kind of worker each."""
 
     EMBED = "embed"
+    FILES = "files"
     UPKEEP = "upkeep"
 
 
@@ -30,6 +31,7 @@ class Job(StrEnum):
 
     EMBED = "embed.pending"
     ENCODING_RUN = "embed.run"
+    READING_RUN = "files.run"
     SWEEP = "upkeep.sweep"
     FOLD = "upkeep.fold"
     RUN = "upkeep.run"

@@ -6,8 +6,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,12 +13,12 @@ import orjson
 from numpy.typing import NDArray
 
 from embedhub.config import Config, get_config
+from embedhub.documents.formats import DocumentFormat, parse_format, parse_page_starts
 from embedhub.errors import InvalidInput, TooLarge
 
 MAX_EXTERNAL_ID_CHARS = 512
 MAX_URL_CHARS = 4_000
 MAX_PRINCIPAL_CHARS = 256
-MAX_PAGES = 100_000
 INT64_MAX = 2**63 - 1
 NUMBERS = frozenset({int, float})
 NOT_FINITE = "must hold finite numbers only (no NaN, no infinity)"
@@ -41,14 +39,6 @@ FIELDS = frozenset(
         "page_starts",
     }
 )
-
-
-class DocumentFormat(StrEnum):
-    """What a text's headings, lists and blocks are written in."""
-
-    PLAIN = "plain"
-    MARKDOWN = "markdown"
-    CODE = "code"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +132,8 @@ def parse_document(raw: object, field: str, *, decode: Decode | None = None) -> 
         language=_string(given("language"), field, "language", 64),
         expires_at=_timestamp(given("expires_at"), field),
         vector=(decode or parse_vector)(given("vector"), f"{field}.vector"),
-        sent_format=_format(given("format"), field),
-        page_starts=_page_starts(given("page_starts"), len(text), field),
+        sent_format=parse_format(given("format"), f"{field}.format"),
+        page_starts=parse_page_starts(given("page_starts"), len(text), f"{field}.page_starts"),
     )
 
 
@@ -197,28 +187,6 @@ def _source_version(value: object, field: str) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= INT64_MAX:
         raise InvalidInput("must be a whole number from 0 to 2^63-1", f"{field}.source_version")
     return value
-
-
-def _format(value: object, field: str) -> DocumentFormat | None:
-    if value is None:
-        return None
-    if value not in list(DocumentFormat):
-        raise InvalidInput(f"must be one of {', '.join(DocumentFormat)}", f"{field}.format")
-    return DocumentFormat(value)
-
-
-def _page_starts(value: object, n_chars: int, field: str) -> tuple[int, ...] | None:
-    if value is None:
-        return None
-    field = f"{field}.page_starts"
-    if not isinstance(value, list) or not all(type(start) is int for start in value):
-        raise InvalidInput("must be a list of whole numbers", field)
-    if len(value) > MAX_PAGES:
-        raise TooLarge(f"{len(value):,} pages; at most {MAX_PAGES:,} are accepted", field)
-    ascending = all(before <= after for before, after in pairwise(value))
-    if not value or value[0] != 0 or value[-1] > n_chars or not ascending:
-        raise InvalidInput("must begin with 0, never fall, and stay within the text", field)
-    return tuple(value)
 
 
 def _timestamp(value: object, field: str) -> datetime | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 WEB = "web"
 EMBED = "embed"
+FILES = "files"
 UPKEEP = "upkeep"
 
 
@@ -41,6 +42,11 @@ def embed_command() -> tuple[str, ...]:
     return (*_worker(EMBED), "-P", "solo")
 
 
+def files_command() -> tuple[str, ...]:
+    """Return the worker that reads files, two collections at a time."""
+    return (*_worker(FILES), "-P", "threads", "-c", "2")
+
+
 def upkeep_command(timetable: Path) -> tuple[str, ...]:
     """Return the worker for everything else, with the clock that rings for left-over work."""
     # A space that grows takes two, for its meanings and its words: sweeps go on beside them.
@@ -52,6 +58,7 @@ def local_children(host: str, port: int, timetable: Path) -> list[ChildSpec]:
     return [
         ChildSpec(WEB, here(web_command(host, port)), grace_s=10),
         ChildSpec(UPKEEP, here(upkeep_command(timetable)), grace_s=10),
+        ChildSpec(FILES, here(files_command()), grace_s=10, niceness=5),
         ChildSpec(EMBED, here(embed_command()), grace_s=10, niceness=5),
     ]
 

@@ -11,6 +11,7 @@ class RunKind(StrEnum):
     EVALUATE = "evaluate"  # settings of searches, over the judged queries of a collection
     GROW_SPACE = "grow_space"  # a shelf of its own, then its HNSW index
     LEARN_WEIGHTS = "learn_weights"  # of the legs, from the judged queries of a collection
+    READ_FILES = "read_files"  # originals that wait in a collection, into documents
     REBUILD_INDEX = "rebuild_index"  # the HNSW index beside the one that answers, then swapped
     RELABEL_DOCUMENTS = "relabel_documents"  # repeats changed metadata and access in the index
     REWEIGH = "reweigh"
@@ -29,6 +30,11 @@ class RunKind(StrEnum):
     def needs_encoder(self) -> bool:
         """Say whether it searches by meaning: worked on where an encoder is loaded."""
         return self in {RunKind.EVALUATE, RunKind.LEARN_WEIGHTS}
+
+    @property
+    def reads_files(self) -> bool:
+        """Say whether it parses files: worked on where that holds nothing else up."""
+        return self is RunKind.READ_FILES
 
     @property
     def must_succeed(self) -> bool:

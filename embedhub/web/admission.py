@@ -16,7 +16,7 @@ from embedhub.access.caller import Scope
 from embedhub.config import get_config
 from embedhub.documents import back_pressure
 from embedhub.errors import Busy, Forbidden, HubError, NotReady, Unauthenticated
-from embedhub.web.limits import is_import
+from embedhub.web.limits import is_import, is_upload
 
 DISK_RETRY_S = 60
 SCHEME = "bearer "
@@ -34,6 +34,8 @@ def refusal_of(authorization: str, path: str, query: str, length: int) -> HubErr
             raise Unauthenticated("send an API key as Authorization: Bearer")
         caller = access.authenticate(authorization[len(SCHEME) :].strip())
         require_room(length)
+        if is_upload(path):
+            caller.require(Scope.WRITE)
         if is_import(path):
             caller.require(Scope.WRITE)
             back_pressure.refuse_backlog()

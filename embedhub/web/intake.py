@@ -22,7 +22,7 @@ from waitress.utilities import Error
 from embedhub.disconnects import WaitingClient, waiting
 from embedhub.errors import Busy, HubError
 from embedhub.web import admission
-from embedhub.web.limits import body_limit, is_import
+from embedhub.web.limits import body_limit, is_import, is_upload
 
 # Nothing that needs no key, a login form above all, is larger.
 WITHOUT_KEY_BYTES = 1 << 20
@@ -170,8 +170,9 @@ def intake_limit(path: str, *, has_key: bool) -> int:
     if not has_key:
         return WITHOUT_KEY_BYTES
     limit = body_limit(unquote(path))
-    # Of an import, the limit is the most that the disk shall hold.
-    return limit + 1 if is_import(unquote(path)) else READ_ANYWAY * limit
+    # Of an import or a file, the limit is the most that the disk shall hold.
+    is_large = is_import(unquote(path)) or is_upload(unquote(path))
+    return limit + 1 if is_large else READ_ANYWAY * limit
 
 
 @lru_cache(maxsize=16)

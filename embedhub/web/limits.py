@@ -3,6 +3,9 @@
 from embedhub.config import get_config
 
 IMPORT_SUFFIX = "/documents/import"
+UPLOAD_SUFFIX = "/files"
+# What a form holds beside its files.
+FORM_BYTES = 1 << 20
 
 
 def is_import(path: str) -> bool:
@@ -10,7 +13,16 @@ def is_import(path: str) -> bool:
     return path.rstrip("/").endswith(IMPORT_SUFFIX)
 
 
+def is_upload(path: str) -> bool:
+    """Say whether bodies sent to this path are forms with files."""
+    return path.rstrip("/").endswith(UPLOAD_SUFFIX)
+
+
 def body_limit(path: str) -> int:
     """Return how many bytes a body sent to this path may have."""
     config = get_config()
-    return config.max_import_bytes if is_import(path) else config.max_body_bytes
+    if is_import(path):
+        return config.max_import_bytes
+    if is_upload(path):
+        return max(config.max_file_bytes, config.max_body_bytes) + FORM_BYTES
+    return config.max_body_bytes

@@ -12,6 +12,7 @@ from embedhub.config import Config
 from embedhub.jobs import Queue
 from embedhub.local.children import (
     embed_command,
+    files_command,
     migrate_command,
     upkeep_command,
     web_command,
@@ -30,8 +31,10 @@ KNOWN_KEYS = {
 
 
 def test_every_part_is_there() -> None:
-    assert {"postgres", "migrate", "web", "embed", "embed-gpu", "upkeep", "redis"} == set(SERVICES)
-    assert COMPOSE["volumes"].keys() == {"postgres", "redis"}
+    assert {"postgres", "migrate", "web", "embed", "embed-gpu", "files", "upkeep", "redis"} == set(
+        SERVICES
+    )
+    assert COMPOSE["volumes"].keys() == {"files", "postgres", "redis"}
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -54,6 +57,7 @@ def test_services_use_known_keys_and_name_an_image(name: str) -> None:
         ("web", web_command("0.0.0.0", 8000)),
         ("embed", embed_command()),
         ("embed-gpu", embed_command()),
+        ("files", files_command()),
         ("upkeep", upkeep_command(Path("/home/embedhub/timetable"))),
     ],
 )

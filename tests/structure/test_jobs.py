@@ -9,8 +9,9 @@ import yaml
 
 from embedhub.jobs import Job, Queue, app, timetable
 from embedhub.runs.kinds import RunKind
+from embedhub.runs.service import job_of
 from workers import app as receiving
-from workers import embed, upkeep
+from workers import embed, files, upkeep
 
 PROJECT = Path(__file__).parent.parent.parent
 
@@ -41,8 +42,10 @@ def test_the_clock_asks_only_for_jobs_that_take_no_arguments() -> None:
 
 
 def test_every_kind_of_run_has_its_work() -> None:
-    assert {kind for kind in RunKind if not kind.needs_encoder} == set(upkeep.WORK)
-    assert {kind for kind in RunKind if kind.needs_encoder} == set(embed.WORK)
+    jobs = {kind: job_of(kind) for kind in RunKind}
+    assert {kind for kind, job in jobs.items() if job is Job.RUN} == set(upkeep.WORK)
+    assert {kind for kind, job in jobs.items() if job is Job.ENCODING_RUN} == set(embed.WORK)
+    assert {kind for kind, job in jobs.items() if job is Job.READING_RUN} == set(files.WORK)
 
 
 @pytest.mark.parametrize("queue", Queue, ids=str)
