@@ -3,12 +3,16 @@
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 from unfold.contrib.filters.admin import DropdownFilter
+from unfold.decorators import action
 
 from embedhub.console import markup, models, words
 from embedhub.console.admin_base import ReadOnlyAdmin
 from embedhub.console.filters import ByRelated
+from embedhub.console.pages import curations
+from embedhub.console.permissions import may
 
 Rows = Any
 
@@ -56,11 +60,35 @@ class CurationAdmin(ReadOnlyAdmin):
         ("created_by", "created_at"),
         ("removed_by", "removed_at"),
     )
+    actions_list = ("new_curation",)
+    change_form_template = "console/curation.html"
     empty_title = "No document is pinned or hidden"
     empty_words = (
         "Pin a document to show it first, or hide it, in one search or in all of a collection."
         " Both can be taken back."
     )
+    empty_link = ("admin:console_curation_new_curation", "Pin or hide a document")
+
+    def get_urls(self) -> list[URLPattern]:
+        undo = self.admin_site.admin_view(curations.undo)
+        redo = self.admin_site.admin_view(curations.redo)
+        return [
+            path("<int:curation_id>/undo/", undo, name="console_curation_undo"),
+            path("<int:curation_id>/redo/", redo, name="console_curation_redo"),
+            *super().get_urls(),
+        ]
+
+    @action(
+        description="Pin or hide a document",
+        url_path="new",
+        icon="add",
+        permissions=["curate"],
+    )
+    def new_curation(self, request: HttpRequest) -> HttpResponse:
+        return curations.new_curation(request, self)
+
+    def has_curate_permission(self, request: HttpRequest) -> bool:
+        return may(request, "curate_document")
 
     @admin.display(description="document", ordering="external_id")
     def shown_document(self, row: Any) -> str:

@@ -7,11 +7,30 @@ from itertools import pairwise
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 
-from embedhub.search.request import Hit, Leg, LegExplanation, LegReport, Mode, Span, Took
+from embedhub.search.request import (
+    Adjustment,
+    Hit,
+    Leg,
+    LegExplanation,
+    LegReport,
+    Mode,
+    Span,
+    Took,
+)
 
 EXCERPT_CHARS = 700
 LEAD_CHARS = 160
 LEG_WORDS = {Leg.DENSE: "Meaning", Leg.LEXICAL: "Words"}
+STEP_WORDS = {
+    "title": "Title",
+    "heading": "Heading",
+    "recency": "Age",
+    "boost": "Boost",
+    "rerank": "Reranker",
+    "not_reranked": "Behind the reranked",
+    "diversity": "More of the same",
+    "pinned": "Pinned",
+}
 PLAN_WORDS = {
     "exact": "every row that passes compared",
     "hnsw": "found through the HNSW index",
@@ -30,6 +49,15 @@ class ShownLeg:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownStep:
+    """One step of the ranking behind fusion, in words; `gain` is signed."""
+
+    name: str
+    gain: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class ShownHit:
     """A hit, ready for the page; `width` is the bar's, in percents."""
 
@@ -40,6 +68,12 @@ class ShownHit:
     passage: SafeString
     legs: list[ShownLeg]
     is_second_tier: bool
+    steps: list[ShownStep]
+
+    @property
+    def is_pinned(self) -> bool:
+        """Return whether people put it there."""
+        return any(step.name == STEP_WORDS["pinned"] for step in self.steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +99,16 @@ def shown_hits(hits: Sequence[Hit], mode: Mode) -> list[ShownHit]:
             passage=marked(hit.chunk.text, hit.highlights, hit.sentence),
             legs=[shown_leg(leg, hit.score) for leg in hit.explain.legs] if hit.explain else [],
             is_second_tier=hit.explain is not None and hit.explain.tier > 1,
+            steps=[shown_step(step) for step in hit.explain.adjustments] if hit.explain else [],
         )
         for hit in hits
     ]
+
+
+def shown_step(step: Adjustment) -> ShownStep:
+    """Return what one step did to a score."""
+    name = STEP_WORDS.get(step.kind, step.kind)
+    return ShownStep(name, f"{step.after - step.before:+.3f}", step.detail)
 
 
 def shown_leg(leg: LegExplanation, score: float) -> ShownLeg:

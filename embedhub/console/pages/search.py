@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 
 from embedhub.access.caller import Caller
 from embedhub.access.service import check_principals
@@ -17,8 +18,9 @@ from embedhub.console.pages.layout import (
     add_reason,
     page,
 )
-from embedhub.console.permissions import demand
+from embedhub.console.permissions import demand, may
 from embedhub.errors import HubError
+from embedhub.search.ranking.curated import MAX_QUERY_CHARS
 from embedhub.search.request import Mode, SearchRequest, SearchResult
 from embedhub.search.service import search
 
@@ -119,12 +121,25 @@ def answer(request: HttpRequest, result: SearchResult, mode: Mode) -> dict[str, 
     following = request.GET.copy()
     following["cursor"] = result.cursor or ""
     return {
+        "curating": curating(request),
         "result": result,
         "hits": hits,
         "legs": shown_legs(result.legs),
         "took": shown_took(result.took),
         "next_page": f"?{following.urlencode()}" if result.cursor else None,
         "is_later_page": bool(request.GET.get("cursor")),
+    }
+
+
+def curating(request: HttpRequest) -> dict[str, str] | None:
+    """Return what pinning and hiding a hit for this query needs; None for who may not."""
+    query = request.GET["q"].strip()
+    if not may(request, "curate_document") or len(query) > MAX_QUERY_CHARS:
+        return None
+    return {
+        "action": reverse("admin:console_curation_new_curation"),
+        "collection": request.GET["collection"],
+        "query": query,
     }
 
 
