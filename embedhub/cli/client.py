@@ -1,7 +1,8 @@
 """The REST interface seen from a client: JSON in and out, problems as one-line errors."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from embedhub.errors import HubError
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 TIMEOUT_S = 120.0
+# A large file is stored before the answer comes.
+UPLOAD_TIMEOUT_S = 900.0
 # How often a request is repeated when the server asks to come back later or is not there.
 ATTEMPTS = 6
 SENT_BYTES = 1 << 17
@@ -45,7 +48,7 @@ class HubClient:
         self._sleep = sleep
         self._http = httpx.Client(
             base_url=server.url,
-            headers={"Authorization": f"Bearer {server.key}", "Content-Type": "application/json"},
+            headers={"Authorization": f"Bearer {server.key}"},
             timeout=TIMEOUT_S,
             # A proxy of the user's cannot reach the user's own loopback.
             trust_env=urlsplit(server.url).hostname not in LOOPBACK,
@@ -69,6 +72,26 @@ class HubClient:
         """Return the decoded answer to lines of JSON, sent as `call` sends a body."""
         return self._send("POST", path, lines, query, content_type="application/x-ndjson").json()
 
+    def send_files(self, path: str, files: Sequence[tuple[str, Path]]) -> Any:
+        """Return the decoded answer to files, each with the name it goes by.
+
+        Waits and repeats as `call` does; sending a file twice changes nothing.
+        """
+        names = [name for name, _ in files]
+        with ExitStack() as opened:
+            parts = [
+                ("file", (file.name, opened.enter_context(file.open("rb")))) for _, file in files
+            ]
+
+            def send() -> httpx.Response:
+                for _, (_, part) in parts:
+                    part.seek(0)
+                return self._http.post(
+                    path, files=parts, data={"external_id": names}, timeout=UPLOAD_TIMEOUT_S
+                )
+
+            return self._patiently(send).json()
+
     def save(self, path: str, file: Path) -> None:
         """Write an answer of any size to a file."""
         with self._http.stream("GET", path) as response, file.open("wb") as saved:
@@ -86,19 +109,25 @@ class HubClient:
         query: dict[str, object],
         content_type: str = "application/json",
     ) -> httpx.Response:
+        return self._patiently(
+            lambda: self._http.request(
+                method,
+                path,
+                content=None if content is None else pieces(content),
+                params={name: str(value) for name, value in query.items()},
+                headers={
+                    "Content-Type": content_type,
+                    "Content-Length": str(len(content or b"")),
+                },
+            )
+        )
+
+    def _patiently(self, send: Callable[[], httpx.Response]) -> httpx.Response:
+        """Return the answer of a request that is sent again while the server is busy or away."""
         for attempt in range(ATTEMPTS):
             last = attempt == ATTEMPTS - 1
             try:
-                response = self._http.request(
-                    method,
-                    path,
-                    content=None if content is None else pieces(content),
-                    params={name: str(value) for name, value in query.items()},
-                    headers={
-                        "Content-Type": content_type,
-                        "Content-Length": str(len(content or b"")),
-                    },
-                )
+                response = send()
             except httpx.TransportError as error:
                 if last:
                     reason = f"no answer from {self.server.url}: {error}"

@@ -12,6 +12,8 @@ from embedhub.cli.stream import SUFFIX, Memory, report_address
 from embedhub.errors import HubError
 
 DEFAULT_LANGUAGE = "english"
+# Failed files that are named one by one.
+MAX_TOLD = 20
 
 
 @click.command()
@@ -42,16 +44,19 @@ def ingest(
     key: str | None,
     wait: bool,
 ) -> None:
-    """Send a file or a folder of .txt, .md, .rst, .html, .json, .jsonl and .csv.
+    """Send a file, or all files of a folder that can be read.
+
+    PDF, Word, PowerPoint, Excel, OpenDocument, e-books, mail, web pages, Markdown, text, source
+    code, records (.json, .jsonl, .csv), and archives of these. The originals are kept.
 
     A file that ends in .ndjson holds documents as the REST interface takes them, one a line, of any
-    number: an interrupted call goes on where it was when it is repeated.
+    number.
 
-    What has not changed since the last time costs nothing. Exit status 1 when nothing was accepted
-    or something was refused.
+    What is there already is not sent again, so an interrupted call is simply repeated. Exit status
+    1 when nothing was found or something could not be read.
     """
     from embedhub.cli import progress
-    from embedhub.documents.parsing.folder import read_path
+    from embedhub.documents.parsing.folder import find_files
 
     client = HubClient(find_server(home, url, key))
     wishes: dict[str, object] = {"language": language}
@@ -63,13 +68,20 @@ def ingest(
     if path.is_file() and path.suffix == SUFFIX:
         ingest_lines(client, collection, path, home=home_at(home).root, report=report, wait=wait)
         return
-    tally = progress.send(client, collection, read_path(path), total=None)
-    for refused in tally.reasons:
-        click.echo(f"  refused {refused.path}: {refused.reason}", err=True)
-    click.echo(tally.sentence())
-    if wait and tally.accepted:
+    files = list(find_files(path))
+    try:
+        upload = progress.upload(client, collection, files, wait=wait)
+    except KeyboardInterrupt:
+        click.echo("not sent whole: the same command goes on where this one stopped", err=True)
+        raise
+    for failed in upload.failures[:MAX_TOLD]:
+        click.echo(f"  {failed.path}: {failed.reason}", err=True)
+    if len(upload.failures) > MAX_TOLD:
+        click.echo(f"  and {len(upload.failures) - MAX_TOLD:,} more", err=True)
+    click.echo(upload.sentence())
+    if wait and upload.n_documents:
         progress.wait_until_encoded(client, collection)
-    if tally.refused or not tally.accepted:
+    if upload.failures or not files:
         raise click.exceptions.Exit(1)
 
 

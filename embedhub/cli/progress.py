@@ -1,7 +1,7 @@
 """Progress on a terminal: documents accepted, then documents searchable by meaning."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -22,6 +22,7 @@ from embedhub.cli.client import HubClient
 from embedhub.cli.counts import Counts, find_counts
 from embedhub.cli.sending import Tally, send_documents
 from embedhub.cli.stream import Memory, Sent, send_file
+from embedhub.cli.uploading import Upload, send_folder, wait_until_read
 from embedhub.documents.parsing.parsed import ParsedDocument, RefusedFile
 
 POLL_S = 0.3
@@ -51,6 +52,29 @@ def send(
         )
         progress.update(task, completed=tally.accepted, total=tally.accepted)
     return tally
+
+
+def upload(
+    client: HubClient, slug: str, files: Sequence[tuple[str, Path]], *, wait: bool
+) -> Upload:
+    """Send files under one bar, and wait under another one until they are read."""
+    total = len(files)
+    with Progress(*columns(known=True), console=Console(stderr=True)) as progress:
+        sending = progress.add_task("sent", total=total)
+        sent = send_folder(
+            client, slug, files, lambda upload: progress.update(sending, completed=upload.n_files)
+        )
+        progress.update(sending, completed=total)
+        n_waiting = len(sent.waiting)
+        if wait and n_waiting:
+            reading = progress.add_task("read", total=n_waiting)
+            wait_until_read(
+                client,
+                slug,
+                sent,
+                lambda upload: progress.update(reading, completed=n_waiting - len(upload.waiting)),
+            )
+    return sent
 
 
 def send_stream(client: HubClient, slug: str, path: Path, memory: Memory) -> Sent:

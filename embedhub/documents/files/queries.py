@@ -38,6 +38,11 @@ def find_file(session: Session, place: Place, file_id: int) -> File | None:
     return session.scalars(select(File).where(*_visible(place), File.id == file_id)).one_or_none()
 
 
+def find_files(session: Session, place: Place, file_ids: Sequence[int]) -> Sequence[File]:
+    """Return those of the files that may be seen."""
+    return session.scalars(select(File).where(*_visible(place), File.id.in_(file_ids))).all()
+
+
 def list_files(
     session: Session, place: Place, *, status: str | None, before: int | None, limit: int
 ) -> Sequence[File]:

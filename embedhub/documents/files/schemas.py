@@ -91,6 +91,18 @@ class CheckIn(RequestBody):
     files: list[FileHash]
 
 
+class GetFilesIn(RequestBody):
+    """Files by their ids."""
+
+    ids: list[int]
+
+
+class GotFiles(AnswerBody):
+    """The files in the order asked, null where there is none to be seen."""
+
+    items: list[FileOut | None]
+
+
 class CheckedFile(AnswerBody):
     """Whether a file need not be sent."""
 

@@ -35,6 +35,7 @@ __all__ = [
     "ask_to_read",
     "delete_file",
     "get_file",
+    "get_files",
     "list_files",
     "open_original",
     "retry_file",
@@ -183,6 +184,17 @@ def get_file(caller: Caller, slug: str, file_id: int) -> FileView:
     """Return a file; raises NotFound, also for one that the caller may not see."""
     with db.reading() as session:
         return view_of(_find(session, _place(session, caller, slug), file_id))
+
+
+def get_files(caller: Caller, slug: str, file_ids: Sequence[int]) -> list[FileView | None]:
+    """Return files in the order asked; None where there is none that the caller may see."""
+    limit = get_config().max_limit
+    if len(file_ids) > limit:
+        raise TooLarge(f"{len(file_ids):,} ids; at most {limit:,} at once", "ids")
+    with db.reading() as session:
+        place = _place(session, caller, slug)
+        found = {file.id: view_of(file) for file in queries.find_files(session, place, file_ids)}
+    return [found.get(file_id) for file_id in file_ids]
 
 
 def open_original(caller: Caller, slug: str, file_id: int) -> Original:

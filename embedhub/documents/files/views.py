@@ -23,6 +23,8 @@ from embedhub.documents.files.schemas import (
     FileDeleted,
     FileOut,
     FilePage,
+    GetFilesIn,
+    GotFiles,
 )
 from embedhub.errors import InvalidInput, TooLarge
 from embedhub.web.authentication import Principals, caller_of, from_query, narrowed_caller
@@ -137,6 +139,13 @@ def check_files(request: HttpRequest, slug: str, body: CheckIn) -> HttpResponse:
         for name, _ in hashes
     ]
     return respond({"items": items})
+
+
+@router.post(FILES + "/get", response=GotFiles, summary="Get many files")
+def get_files(request: HttpRequest, slug: str, body: GetFilesIn) -> HttpResponse:
+    """Files in the order asked, null where there is none to be seen."""
+    caller = caller_of(request, Scope.READ)
+    return respond({"items": service.get_files(caller, slug, body.ids)})
 
 
 @router.get(FILES, response=FilePage, summary="List files")
