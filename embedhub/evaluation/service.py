@@ -76,9 +76,7 @@ def put_judged(caller: Caller, slug: str, inputs: Sequence[JudgedInput]) -> list
     if len(inputs) > MAX_QUERIES:
         raise TooLarge(f"at most {MAX_QUERIES:,} queries in one request", "queries")
     check_inputs(inputs)
-    with db.writing() as session:
-        collection = find_collection(session, caller, slug)
-        return store_queries(session, caller.workspace_id, collection.id, inputs, source="manual")
+    return _store(caller, slug, inputs, source="manual")
 
 
 def import_judged(
@@ -101,9 +99,7 @@ def import_judged(
     if not inputs:
         raise InvalidInput("no judgment is about one of the queries", "qrels")
     check_inputs(inputs)
-    with db.writing() as session:
-        collection = find_collection(session, caller, slug)
-        store_queries(session, caller.workspace_id, collection.id, inputs, source="import")
+    _store(caller, slug, inputs, source="import")
     return ImportTally(
         n_queries=len(inputs),
         n_judgments=sum(len(one.relevance or {}) for one in inputs),
@@ -186,6 +182,7 @@ def judge(
         if row is None:
             raise NotFound("judged query", query)
         write_judgments(session, row.id, relevance, judged_by)
+        check_totals(0, queries.count_judgments(session, collection.id))
         return state_of(session, collection.id, query)
 
 
@@ -216,3 +213,14 @@ def frequent_queries(caller: Caller, slug: str, *, limit: int) -> list[str]:
     with db.reading() as session:
         collection = find_collection(session, caller, slug)
         return queries.frequent_queries(session, collection_id=collection.id, limit=limit)
+
+
+def _store(
+    caller: Caller, slug: str, inputs: Sequence[JudgedInput], *, source: str
+) -> list[Outcome]:
+    def store() -> list[Outcome]:
+        with db.writing() as session:
+            collection = find_collection(session, caller, slug)
+            return store_queries(session, caller.workspace_id, collection.id, inputs, source=source)
+
+    return db.retry_deadlocks(store)

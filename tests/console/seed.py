@@ -28,6 +28,7 @@ from embedhub.tables import (
     Space,
     User,
 )
+from tests.console.seed_evaluation import add_evaluation
 from tests.factories import encode_everything, make_collection, send
 
 SCRIPT = "<script>alert('title')</script>"
@@ -68,6 +69,7 @@ def seed_house() -> House:
         add_catalog(session, workspace_id)
         add_search(session, workspace_id, collection.id, key.id)
         add_measures(session, workspace_id, collection.id)
+        add_evaluation(session, workspace_id, collection.id)
         add_conversation(session, workspace_id, collection.id, key.id)
         add_curations(session, workspace_id, collection.id)
         access.record_staff_action(

@@ -51,8 +51,10 @@ class JudgmentRow:
 
 
 def upsert_queries(session: Session, rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """Insert queries, or change text and split of those there are; return ids by external id."""
-    in_order = sorted(rows, key=lambda row: str(row["external_id"]))
+    """Insert queries, or change text and split of those there are; return ids by external id.
+
+    Ids follow the order of the rows; two who send the same in other orders may deadlock.
+    """
     statement = insert(JudgedQuery)
     statement = statement.on_conflict_do_update(
         index_elements=["collection_id", "external_id"],
@@ -63,7 +65,7 @@ def upsert_queries(session: Session, rows: Sequence[Mapping[str, Any]]) -> dict[
         },
     )
     found = session.execute(
-        statement.returning(JudgedQuery.external_id, JudgedQuery.id), list(in_order)
+        statement.returning(JudgedQuery.external_id, JudgedQuery.id), list(rows)
     )
     return {row.external_id: row.id for row in found}
 
