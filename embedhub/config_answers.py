@@ -7,6 +7,31 @@ from pydantic_settings import BaseSettings
 class AnswerSettings(BaseSettings):
     """A part of the settings, in a file of its own for its length."""
 
+    # --- answers
+    answer_passages: int = Field(
+        30, ge=1, description="Passages that an answer is searched for in, best first."
+    )
+    answer_citations: int = Field(3, ge=1, description="Sources that an extractive answer cites.")
+    answer_words: int = Field(120, ge=1, description="Words of an extractive answer.")
+    context_tokens: int = Field(
+        3_000, ge=1, description="Tokens of the passages that a language model answers from."
+    )
+    min_evidence: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description='Evidence below which the answer is "not found in the documents"; 0 always'
+        " answers.",
+    )
+    max_citations: int = Field(20, ge=1, description="Largest max_citations of a request.")
+    max_answer_words: int = Field(1_000, ge=1, description="Largest max_words of a request.")
+    max_context_tokens: int = Field(
+        100_000, ge=1, description="Largest context_tokens of a request."
+    )
+    max_answer_collections: int = Field(
+        20, ge=1, description="Collections that one answer is searched for in."
+    )
+
     # --- language models
     llm_base_url: str = Field(
         "",

@@ -1,1 +1,1 @@
-"""Answers with citations: passages found, packed, put into words and checked sentence by sentence."""
+"""Answers with citations: passages found, packed, put into words, and checked."""

@@ -1,0 +1,45 @@
+"""Texts as vectors for answers; never waits long for an encoder, never within a transaction."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedhub.answers.context import CountTokens
+from embedhub.documents.chunking import WORD_OR_SIGN, count_tokens
+from embedhub.encoders import SUPPLIED, encode_query, get_encoder, load_tokenizer
+from embedhub.search.question import ensure_loaded
+
+Vectors = NDArray[np.float32]
+
+
+def vectors_of(
+    encoder: str | None, question: str, texts: Sequence[str]
+) -> tuple[Vectors, Vectors] | None:
+    """Return the vectors of a question (d,) and of texts (n, d), of unit length.
+
+    None if the encoder is not to be had: there is none, or it is still being loaded.
+    """
+    told = text_vectors(encoder, texts)
+    if told is None or encoder is None:
+        return None
+    # The search has just encoded it: this comes from memory.
+    return encode_query(encoder, question), told
+
+
+def text_vectors(encoder: str | None, texts: Sequence[str]) -> Vectors | None:
+    """Return the vectors of texts (n, d), of unit length; None if the encoder is not to be had."""
+    if encoder is None or encoder == SUPPLIED or not texts or not ensure_loaded(encoder):
+        return None
+    distinct = list(dict.fromkeys(texts))
+    vectors = get_encoder(encoder).encode_documents(distinct)
+    place = {text: position for position, text in enumerate(distinct)}
+    return np.asarray(vectors[[place[text] for text in texts]], dtype=np.float32)
+
+
+def token_counter(encoder: str | None) -> CountTokens:
+    """Return what counts the tokens of a text: an encoder's own, or words and signs."""
+    if encoder is None or encoder == SUPPLIED:
+        return lambda text: len(WORD_OR_SIGN.findall(text))
+    tokenizer = load_tokenizer(encoder)
+    return lambda text: count_tokens(text, tokenizer)

@@ -1,0 +1,83 @@
+"""An answer in the documents' own words: the sentences that answer best; pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from embedhub.answers.passages import Passage
+from embedhub.search.request import Span
+
+# A sentence much weaker than the best one is left out, although there would be room.
+MIN_SHARE, MIN_FURTHER_SHARE = 0.45, 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSentence:
+    """A sentence of a passage beside the question: the words it shares, and its cosine if known."""
+
+    passage: Passage
+    span: Span
+    words: float
+    cosine: float | None
+
+    @property
+    def text(self) -> str:
+        """Return the sentence as it stands in the document."""
+        return self.passage.text[self.span.start : self.span.end]
+
+    @property
+    def value(self) -> float:
+        """Return how well it answers, by words, by meaning and by the rank of its passage."""
+        return self.words + (self.cosine or 0.0) + 1 / (1 + self.passage.rank)
+
+    @property
+    def start(self) -> int:
+        """Return where it begins in the version's text."""
+        return self.passage.start + self.span.start
+
+    @property
+    def end(self) -> int:
+        """Return where it ends in the version's text."""
+        return self.passage.start + self.span.end
+
+
+def choose(
+    sentences: Sequence[ReadSentence], *, max_citations: int, max_words: int
+) -> list[ReadSentence]:
+    """Return the sentences of the answer, by document, the best one's first.
+
+    Each of the best documents gives its best sentence, then the best of what is left follows while
+    there is room; nothing is said twice.
+    """
+    by_document: dict[int, list[ReadSentence]] = {}
+    for one in sorted(sentences, key=lambda one: -one.value):
+        by_document.setdefault(one.passage.document_id, []).append(one)
+    ranked = sorted(by_document.values(), key=lambda found: min(one.passage.rank for one in found))[
+        :max_citations
+    ]
+    best = max((found[0].value for found in ranked), default=0.0)
+    firsts = [found[0] for found in ranked]
+    further = sorted((one for found in ranked for one in found[1:]), key=lambda one: -one.value)
+    wanted = [(one, MIN_SHARE) for one in firsts] + [(one, MIN_FURTHER_SHARE) for one in further]
+    chosen: list[ReadSentence] = []
+    said: set[str] = set()
+    left = max_words
+    for one, share in wanted:
+        plain = spoken(one.text)
+        n_words = count_words(plain)
+        if plain in said or n_words > left or one.value < share * best:
+            continue
+        chosen.append(one)
+        said.add(plain)
+        left -= n_words
+    order = {found[0].passage.document_id: place for place, found in enumerate(ranked)}
+    return sorted(chosen, key=lambda one: (order[one.passage.document_id], one.start))
+
+
+def spoken(text: str) -> str:
+    """Return a sentence as it is said in an answer: on one line."""
+    return " ".join(text.split())
+
+
+def count_words(text: str) -> int:
+    """Return how many words a text has; signs of scripts without spaces count as half a word."""
+    return sum(1 if word.isascii() else max(1, -(-len(word) // 8)) for word in text.split())
