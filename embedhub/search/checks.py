@@ -20,6 +20,7 @@ def check_request(request: SearchRequest) -> None:
     config = get_config()
     if request.query is not None:
         check_query(request.query)
+    check_queries(request)
     if request.query is None and request.vector is None and not request.like:
         raise InvalidInput("give a query, a vector, documents to be like, or several", "query")
     check_examples(request)
@@ -32,19 +33,30 @@ def check_request(request: SearchRequest) -> None:
     leg_weights(request.weights)
 
 
-def check_query(query: str) -> None:
+def check_query(query: str, field: str = "query") -> None:
     """Raise unless the text can be searched for."""
     limit = get_config().max_query_chars
     if len(query) > limit:
-        raise TooLarge(f"longer than {limit} characters", "query")
+        raise TooLarge(f"longer than {limit} characters", field)
     if not query.strip():
-        raise InvalidInput("must not be empty", "query")
+        raise InvalidInput("must not be empty", field)
     if "\0" in query:
-        raise InvalidInput("the character NUL is not allowed", "query")
+        raise InvalidInput("the character NUL is not allowed", field)
     try:
         query.encode()
     except UnicodeEncodeError:
-        raise InvalidInput("a lone surrogate is not text", "query") from None
+        raise InvalidInput("a lone surrogate is not text", field) from None
+
+
+def check_queries(request: SearchRequest) -> None:
+    """Raise unless the queries beside the first make sense."""
+    limit = get_config().max_queries
+    if request.queries and request.query is None:
+        raise InvalidInput("give the first query, too", "query")
+    if len(request.queries) >= limit:
+        raise TooLarge(f"at most {limit} in one search", "queries")
+    for position, query in enumerate(request.queries):
+        check_query(query, f"queries.{position}")
 
 
 def check_examples(request: SearchRequest) -> None:

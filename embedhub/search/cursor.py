@@ -39,12 +39,12 @@ FIRST = Position(1, float("inf"), -1)
 
 
 def fingerprint(
-    collection_id: int, request: SearchRequest, principals: Sequence[str] | None
+    collection_ids: Sequence[int], request: SearchRequest, principals: Sequence[str] | None
 ) -> bytes:
     """Return what is the same for all pages of one request; the page size may change."""
     facts = {
-        "collection": collection_id,
-        "query": request.query,
+        "collections": sorted(collection_ids),
+        "queries": [request.texts, request.operators],
         "vector": None if request.vector is None else request.vector.tobytes().hex(),
         "mode": request.mode,
         "group": request.group,

@@ -3,7 +3,9 @@
 Chosen over reciprocal rank fusion on judged queries (docs/decisions/fusion-weight.md).
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from embedhub.search.request import Adjustment, HitExplanation, Leg, LegExplanation
@@ -19,14 +21,38 @@ class Candidate(NamedTuple):
     score: float
 
 
+class Strand(NamedTuple):
+    """One list of candidates: a leg that was asked one of the queries, counted from 0."""
+
+    leg: Leg
+    query: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredList:
+    """Candidates of one strand, best first, and what else is known of the scores there.
+
+    `others` are scores of chunks that the list lacks, by id. `best` is the maximum to divide by
+    where it is not this list's own: that of several collections.
+    """
+
+    candidates: Sequence[Candidate]
+    others: Mapping[int, float] = field(default_factory=dict)
+    best: float | None = None
+
+
 class Part(NamedTuple):
-    """One leg's part in one chunk's score; `rank` and `score` are None if the leg lacks it."""
+    """One strand's part in one chunk's score.
+
+    `rank` is None if its list lacks the chunk, `score` if nobody computed it either.
+    """
 
     leg: Leg
     rank: int | None
     score: float | None
     normalized: float
     weight: float
+    query: int = 0
 
     @property
     def share(self) -> float:
@@ -52,26 +78,30 @@ class Ranked(NamedTuple):
 
     def explanation(self, tier: int) -> HitExplanation:
         """Return where the score comes from."""
-        legs = tuple(LegExplanation(*part, part.share) for part in self.parts)
+        legs = tuple(
+            LegExplanation(*part[:5], share=part.share, query=part.query) for part in self.parts
+        )
         return HitExplanation(tier, legs, tuple(self.adjustments))
 
 
-def fuse(lists: Mapping[Leg, Sequence[Candidate]], weights: Mapping[Leg, float]) -> list[Ranked]:
+def fuse(lists: Mapping[Strand, ScoredList], weights: Mapping[Leg, float]) -> list[Ranked]:
     """Return all candidates, best first, ties by chunk id.
 
-    Each list is sorted, best first. The weights of the lists given are scaled to add up to one. A
-    chunk that the dense list lacks is assumed to be as good as that list's last; one that the
-    lexical list lacks holds none of the words, or too few, and gets 0.
+    The weights of the legs given are scaled to add up to one; queries count the same. A chunk that
+    a list lacks and whose score is not known either is assumed to be as good as the last of a
+    dense list; of a lexical one it gets 0: it holds none of the words, or too few.
     """
-    total = sum(weights[leg] for leg in lists)
+    n_queries = Counter(strand.leg for strand in lists)
+    shares = {strand: weights[strand.leg] / n_queries[strand.leg] for strand in lists}
+    total = sum(shares.values())
     rankings = [
-        _Ranking(leg, ranking, weights[leg] / total if total else 1 / len(lists))
-        for leg, ranking in lists.items()
+        _Ranking(strand, one, shares[strand] / total if total else 1 / len(lists))
+        for strand, one in lists.items()
     ]
     chunks = {
         candidate.chunk_id: candidate.document_id
-        for ranking in lists.values()
-        for candidate in ranking
+        for one in lists.values()
+        for candidate in one.candidates
     }
     fused = []
     for chunk_id, document_id in chunks.items():
@@ -105,33 +135,39 @@ def best_of_documents(ranked: Sequence[Ranked]) -> list[Ranked]:
 
 
 class _Ranking:
-    """One leg's list with its scale and its part of the fused score."""
+    """One list with its scale and its part of the fused score."""
 
-    def __init__(self, leg: Leg, ranking: Sequence[Candidate], weight: float) -> None:
-        self.leg = leg
+    def __init__(self, strand: Strand, scored: ScoredList, weight: float) -> None:
+        self.strand = strand
         self.weight = weight
-        self.found = {
-            candidate.chunk_id: (rank, candidate.score)
-            for rank, candidate in enumerate(ranking, start=1)
+        self.found: dict[int, tuple[int | None, float]] = {
+            chunk_id: (None, score) for chunk_id, score in scored.others.items()
         }
-        scores = [candidate.score for candidate in ranking]
+        self.found |= {
+            candidate.chunk_id: (rank, candidate.score)
+            for rank, candidate in enumerate(scored.candidates, start=1)
+        }
+        scores = [candidate.score for candidate in scored.candidates]
         self.lowest = min(scores, default=0.0)
         self.highest = max(scores, default=0.0)
-        is_last_assumed = leg is Leg.DENSE and bool(ranking)
+        if scored.best is not None:
+            self.highest = max(self.highest, scored.best)
+        is_last_assumed = strand.leg is Leg.DENSE and bool(scored.candidates)
         self.if_missing = self.normalized(self.lowest) if is_last_assumed else 0.0
 
     def part(self, chunk_id: int) -> Part:
         rank, score = self.found.get(chunk_id, (None, None))
         normalized = self.if_missing if score is None else self.normalized(score)
-        return Part(self.leg, rank, score, normalized, self.weight)
+        return Part(self.strand.leg, rank, score, normalized, self.weight, self.strand.query)
 
     def normalized(self, score: float) -> float:
         """Return the score as a part of the list's maximum, 1 for the best.
 
-        Inner products can be below 0 without bound; then the list is stretched from 0 to 1.
+        Inner products can be below 0 without bound; then the list is stretched from 0 to 1, and
+        what is worse than its last counts as its last.
         """
         if self.highest > 0 and self.lowest >= -self.highest:
-            return score / self.highest
+            return max(-1.0, score / self.highest)
         if self.highest == self.lowest:
             return 1.0
-        return (score - self.lowest) / (self.highest - self.lowest)
+        return max(0.0, (score - self.lowest) / (self.highest - self.lowest))

@@ -63,12 +63,19 @@ def lexemes_of(session: Session, configuration: str, words: set[str]) -> dict[st
     return _cache.look_up(session, configuration, words)
 
 
-def make_hit(ranked: Ranked, tier: int, chunks: Mapping[int, ShownChunk], marked: Marked) -> Hit:
+def make_hit(
+    ranked: Ranked, tier: int, chunks: Mapping[int, ShownChunk], marked: Marked, collection: str
+) -> Hit:
     """Return the hit of a ranked chunk; `chunks` holds it and those that it stands for."""
     shown = chunks[ranked.chunk_id]
     folded = [chunks[one.chunk_id] for one in ranked.folded if one.chunk_id in chunks]
     document = HitDocument(
-        shown.document_id, shown.external_id, shown.title, shown.url, shown.metadata
+        shown.document_id,
+        shown.external_id,
+        shown.title,
+        shown.url,
+        shown.metadata,
+        collection,
     )
     chunk = HitChunk(shown.chunk_id, shown.text, shown.start, shown.end, shown.position)
     return Hit(

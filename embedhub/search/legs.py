@@ -50,14 +50,6 @@ class QueryTerms:
     n_rows: int
 
 
-def analyse_query(session: Session, *, space: Space, configuration: str, query: str) -> QueryTerms:
-    """Return the terms of a prepared query that the space knows."""
-    counts, n_rows = lexical_queries.count_terms(
-        session, space_id=space.id, configuration=configuration, query=query
-    )
-    return QueryTerms(lexical.query_terms(counts, n_rows), n_rows)
-
-
 def lexical_leg(
     session: Session,
     *,
@@ -79,7 +71,10 @@ def lexical_leg(
     query = LexicalQuery(space, lexical.query_vector(terms), restriction, limit)
     cap = get_config().lexical_cap
     # The shared shelf has no index on its terms.
-    if space.shelf_id == SHARED_SHELF:
+    if restriction.owners is not None:
+        reason = "only the passages that hold what is in quotes are scored"
+        choice = lexical.LexicalChoice(LexicalPlan.EXACT, reason)
+    elif space.shelf_id == SHARED_SHELF:
         choice = lexical.LexicalChoice(LexicalPlan.EXACT, "a small space is scored as a whole")
     else:
         if not restriction.is_empty:
@@ -124,6 +119,9 @@ def dense_leg(
 ) -> LegResult:
     """Return the rows whose vectors are nearest, by the plan that suits filter and size."""
     asked = DenseQuery(space, vector, restriction, limit)
+    if restriction.owners is not None:
+        reason = "only the passages that hold what is in quotes are compared"
+        return _dense_exact(session, asked, None, reason)
     if not dense.has_index(space.shelf_id, is_indexed=space.is_indexed):
         return _dense_exact(session, asked, None, "the space has no vector index")
     config = get_config()

@@ -6,7 +6,7 @@ search; the transaction then finds out whether that is still the one, else all b
 
 import logging
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from embedhub.errors import HubError, InvalidInput, NotReady
 from embedhub.search.analysis import prepare, regconfig_of
 from embedhub.search.checks import check_vector
 from embedhub.search.filters import Filter, parse_filter
+from embedhub.search.query_language import ParsedQuery, parse_query
 from embedhub.search.ranking.plan import PLAIN, RankingPlan, make_plan
 from embedhub.search.request import Mode, Note, NoteCode, SearchRequest
 from embedhub.spaces.distance import Metric
@@ -41,23 +42,51 @@ class EncoderKey:
 
 @dataclass(frozen=True, slots=True)
 class EncodedQuery:
-    """A query as an encoder understands it; `vector` is None while the encoder is being loaded."""
+    """A request's queries as an encoder understands them; None while it is being loaded."""
 
     encoder: EncoderKey
-    vector: NDArray[np.float32] | None
+    vectors: tuple[NDArray[np.float32], ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a caller wrote, and what its queries say.
+
+    `request` is the same with the words alone in `query` and `queries`; `parsed` holds what else
+    they demanded, each query in its place.
+    """
+
+    written: SearchRequest
+    request: SearchRequest
+    parsed: tuple[ParsedQuery, ...]
+
+    @classmethod
+    def of(cls, written: SearchRequest) -> "Asked":
+        """Return what a request asks for; raises InvalidInput and TooLarge as `parse_query`."""
+        if not written.operators:
+            return cls(written, written, tuple(map(ParsedQuery, written.texts)))
+        parsed = tuple(map(parse_query, written.texts))
+        if not any(query.has_operators for query in parsed):
+            return cls(written, written, parsed)
+        texts = [query.text for query in parsed]
+        request = replace(written, query=texts[0], queries=tuple(texts[1:]))
+        return cls(written, request, parsed)
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is searched for, where, and as whom.
+    """What is searched for in one collection, and as whom.
 
     `vector` is None if the dense leg does not run; then `notes` say why, unless the request did
-    not ask for it.
+    not ask for it. `request` holds the queries without their signs, `asked` as they were written.
+    `more` are the queries behind the first, as the legs take them.
     """
 
     request: SearchRequest
+    asked: Asked
     workspace_id: int
     collection_id: int
+    slug: str
     principals: tuple[str, ...] | None
     filter: Filter
     configuration: str
@@ -67,6 +96,17 @@ class Question:
     ranking: RankingPlan = PLAIN
     # documents that are no hits: the request's examples
     excluded: frozenset[int] = frozenset()
+    more: tuple[tuple[str, NDArray[np.float32] | None], ...] = ()
+
+    @property
+    def texts(self) -> tuple[str | None, ...]:
+        """Return each query as the analysis takes it."""
+        return (self.prepared, *(prepared for prepared, _ in self.more))
+
+    @property
+    def vectors(self) -> tuple[NDArray[np.float32] | None, ...]:
+        """Return the vector of each query, None for one that the dense leg is not asked."""
+        return (self.vector, *(vector for _, vector in self.more))
 
 
 def needs_encoding(request: SearchRequest) -> bool:
@@ -86,31 +126,39 @@ def wanted_encoder(request: SearchRequest, spaces: LiveSpaces) -> EncoderKey | N
 
 
 def encode(request: SearchRequest, encoder: EncoderKey) -> EncodedQuery:
-    """Return the request's query encoded; call it while no transaction is open."""
-    if request.query is None or not ensure_loaded(encoder.name):
+    """Return the request's queries encoded; call it while no transaction is open."""
+    if not request.texts or not ensure_loaded(encoder.name):
         return EncodedQuery(encoder, None)
-    return EncodedQuery(encoder, encode_query(encoder.name, request.query))
+    vectors = (encode_query(encoder.name, text) for text in request.texts)
+    return EncodedQuery(encoder, tuple(vectors))
 
 
 def make_question(
-    request: SearchRequest,
+    asked: Asked,
     *,
     collection: Collection,
     spaces: LiveSpaces,
     principals: tuple[str, ...] | None,
     encoded: EncodedQuery | None,
+    is_alone: bool = True,
 ) -> Question:
-    """Return a checked request as a question to its collection.
+    """Return a checked request as a question to a collection; `is_alone` if no other is asked.
 
     Raises InvalidInput and TooLarge for a bad filter or vector, NotReady if mode dense has nothing
     to compare with: hybrid goes on with the words alone and says so.
     """
+    request = asked.request
     vector, notes = _query_vector(request, spaces.dense, encoded)
+    vectors = None if encoded is None or vector is None else encoded.vectors
+    others = (None,) * len(request.queries) if vectors is None else vectors[1:]
     plan = make_plan(collection.ranking, request.ranking, collection.filterable)
+    plan = plan if is_alone else plan.without_reranker()
     return Question(
         request=request,
+        asked=asked,
         workspace_id=collection.workspace_id,
         collection_id=collection.id,
+        slug=collection.slug,
         principals=principals,
         filter=parse_filter(request.filter, collection.filterable),
         configuration=regconfig_of(request.language or collection.language),
@@ -118,6 +166,7 @@ def make_question(
         vector=vector,
         notes=(*notes, *plan.notes),
         ranking=plan,
+        more=tuple(zip(map(prepare, request.queries), others, strict=True)),
     )
 
 
@@ -135,10 +184,10 @@ def _query_vector(
             raise InvalidInput("this collection's vectors are supplied: give one", "vector")
         message = "the collection's vectors are supplied and the request gives none"
         return _without_dense(request, NoteCode.NO_DENSE_SPACE, message)
-    if encoded.vector is None:
+    if encoded.vectors is None:
         message = f"the encoder {space.encoder} is not loaded yet"
         return _without_dense(request, NoteCode.ENCODER_NOT_READY, message)
-    return encoded.vector, []
+    return encoded.vectors[0], []
 
 
 def _is_of_examples(request: SearchRequest, encoded: EncodedQuery | None) -> bool:

@@ -44,6 +44,10 @@ class NoteCode(StrEnum):
     FILTERS_PENDING = "filters_pending"
     # words too common to be counted in full: rows with only such words may be missing
     LEXICAL_CUT = "lexical_cut"
+    # no passage holds all phrases in quotes, or the index cannot find one: words were searched
+    PHRASE_NOT_FOUND = "phrase_not_found"
+    # words that no document holds were taken for similar ones that some do
+    CORRECTED = "corrected"
     # the index scan ended before as many rows as wanted were found
     DENSE_SHORT = "dense_short"
     # a part of the collection's ranking cannot be used (any more)
@@ -79,7 +83,9 @@ class SearchRequest:
     they are no hits themselves. `filter` is the raw filter object. `weights` may hold "dense", the
     dense leg's part of the fused score (0 to 1, default 0.5); `ranking` replaces parts of the
     collection's setting. `language` is the query's, where it is not the collection's. `cursor`
-    continues the same request.
+    continues the same request. `queries` are more wordings of the same question, each asked like
+    `query` and counting the same. With `operators`, "phrases" in quotes have to be there and
+    -words must not.
     """
 
     query: str | None = None
@@ -97,6 +103,13 @@ class SearchRequest:
     unlike: tuple[str, ...] = ()
     ranking: Mapping[str, Any] | None = None
     cursor: str | None = None
+    queries: tuple[str, ...] = ()
+    operators: bool = True
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Return all queries, the first one first."""
+        return () if self.query is None else (self.query, *self.queries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +122,14 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class HitDocument:
-    """The document a hit belongs to."""
+    """The document a hit belongs to; `collection` is the slug of its collection."""
 
     id: int
     external_id: str
     title: str
     url: str | None
     metadata: dict[str, Any]
+    collection: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +147,9 @@ class HitChunk:
 class LegExplanation:
     """One leg's part in one hit.
 
-    `rank` (from 1) and `score` are None if the leg did not rank the chunk; then `normalized` is
-    what fusion assumed. The shares of a hit's legs add up to its score. Lexical scores are BM25;
+    `rank` (from 1) is None if the leg's list lacks the chunk: then its `score` was looked up; if
+    that is None, too, `normalized` is what fusion assumed. `query` counts the request's queries
+    from 0. The shares of a hit's legs add up to its score. Lexical scores are BM25;
     dense scores are the cosine, the inner product, or 1 / (1 + Euclidean distance).
     """
 
@@ -144,6 +159,7 @@ class LegExplanation:
     normalized: float
     weight: float
     share: float
+    query: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +214,8 @@ class LegReport:
     `terms` are the query's lexemes with the number of rows that hold them, lexical only.
     `estimated_rows` is how many rows were thought to pass, None where nobody had to guess;
     `scanned_rows` how many rows were really looked at, counted by Postgres, None unless the request
-    says explain. `terms` are empty and `scanned_rows` None where principals are given: they would
+    says explain. `query` counts the request's queries from 0, `collection` is the slug of the one
+    that was asked. `terms` are empty and `scanned_rows` None where principals are given: they would
     tell of rows these may not see. `ef_search` is the candidate list of an HNSW scan.
     """
 
@@ -211,6 +228,8 @@ class LegReport:
     estimated_rows: int | None = None
     scanned_rows: int | None = None
     ef_search: int | None = None
+    query: int = 0
+    collection: str = ""
 
 
 @dataclass(frozen=True, slots=True)

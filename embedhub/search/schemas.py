@@ -59,6 +59,28 @@ class SearchIn(RequestBody):
         " a part away.",
     )
     cursor: str | None = Field(default=None, description="Of the page before, same request.")
+    queries: list[str] = Field(
+        default=[],
+        description="More wordings of the same question: each is asked like `query`, all count the"
+        " same. Without `query` the first one is it.",
+    )
+    operators: bool = Field(
+        default=True,
+        description='Whether "phrases in quotes" have to be in a passage and -words must not. They'
+        " mean nothing in queries of several lines or more than 24 words.",
+    )
+
+
+class CollectionsSearchIn(SearchIn):
+    """What to search for, in several collections at once."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={"examples": [EXAMPLE | {"collections": ["papers", "handbook"]}]},
+    )
+
+    collections: list[str] = Field(description="Their slugs.")
 
 
 class SpanOut(AnswerBody):
@@ -76,6 +98,7 @@ class HitDocumentOut(AnswerBody):
     title: str
     url: str | None
     metadata: dict[str, Any]
+    collection: str = Field(description="Slug of the collection it belongs to.")
 
 
 class HitChunkOut(AnswerBody):
@@ -96,6 +119,7 @@ class LegExplanationOut(AnswerBody):
     normalized: float
     weight: float
     share: float
+    query: int = Field(description="Of several queries, counted from 0.")
 
 
 class AdjustmentOut(AnswerBody):
@@ -164,6 +188,8 @@ class LegOut(AnswerBody):
     terms: dict[str, int] = Field(
         description="The query's words with the passages that hold them; empty with principals."
     )
+    query: int = Field(description="Which of several queries was asked, counted from 0.")
+    collection: str = Field(description="Slug of the collection that was asked.")
 
 
 class TookOut(AnswerBody):

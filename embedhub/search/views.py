@@ -1,5 +1,6 @@
 """The REST of searches."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -10,8 +11,8 @@ from embedhub.access.caller import Scope
 from embedhub.documents.inputs import parse_vector
 from embedhub.replica.position import TOKEN_HEADER, parse_position
 from embedhub.search.request import Group, Hit, LegReport, Mode, SearchRequest, SearchResult, Span
-from embedhub.search.schemas import SearchIn, SearchOut
-from embedhub.search.service import search
+from embedhub.search.schemas import CollectionsSearchIn, SearchIn, SearchOut
+from embedhub.search.service import search_collections
 from embedhub.web.authentication import narrowed_caller
 from embedhub.web.responses import respond
 
@@ -41,9 +42,37 @@ def search_collection(
     request: HttpRequest, slug: str, body: SearchIn, consistency_token: Seen = None
 ) -> HttpResponse:
     """Find passages by words and by meaning, best first, one for each document or all of them."""
+    return answer_search(request, [slug], body, consistency_token)
+
+
+@router.post("/search", response=SearchOut, summary="Search several collections")
+def search_several(
+    request: HttpRequest, body: CollectionsSearchIn, consistency_token: Seen = None
+) -> HttpResponse:
+    """Find passages of several collections as if they were one, best first."""
+    return answer_search(request, body.collections, body, consistency_token)
+
+
+def answer_search(
+    request: HttpRequest, slugs: Sequence[str], body: SearchIn, consistency_token: str | None
+) -> HttpResponse:
+    """Return the answer to a search of one collection or several."""
     caller = narrowed_caller(request, Scope.READ, body.principals)
-    asked = SearchRequest(
-        query=body.query,
+    after = None if consistency_token is None else parse_position(consistency_token)
+    result = search_collections(caller, slugs, request_of(body), after=after)
+    is_bound = caller.principals is not None
+    return respond(page_of(result, is_explained=body.explain, is_bound=is_bound))
+
+
+def request_of(body: SearchIn) -> SearchRequest:
+    """Return what a body asks; of several queries without a first one, the first of them is it."""
+    query, queries = body.query, tuple(body.queries)
+    if query is None and queries:
+        query, queries = queries[0], queries[1:]
+    return SearchRequest(
+        query=query,
+        queries=queries,
+        operators=body.operators,
         vector=parse_vector(body.vector, "vector"),
         mode=Mode(body.mode),
         limit=body.limit,
@@ -57,10 +86,6 @@ def search_collection(
         ranking=body.ranking,
         cursor=body.cursor,
     )
-    after = None if consistency_token is None else parse_position(consistency_token)
-    result = search(caller, slug, asked, after=after)
-    is_bound = caller.principals is not None
-    return respond(page_of(result, is_explained=body.explain, is_bound=is_bound))
 
 
 def page_of(result: SearchResult, *, is_explained: bool, is_bound: bool) -> dict[str, Any]:
@@ -92,6 +117,7 @@ def hit_of(hit: Hit, *, is_explained: bool) -> dict[str, Any]:
             "title": document.title,
             "url": document.url,
             "metadata": document.metadata,
+            "collection": document.collection,
         },
         "chunk": {
             "text": chunk.text,

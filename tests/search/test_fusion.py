@@ -1,10 +1,20 @@
 """Fusion: what a missing leg means, and that shares explain the score."""
 
+from collections.abc import Mapping, Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embedhub.search.fusion import Candidate, best_of_documents, fuse, single
+from embedhub.search import fusion
+from embedhub.search.fusion import (
+    Candidate,
+    Ranked,
+    ScoredList,
+    Strand,
+    best_of_documents,
+    single,
+)
 from embedhub.search.request import Leg
 
 WEIGHTS = {Leg.DENSE: 0.5, Leg.LEXICAL: 0.5}
@@ -12,6 +22,11 @@ WEIGHTS = {Leg.DENSE: 0.5, Leg.LEXICAL: 0.5}
 
 def ranking(*scores: tuple[int, float]) -> list[Candidate]:
     return [Candidate(chunk, chunk // 10, score) for chunk, score in scores]
+
+
+def fuse(lists: Mapping[Leg, Sequence[Candidate]], weights: Mapping[Leg, float]) -> list[Ranked]:
+    """Return what fusion makes of one query's lists."""
+    return fusion.fuse({Strand(leg): ScoredList(found) for leg, found in lists.items()}, weights)
 
 
 def test_scores_are_divided_by_each_lists_maximum() -> None:
@@ -89,3 +104,32 @@ def test_one_leg_keeps_its_own_scores() -> None:
 def test_the_best_chunk_stands_for_its_document() -> None:
     ranked = single(Leg.LEXICAL, ranking((11, 3.0), (21, 2.0), (12, 1.0)))
     assert [one.chunk_id for one in best_of_documents(ranked)] == [11, 21]
+
+
+def test_a_score_that_was_looked_up_counts_as_if_the_list_were_longer() -> None:
+    lists = {
+        Strand(Leg.DENSE): ScoredList(ranking((1, 0.8), (2, 0.4)), {3: 0.2}),
+        Strand(Leg.LEXICAL): ScoredList(ranking((3, 10.0)), {1: 5.0}),
+    }
+    fused = {ranked.chunk_id: ranked for ranked in fusion.fuse(lists, WEIGHTS)}
+    assert fused[1].score == pytest.approx(0.5 + 0.5 * 0.5)
+    assert fused[2].score == pytest.approx(0.5 * 0.5)
+    assert fused[3].score == pytest.approx(0.5 * 0.25 + 0.5)
+    (dense, _) = fused[3].parts
+    assert (dense.rank, dense.score) == (None, 0.2)
+
+
+def test_queries_count_the_same_whatever_their_number() -> None:
+    lists = {
+        Strand(Leg.DENSE): ScoredList(ranking((1, 1.0), (2, 0.5))),
+        Strand(Leg.LEXICAL, 0): ScoredList(ranking((1, 4.0))),
+        Strand(Leg.LEXICAL, 1): ScoredList(ranking((2, 8.0))),
+    }
+    fused = fusion.fuse(lists, WEIGHTS)
+    assert [(ranked.chunk_id, ranked.score) for ranked in fused] == [(1, 0.75), (2, 0.5)]
+    assert [part.query for part in fused[0].parts] == [0, 0, 1]
+
+
+def test_scores_of_several_collections_are_divided_by_their_common_maximum() -> None:
+    weak = {Strand(Leg.LEXICAL): ScoredList(ranking((1, 2.0)), best=8.0)}
+    assert [one.score for one in fusion.fuse(weak, WEIGHTS)] == [0.25]

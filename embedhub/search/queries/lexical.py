@@ -126,7 +126,7 @@ def _in_order(session: Session, tiers: Sequence[Sequence[Term]]) -> Iterator[Non
 
 
 def _scan(asked: LexicalQuery) -> Select[Any]:
-    distance = _lexical_distance(asked.vector).label("distance")
+    distance = lexical_distance(asked.vector).label("distance")
     best = (
         select(SPARSE.c.owner_id, SPARSE.c.document_id, distance)
         .where(*place_of(SPARSE, asked.space), asked.restriction.predicate(SPARSE))
@@ -177,13 +177,14 @@ def _tier_branches(
                 literal(position).label("tier"),
                 SPARSE.c.owner_id,
                 SPARSE.c.document_id,
-                _lexical_distance(query).label("distance"),
+                lexical_distance(query).label("distance"),
             ).where(*conditions)
         )
     return branches
 
 
-def _lexical_distance(query: dict[int, float]) -> ColumnElement[float]:
+def lexical_distance(query: dict[int, float]) -> ColumnElement[float]:
+    """Return the negative score of a row; small is good, as pgvector has it."""
     sparse = SPARSEVEC(SPARSE_DIMENSIONS)
     # The Python class counts places from 0, the text form and our hashes from 1.
     vector = SparseVector({place - 1: weight for place, weight in query.items()}, SPARSE_DIMENSIONS)

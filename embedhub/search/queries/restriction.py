@@ -9,6 +9,7 @@ from embedhub.search.access import access_predicate
 from embedhub.search.conditions import LookUp
 from embedhub.search.filters import Filter
 from embedhub.search.queries import filtering
+from embedhub.search.queries.operators import WordCondition
 from embedhub.tables import Document, Space
 
 DOCUMENTS: FromClause = Document.__table__
@@ -22,13 +23,21 @@ class Restriction:
     principals: Sequence[str] | None
     # past their time, although nobody has removed them yet; None: too many to name
     expired_documents: Sequence[int] | None = ()
+    # what the query itself demands: phrases in quotes, words left out
+    words: WordCondition | None = None
 
     @property
     def is_empty(self) -> bool:
         """Return whether every row of the space passes."""
         has_expired = self.expired_documents is None or bool(self.expired_documents)
         is_filtered = self.filter.condition is not None
-        return not (is_filtered or has_expired) and self.principals is None
+        is_free = self.principals is None and self.words is None
+        return is_free and not (is_filtered or has_expired)
+
+    @property
+    def owners(self) -> Sequence[int] | None:
+        """Return the only rows that may pass, where they were looked up; None if not."""
+        return None if self.words is None else self.words.owners
 
     @property
     def bare(self) -> "Restriction":
@@ -41,6 +50,8 @@ class Restriction:
             self.filter.predicate(table.c.attributes),
             access_predicate(table.c.access, self.principals),
         ]
+        if self.words is not None:
+            conditions.append(self.words.predicate(table))
         if self.expired_documents is None:
             # Of each row that comes into question its document is asked; as a join the planner
             # would compare with all documents first.

@@ -17,7 +17,7 @@ class LogEntry:
 
     request_id: uuid.UUID
     workspace_id: int
-    collection_id: int
+    collection_ids: tuple[int, ...]
     api_key_id: int | None
     query: str | None
     mode: str
@@ -36,7 +36,7 @@ def insert_entries(session: Session, entries: Sequence[LogEntry]) -> None:
         {
             "request_id": entry.request_id,
             "workspace_id": entry.workspace_id,
-            "collection_ids": [entry.collection_id],
+            "collection_ids": list(entry.collection_ids),
             "api_key_id": entry.api_key_id if entry.api_key_id in keys else None,
             "query": entry.query,
             "mode": entry.mode,

@@ -1,7 +1,7 @@
 """How one search ranks: the collection's setting with the request's in its place."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from embedhub.errors import InvalidInput, TooLarge
@@ -35,6 +35,15 @@ class RankingPlan:
             or settings.collapse
             or settings.reranker
         )
+
+    def without_reranker(self) -> "RankingPlan":
+        """Return the plan for a search of several collections, whose hits no reranker orders."""
+        if self.settings.reranker is None:
+            return self
+        message = "several collections are searched: no reranker orders their hits"
+        note = Note(NoteCode.RANKING_SKIPPED, message)
+        settings = replace(self.settings, reranker=None)
+        return replace(self, settings=settings, notes=(*self.notes, note))
 
 
 PLAIN = RankingPlan()

@@ -1,0 +1,128 @@
+"""The candidates of one search: every leg, asked every query, in every collection."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy.orm import Session
+
+from embedhub.search.fusion import ScoredList, Strand
+from embedhub.search.legs import LegResult, QueryTerms, dense_leg, lexical_leg
+from embedhub.search.lexical import query_vector
+from embedhub.search.queries import scores
+from embedhub.search.queries.restriction import Restriction
+from embedhub.search.question import Question
+from embedhub.search.request import Leg, Mode
+from embedhub.search.stopwatch import Stopwatch
+from embedhub.spaces.service import LiveSpaces
+
+Found = Mapping[Strand, LegResult]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One collection of a search within its snapshot: the question, and what answers it.
+
+    `terms` are those of each query; None where the collection has no index on words.
+    """
+
+    question: Question
+    spaces: LiveSpaces
+    terms: tuple[QueryTerms | None, ...]
+    restriction: Restriction
+    # chunks of the collection still wait for their vectors
+    has_pending: bool = False
+    # people pinned or hid documents of the collection
+    has_curations: bool = False
+
+
+def run_legs(session: Session, source: Source, watch: Stopwatch, limit: int) -> Found:
+    """Return the lists of the legs that run, so many candidates each."""
+    found: dict[Strand, LegResult] = {}
+    for query, vector in enumerate(source.question.vectors):
+        if vector is not None and source.spaces.dense is not None:
+            with watch.part("dense"):
+                found[Strand(Leg.DENSE, query)] = dense_leg(
+                    session,
+                    space=source.spaces.dense,
+                    vector=vector,
+                    restriction=source.restriction,
+                    limit=limit,
+                )
+    guess = found[Strand(Leg.DENSE)].guess if Strand(Leg.DENSE) in found else None
+    is_lexical_asked = source.question.request.mode is not Mode.DENSE
+    for query, terms in enumerate(source.terms):
+        if is_lexical_asked and terms is not None and source.spaces.sparse is not None:
+            with watch.part("lexical"):
+                found[Strand(Leg.LEXICAL, query)] = lexical_leg(
+                    session,
+                    space=source.spaces.sparse,
+                    asked=terms,
+                    restriction=source.restriction,
+                    limit=limit,
+                    guess=guess,
+                )
+    return {strand: _told(source, strand, result) for strand, result in found.items()}
+
+
+def scored_lists(
+    session: Session, source: Source, found: Found, best: Mapping[Strand, float], watch: Stopwatch
+) -> dict[Strand, ScoredList]:
+    """Return the lists with the scores of each other's candidates, as fusion takes them.
+
+    `best` are the maxima to divide by where other collections count as well.
+    """
+    chunk_ids = {one.chunk_id for result in found.values() for one in result.candidates}
+    lists = {}
+    for strand, result in found.items():
+        lacking = chunk_ids - {one.chunk_id for one in result.candidates}
+        with watch.part(strand.leg.value):
+            others = _scores(session, source, strand, sorted(lacking)) if lacking else {}
+        lists[strand] = ScoredList(result.candidates, others, best.get(strand))
+    return lists
+
+
+def _scores(
+    session: Session, source: Source, strand: Strand, chunk_ids: Sequence[int]
+) -> dict[int, float]:
+    """Return what a leg makes of chunks that its list lacks; those without a row stay away."""
+    if strand.leg is Leg.DENSE:
+        space, vector = source.spaces.dense, source.question.vectors[strand.query]
+        if space is None or vector is None:
+            return {}
+        return scores.dense_scores(session, space=space, query=vector, owner_ids=chunk_ids)
+    space, terms = source.spaces.sparse, source.terms[strand.query]
+    if space is None or terms is None or not terms.terms:
+        return {}
+    asked = query_vector(terms.terms)
+    return scores.lexical_scores(session, space=space, query=asked, owner_ids=chunk_ids)
+
+
+def joint_best(sources: Sequence[Source], found: Sequence[Found]) -> list[dict[Strand, float]]:
+    """Return for each collection the best score of each strand among all it is comparable with.
+
+    Words are weighed alike in all of them; cosines compare within one encoder.
+    """
+    if len(sources) == 1:
+        return [{}]
+    best: dict[tuple[object, Strand], float] = {}
+    for source, lists in zip(sources, found, strict=True):
+        for strand, result in lists.items():
+            key = _scale(source, strand), strand
+            highest = max((one.score for one in result.candidates), default=0.0)
+            best[key] = max(best.get(key, highest), highest)
+    return [
+        {strand: best[_scale(source, strand), strand] for strand in lists}
+        for source, lists in zip(sources, found, strict=True)
+    ]
+
+
+def _scale(source: Source, strand: Strand) -> object:
+    space = source.spaces.dense
+    if strand.leg is Leg.LEXICAL or space is None:
+        return None
+    return space.encoder, space.revision, space.metric, space.dimension
+
+
+def _told(source: Source, strand: Strand, result: LegResult) -> LegResult:
+    report = replace(result.report, query=strand.query, collection=source.question.slug)
+    return replace(result, report=report)

@@ -1,0 +1,52 @@
+"""The SQL that scores single passages which a leg's list lacks, looked up by their ids."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import ARRAY, BigInteger, Select, any_, bindparam, cast, select
+from sqlalchemy.orm import Session
+
+from embedhub.search.queries.dense import DENSE, QUERY
+from embedhub.search.queries.lexical import SPARSE, lexical_distance
+from embedhub.search.queries.restriction import place_of
+from embedhub.spaces.distance import exact_distance, score_of
+from embedhub.tables import Space
+
+OWNERS = bindparam("owner_ids", type_=ARRAY(BigInteger))
+ANY_SPACE = Space(id=bindparam("space_id"), shelf_id=bindparam("shelf_id"))
+
+
+def dense_scores(
+    session: Session, *, space: Space, query: NDArray[np.float32], owner_ids: Sequence[int]
+) -> dict[int, float]:
+    """Return the score of each of these passages that has a vector in a dense space."""
+    facts = {
+        "query": query, "space_id": space.id, "shelf_id": space.shelf_id,
+        "owner_ids": list(owner_ids),
+    }  # fmt: skip
+    rows = session.execute(_NEARNESS[space.metric], facts)
+    return {owner_id: score_of(distance, space.metric) for owner_id, distance in rows}
+
+
+def lexical_scores(
+    session: Session, *, space: Space, query: dict[int, float], owner_ids: Sequence[int]
+) -> dict[int, float]:
+    """Return the BM25 score of each of these passages in a lexical space."""
+    statement = select(SPARSE.c.owner_id, lexical_distance(query)).where(
+        *place_of(SPARSE, space),
+        SPARSE.c.owner_id == any_(cast(list(owner_ids), ARRAY(BigInteger))),
+    )
+    return {owner_id: -distance for owner_id, distance in session.execute(statement)}
+
+
+def _nearness(metric: str) -> Select[Any]:
+    distance = exact_distance(DENSE.c.vector, QUERY, metric).label("distance")
+    return select(DENSE.c.owner_id, distance).where(
+        *place_of(DENSE, ANY_SPACE), DENSE.c.owner_id == any_(OWNERS)
+    )
+
+
+# Run by every search: made once.
+_NEARNESS = {metric: _nearness(metric) for metric in ("cosine", "inner_product", "l2")}
