@@ -217,11 +217,11 @@ def test_folded_documents_do_not_come_back_deeper(caller: Caller, settings: None
 
 def test_diversity_shows_something_else_sooner(caller: Caller) -> None:
     make_collection(caller)
-    send_texts(caller, ["cats purr", "cats purr", "cats purr", "dogs and cats fight all night"])
+    send_texts(caller, [*["cats sleep"] * 3, "dogs bark"])
     encode_everything()
-    plain = ask(caller, "cats purr")
+    plain = ask(caller, "cats cats dogs", mode=Mode.DENSE)
     assert ids(plain)[3] == "3"
-    diverse = ask(caller, "cats purr", ranking={"diversity": 0.9})
+    diverse = ask(caller, "cats cats dogs", mode=Mode.DENSE, ranking={"diversity": 0.9})
     assert ids(diverse)[1] == "3"
     assert_explained(diverse)
     scores = [hit.score for hit in diverse.hits]
