@@ -47,6 +47,10 @@ class Endpoint:
 
 COLLECTION = "/v1/collections/{slug}"
 DOCUMENTS = COLLECTION + "/documents"
+JUDGED = COLLECTION + "/judged-queries"
+RELEVANT = {"external_id": "open", "relevance": 1}
+# A search that is in our log.
+LOGGED = "01234567-89ab-cdef-0123-456789abcdef"
 DOCUMENT = {"external_id": "new", "text": "a new text"}
 
 ENDPOINTS = [
@@ -85,6 +89,27 @@ ENDPOINTS = [
     Endpoint("POST", "/v1/embeddings", {"model": "hashing-64", "input": ["a text"]}),
     Endpoint("GET", "/v1/models"),
     Endpoint("GET", "/v1/models/{model_id}"),
+    Endpoint("POST", JUDGED, {"queries": [{"query": "closed text", "judgments": [RELEVANT]}]}),
+    Endpoint("GET", JUDGED),
+    Endpoint("GET", JUDGED + "/{query_id}"),
+    Endpoint("POST", JUDGED + "/{query_id}/judgments", {"judgments": [RELEVANT]}),
+    Endpoint("POST", JUDGED + "/import", {"queries": "1\tone", "qrels": "1 0 open 1"}),
+    Endpoint("POST", JUDGED + "/harvest", {}),
+    Endpoint("DELETE", JUDGED + "/{query_id}", is_last=True),
+    Endpoint("POST", JUDGED + "/delete", {"all": True}, is_last=True),
+    Endpoint("POST", "/v1/feedback", {"request_id": LOGGED, "external_id": "open",
+             "kind": "click"}, status=201),
+    Endpoint("POST", COLLECTION + "/evaluations", {}, status=202),
+    Endpoint("GET", COLLECTION + "/evaluations"),
+    Endpoint("GET", COLLECTION + "/evaluations/{evaluation_id}"),
+    Endpoint("GET", COLLECTION + "/evaluations/{evaluation_id}/queries"),
+    Endpoint("DELETE", COLLECTION + "/evaluations/{evaluation_id}", is_last=True),
+    Endpoint("POST", COLLECTION + "/variants", {"name": "words", "ranking": {"diversity": 0.1}},
+             status=201),
+    Endpoint("GET", COLLECTION + "/variants"),
+    Endpoint("POST", COLLECTION + "/variants/apply", {"name": "saved"}),
+    Endpoint("POST", COLLECTION + "/variants/learn", {}, status=202),
+    Endpoint("POST", COLLECTION + "/variants/delete", {"name": "saved"}, is_last=True),
     Endpoint("GET", "/v1/runs"),
     Endpoint("GET", "/v1/runs/{run_id}"),
     Endpoint("POST", "/v1/keys", {"name": "another"}, status=201),
