@@ -1,12 +1,8 @@
 """Events of an answer as server-sent events; pure."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
 import orjson
 
 from embedhub.answers.events import AnswerEvent, CitationMade, Delta, Done, Failed, SourcesFound
-from embedhub.answers.request import Answer
 
 CONTENT_TYPE = "text/event-stream"
 
@@ -17,8 +13,8 @@ def frame(name: str | None, payload: object) -> bytes:
     return data if name is None else f"event: {name}\n".encode() + data
 
 
-def frame_of(event: AnswerEvent, *, answer_json: Callable[[Answer], Mapping[str, Any]]) -> bytes:
-    """Return an event of an answer; `answer_json` says how a whole answer is written."""
+def frame_of(event: AnswerEvent) -> bytes:
+    """Return an event of an answer."""
     match event:
         case SourcesFound(request_id=request_id, question=question, sources=sources):
             found = {"request_id": request_id, "question": question, "sources": sources}
@@ -28,7 +24,7 @@ def frame_of(event: AnswerEvent, *, answer_json: Callable[[Answer], Mapping[str,
         case CitationMade(citation=citation):
             return frame("citation", citation)
         case Done(answer=answer):
-            return frame("done", answer_json(answer))
+            return frame("done", answer)
         case Failed(code=code, message=message, retry_after_s=retry_after_s):
             return error_frame(code, message, retry_after_s)
 

@@ -1,6 +1,7 @@
 """The JSON of OpenAI's protocol; unknown fields are let pass, since clients send many."""
 
-from typing import Literal
+import uuid
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation
 
@@ -84,3 +85,99 @@ class ModelsOut(AnswerBody):
 
     object: Literal["list"]
     data: list[ModelOut]
+
+
+class ChatMessageIn(ProtocolBody):
+    """A message of a chat; `content` is a text or parts of type text."""
+
+    role: str
+    # Checked once, by `completions`, which names the place of what is wrong.
+    content: SkipValidation[str | list[dict[str, Any]] | None] = None
+
+
+class StreamOptionsIn(ProtocolBody):
+    """What a stream shall hold besides text."""
+
+    include_usage: bool | None = None
+
+
+class ChatIn(ProtocolBody):
+    """A chat whose last message is answered from documents."""
+
+    model: str = Field(description="A collection, or several with commas between.")
+    messages: list[ChatMessageIn]
+    stream: bool | None = None
+    stream_options: StreamOptionsIn | None = None
+    n: int | None = None
+    principals: list[str] | None = PRINCIPALS
+    # Checked once, by search.filters, which names the path of what is wrong.
+    filter: SkipValidation[dict[str, Any] | None] = Field(
+        default=None, description="Not OpenAI's: answer only from documents that pass."
+    )
+    append_sources: bool = Field(
+        default=True,
+        description="Not OpenAI's: whether the text ends with what its marks [n] stand for.",
+    )
+
+
+class ChatAnswerMessageOut(AnswerBody):
+    """The answer as a message."""
+
+    role: Literal["assistant"]
+    content: str
+    refusal: None
+
+
+class ChatChoiceOut(AnswerBody):
+    """The one answer."""
+
+    index: Literal[0]
+    message: ChatAnswerMessageOut
+    logprobs: None
+    finish_reason: Literal["stop"]
+
+
+class ChatUsageOut(AnswerBody):
+    """Tokens, estimated by the length of the texts."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+
+class ChatCitationOut(AnswerBody):
+    """A range of characters of a stored document version, `end` not included."""
+
+    number: int
+    collection: str
+    external_id: str
+    title: str
+    url: str | None
+    version: int
+    start: int
+    end: int
+    text: str
+    page: int | None
+
+
+class ChatEvidenceOut(AnswerBody):
+    """What OpenAI's protocol has no field for."""
+
+    request_id: uuid.UUID
+    found: bool
+    question: str = Field(description="What was searched for.")
+    method: Literal["extractive", "generated"]
+    is_supported: bool = Field(description="Whether every sentence is backed by what it cites.")
+    citations: list[ChatCitationOut]
+
+
+class ChatOut(AnswerBody):
+    """A completion that is not streamed."""
+
+    id: str
+    object: Literal["chat.completion"]
+    created: int
+    model: str
+    choices: list[ChatChoiceOut]
+    usage: ChatUsageOut
+    answer: ChatEvidenceOut = Field(description="Not OpenAI's.")

@@ -57,7 +57,8 @@ OTHER_REFUSAL = (
     "Any other refusal: 400 for a request that cannot be read whole or an unknown host, 405 for a"
     " method that the path does not have (`Allow` names those it has), 411 for a body without"
     " Content-Length, 500 when something went wrong here (the log has it under `request_id`), 504"
-    " when the database needed longer than it may, 507 when what was asked for would fill its disk."
+    " when the database needed longer than it may, 507 when what was asked for would fill its disk,"
+    " 502 when the language model gave no answer (`sources` are what was found all the same)."
 )
 
 Document = TypeVar("Document", bound=dict[str, object])

@@ -1,8 +1,9 @@
 """Errors as problem JSON (RFC 9457): the one place that knows HTTP statuses."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from math import ceil
 from typing import Any
 
 import orjson
@@ -13,6 +14,7 @@ from psycopg import errors as postgres
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from embedhub.answers.generator import GenerationFailed
 from embedhub.config import get_config
 from embedhub.errors import (
     Busy,
@@ -43,6 +45,7 @@ STATUSES: dict[type[HubError], int] = {
     NotReady: 503,
     Busy: 429,
     StorageFull: 507,
+    GenerationFailed: 502,
 }
 
 # What the database refuses for a moment: the same request may pass when it is sent again.
@@ -64,7 +67,8 @@ def problem(
     detail: str,
     *,
     errors: Sequence[dict[str, str]] = (),
-    retry_after_s: int | None = None,
+    retry_after_s: float | None = None,
+    beside: Mapping[str, Any] | None = None,
 ) -> HttpResponse:
     """Return an answer that says what went wrong, where in the request, and whether to retry."""
     request_id = getattr(request, "request_id", None)
@@ -76,6 +80,7 @@ def problem(
         "instance": request.path,
         "code": code,
         "request_id": request_id,
+        **(beside or {}),
     }
     if errors:
         body["field"] = errors[0]["field"]
@@ -85,7 +90,7 @@ def problem(
         body["error"] = protocol.openai_error(body)
     response = HttpResponse(orjson.dumps(body), status=status, content_type=CONTENT_TYPE)
     if retry_after_s is not None:
-        response["Retry-After"] = str(retry_after_s)
+        response["Retry-After"] = str(ceil(retry_after_s))
     if status == HTTPStatus.UNAUTHORIZED:
         response["WWW-Authenticate"] = "Bearer"
     return response
@@ -111,6 +116,8 @@ def of_hub_error(request: HttpRequest, error: HubError) -> HttpResponse:
         str(error),
         errors=[{"field": field, "message": message}] if field else [],
         retry_after_s=getattr(error, "retry_after_s", None),
+        # What was found though no language model put it into words.
+        beside={"sources": error.sources} if isinstance(error, GenerationFailed) else None,
     )
 
 
