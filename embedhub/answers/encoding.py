@@ -1,16 +1,19 @@
 """Texts as vectors for answers; never waits long for an encoder, never within a transaction."""
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embedhub.answers.context import CountTokens
-from embedhub.documents.chunking import WORD_OR_SIGN, count_tokens
+from embedhub.documents.chunking import count_tokens
 from embedhub.encoders import SUPPLIED, encode_query, get_encoder, load_tokenizer
 from embedhub.search.question import ensure_loaded
 
 Vectors = NDArray[np.float32]
+# What stands for tokens where there is no tokenizer.
+WORD_OR_SIGN = re.compile(r"\w+|[^\w\s]")
 
 
 def vectors_of(
