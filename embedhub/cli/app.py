@@ -5,7 +5,18 @@ import sys
 import click
 
 from embedhub import __version__
-from embedhub.cli import backup, demo, documents, index, keys, operation, service, settings, staff
+from embedhub.cli import (
+    backup,
+    demo,
+    documents,
+    evaluation,
+    index,
+    keys,
+    operation,
+    service,
+    settings,
+    staff,
+)
 from embedhub.errors import HubError
 
 INTERRUPTED = 130
@@ -23,6 +34,7 @@ for command in (
     demo.demo,
     documents.ingest,
     documents.search,
+    evaluation.evaluation,
     index.index,
     keys.key,
     staff.staff,
