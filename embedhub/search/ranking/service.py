@@ -39,6 +39,6 @@ def score(question: Question, passages: Mapping[int, str]) -> Scores:
     Never raises over a reranker: what it could not do stands in the scores.
     """
     wanted = question.ranking.settings.reranker
-    if wanted is None or question.request.query is None:
+    if wanted is None or not question.request.query:
         return Scores()
     return rerank(wanted, question.request.query, passages)

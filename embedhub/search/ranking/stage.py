@@ -58,7 +58,7 @@ class Stage:
         pins = self.pinned(decisions, ranked)
         ranked = self.collapsed(pins, self.others(ranked, decisions, pins))
         reranker = self.settings.reranker
-        if reranker is not None and self.context.question.request.query is not None:
+        if reranker is not None and self.context.question.request.query:
             return self.reranked(reranker, pins, ranked)
         return Ranking(reordering.pinned(pins, self.diversified(ranked)))
 
@@ -67,7 +67,8 @@ class Stage:
         question = self.context.question
         if not self.context.has_curations:
             return Decisions()
-        asked = question.request.query
+        # As they were written, and as they are without quotes and other signs.
+        texts = {*question.request.texts, *question.asked.written.texts}
         return queries.decisions(
             self.context.session,
             seen=queries.Seen(
@@ -75,7 +76,7 @@ class Stage:
                 Filter(question.filter.condition, is_helpful=False),
                 question.principals,
             ),
-            normalized=[] if asked is None else [normalized_query(asked)],
+            normalized=sorted(map(normalized_query, texts)),
         )
 
     def adjusted(self, fused: Sequence[Ranked]) -> list[Ranked]:
@@ -99,7 +100,7 @@ class Stage:
         """Return what titles and headings hold of the query; nothing if they do not count."""
         context, weights = self.context, self.settings.fields
         asked = context.question.request.query
-        if asked is None or context.terms is None or not (weights.title or weights.heading):
+        if not asked or context.terms is None or not (weights.title or weights.heading):
             return {}
         return field_matches(
             context.session,

@@ -165,11 +165,13 @@ def test_reasons_tell_the_name_and_never_the_key(server: FakeReranker) -> None:
     configured = {"kind": "openai", "url": server.url, "api_key": "sekret"}
     override_config(rerankers=json.dumps({"ours": configured}))
     server.statuses = [401]
-    found = rerank(Reranker("ours"), "q", {7: "text"})
+    found = rerank(Reranker("ours", budget_ms=10_000), "q", {7: "text"})
     assert found.failure is not None
     assert "'ours' answered with status 401" in found.failure
     assert "sekret" not in found.failure
-    assert rerank(Reranker("ours"), "q", {7: "text", 9: "longer text"}).by_chunk == {
+    assert rerank(
+        Reranker("ours", budget_ms=10_000), "q", {7: "text", 9: "longer text"}
+    ).by_chunk == {
         7: 0.04,
         9: 0.11,
     }
@@ -177,14 +179,14 @@ def test_reasons_tell_the_name_and_never_the_key(server: FakeReranker) -> None:
     late = rerank(Reranker("ours", budget_ms=100), "q", {7: "text"})
     assert late.failure is not None
     assert "100 ms" in late.failure
-    assert rerank(Reranker("ours"), "q", {}).failure is None
+    assert rerank(Reranker("ours", budget_ms=10_000), "q", {}).failure is None
 
 
 def test_long_passages_are_cut(server: FakeReranker) -> None:
     configured = {"kind": "openai", "url": server.url}
     override_config(rerankers=json.dumps({"ours": configured}), reranker_chars=10)
     try:
-        rerank(Reranker("ours"), "q", {7: "x" * 50})
+        rerank(Reranker("ours", budget_ms=10_000), "q", {7: "x" * 50})
     finally:
         override_config(reranker_chars=4_000)
     assert server.asked[0][2]["documents"] == ["x" * 10]

@@ -522,3 +522,10 @@ def test_without_words_no_reranker_is_asked(
     result = ask(papers, like=("1",), ranking=RERANKED)
     assert result.notes == ()
     assert len(result.hits) == 5
+
+
+def test_a_pin_holds_for_each_of_several_queries_and_for_quoted_ones(papers: Caller) -> None:
+    add_curation(papers, "papers", CurationInput(Action.PIN, "5", query="cats word1"))
+    assert ids(ask(papers, "word2", queries=("Cats word1",)))[0] == "5"
+    assert ids(ask(papers, '"cats word1"'))[:1] == ["5"]
+    assert ids(ask(papers, "word2"))[0] == "2"
