@@ -34,7 +34,11 @@ def connect(given: Given) -> tuple[HubClient, str]:
 @click.option("--queries", type=UserPath(), help="File of queries, where there is no folder.")
 @click.option("--qrels", type=UserPath(), help="File of judgments, where there is no folder.")
 @click.option("--split", help="Of a folder, this set alone; of files, how to call it.")
-@click.option("--documents", is_flag=True, help="Send the folder's corpus.jsonl as well.")
+@click.option(
+    "--documents",
+    is_flag=True,
+    help="Send the folder's corpus.jsonl too; makes the collection if it is missing.",
+)
 @collection_option
 @server_options
 def import_set(
@@ -70,6 +74,7 @@ def send_corpus(client: HubClient, slug: str, folder: Path) -> None:
     """Send the documents of a BEIR folder under a bar, and wait until they are encoded."""
     from embedhub.cli import progress
 
+    client.ensure_collection(slug)
     tally = progress.send(client, slug, corpus_documents(folder), total=None)
     for refused in tally.reasons:
         click.echo(f"  refused {refused.path}: {refused.reason}", err=True)
