@@ -22,6 +22,8 @@ def check_request(slugs: Sequence[str], request: AnswerRequest) -> Limits:
     """Return the bounds of a request; raises InvalidInput or TooLarge, naming the part."""
     config = get_config()
     check_question(request.question)
+    if len(request.history) > config.max_chat_messages:
+        raise TooLarge(f"at most {config.max_chat_messages} messages", "history")
     if not slugs:
         raise InvalidInput("name at least one collection", "collections")
     if len(slugs) > config.max_answer_collections:
