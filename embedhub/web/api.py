@@ -9,6 +9,7 @@ from ninja.operation import Operation
 
 from embedhub import __version__
 from embedhub.access.views import router as keys
+from embedhub.answers.views import router as answers
 from embedhub.collections.views import router as collections
 from embedhub.conversations.views import router as conversations
 from embedhub.documents.files.views import router as files
@@ -17,6 +18,7 @@ from embedhub.documents.imports_view import router as imports
 from embedhub.documents.views import router as documents
 from embedhub.evaluation.judged_views import router as judged
 from embedhub.evaluation.views import router as evaluation
+from embedhub.openai.chat_views import router as chat
 from embedhub.openai.views import router as openai
 from embedhub.runs.views import router as runs
 from embedhub.search.ranking.views import router as ranking
@@ -69,8 +71,10 @@ for router in (
     runs,
     judged,
     evaluation,
+    answers,
     conversations,
     openai,
+    chat,
     keys,
 ):
     api.add_router("", router)
