@@ -15,7 +15,7 @@ def print_answer(answer: dict[str, Any], *, explain: bool = False) -> None:
     for hit in answer["hits"]:
         document = hit["document"]
         title = document["title"] or document["external_id"]
-        click.echo(f"  {hit['score']:.3f}  {click.style(title, bold=True)}{aside(document)}")
+        click.echo(f"  {hit['score']:.3f}  {click.style(title, bold=True)}{aside(document)}{place(hit)}")
         click.echo(INDENT + sentence_of(hit))
         if explain and hit["explain"]:
             for leg in hit["explain"]["legs"]:
@@ -32,6 +32,12 @@ def aside(document: dict[str, Any]) -> str:
     """Return the id of a document in brackets where the title does not already say it."""
     external_id = document["external_id"]
     return "" if document["title"] in ("", external_id) else f"  [{external_id}]"
+
+
+def place(hit: dict[str, Any]) -> str:
+    """Return the page of a hit where it has one."""
+    page = hit["chunk"].get("page")
+    return f"  p. {page:,}" if page else ""
 
 
 def sentence_of(hit: dict[str, Any]) -> str:

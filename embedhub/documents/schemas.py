@@ -149,7 +149,7 @@ class LineErrorPage(AnswerBody):
 
 
 class DocumentOut(AnswerBody):
-    """A document in its newest accepted version; `text` is null in lists."""
+    """A document in its newest accepted version; text, format and pages are null in lists."""
 
     id: int
     external_id: str
@@ -163,6 +163,11 @@ class DocumentOut(AnswerBody):
     expires_at: datetime | None
     version: int
     is_live: bool = Field(description="False while an older text still answers searches.")
+    format: DocumentFormat | None = Field(description="Null in lists.")
+    page_starts: list[int] | None = Field(
+        description="The offset in the text at which each page begins; null without pages."
+    )
+    file_id: int | None = Field(description="The file it was read from; null: sent as text.")
     created_at: datetime
     updated_at: datetime
 

@@ -43,7 +43,7 @@ FIRST_POLL_S, LONGEST_POLL_S = 0.03, 0.5
 
 @dataclass(frozen=True, slots=True)
 class DocumentView:
-    """A document as its newest accepted version; `text` is None in lists.
+    """A document as its newest accepted version; text, format and pages are None in lists.
 
     `is_live` is false while an older text still answers searches.
     """
@@ -60,6 +60,9 @@ class DocumentView:
     expires_at: datetime | None
     version: int
     is_live: bool
+    format: str | None
+    page_starts: list[int] | None
+    file_id: int | None
     created_at: datetime
     updated_at: datetime
 
@@ -219,6 +222,9 @@ def _view(
         expires_at=row.expires_at,
         version=row.version,
         is_live=row.generation == row.live_generation,
+        format=version.format if version else None,
+        page_starts=version.page_starts if version else None,
+        file_id=row.file_id,
         created_at=row.created_at,
         updated_at=row.updated_at,
     )

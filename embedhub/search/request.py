@@ -134,13 +134,17 @@ class HitDocument:
 
 @dataclass(frozen=True, slots=True)
 class HitChunk:
-    """The passage that was found; `start` and `end` are offsets into the live version's text."""
+    """The passage that was found; `start` and `end` are offsets into the live version's text.
+
+    `page` is the one that it begins on, from 1; None where the document has no pages.
+    """
 
     id: int
     text: str
     start: int
     end: int
     position: int
+    page: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

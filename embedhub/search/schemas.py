@@ -108,6 +108,7 @@ class HitChunkOut(AnswerBody):
     start: int
     end: int
     position: int
+    page: int | None = Field(description="It begins on, from 1; null without pages.")
 
 
 class LegExplanationOut(AnswerBody):

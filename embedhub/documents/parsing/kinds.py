@@ -61,6 +61,8 @@ BY_ENDING: dict[str, Kind] = {
 BINARY_ENDINGS = (
     *(".pdf", ".docx", ".docm", ".pptx", ".pptm", ".xlsx", ".xlsm", ".xls", ".odt", ".ods"),
     *(".odp", ".epub", ".rtf", ".msg", ".zip", ".tar", ".gz", ".tgz"),
+    # Not read, which their owner should hear.
+    *(".doc", ".ppt"),
 )
 ENDINGS = (*BY_ENDING, *BINARY_ENDINGS)
 CONTAINERS = frozenset({Kind.ZIP, Kind.TAR, Kind.GZIP})

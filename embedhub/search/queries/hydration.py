@@ -46,6 +46,8 @@ SHOWN = (
         DOCUMENTS.c.url,
         DOCUMENTS.c.metadata,
         VERSIONS.c.title,
+        # How many pages begin at or before it: the number of its page; null without pages.
+        func.width_bucket(CHUNKS.c.start_offset, VERSIONS.c.page_starts),
     )
     .select_from(CHUNKS)
     .join(
@@ -86,6 +88,7 @@ class ShownChunk:
     url: str | None
     metadata: dict[str, Any]
     title: str
+    page: int | None
 
 
 def shown_chunks(
