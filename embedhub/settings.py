@@ -139,5 +139,7 @@ LOGGING = {
         "django.request": {"level": "ERROR"},
         "alembic": {"level": "WARNING"},
         "waitress.queue": {"level": "ERROR"},
+        # A line for every call of an endpoint, with its address.
+        "httpx": {"level": "WARNING"},
     },
 }

@@ -64,6 +64,12 @@ class AnswerIn(RequestBody):
         description="What was said before, oldest first: with a language model a follow-up is made"
         " a question of its own.",
     )
+    conversation: str | None = Field(
+        default=None,
+        description='"new" keeps question and answer as a new conversation; its id goes on with it,'
+        " in place of `history`.",
+    )
+    stream: bool = Field(default=False, description="Answer in server-sent events.")
 
 
 class CollectionsAnswerIn(AnswerIn):
@@ -144,3 +150,4 @@ class AnswerOut(AnswerBody):
     complete: bool = Field(description="False if passages may be missing; the notes say why.")
     notes: list[NoteOut]
     took: AnswerTookOut
+    conversation: uuid.UUID | None = Field(description="The conversation it is kept in.")

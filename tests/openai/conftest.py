@@ -8,9 +8,10 @@ from openai import OpenAI
 from embedhub.access.caller import Caller
 from embedhub.access.service import create_key
 from tests.live import live_server
+from tests.search.conftest import written_log
 from tests.web.conftest import api, client_for, fresh_keys, stranger_api
 
-__all__ = ["api", "client_for", "fresh_keys", "stranger_api"]
+__all__ = ["api", "client_for", "fresh_keys", "stranger_api", "written_log"]
 
 
 @pytest.fixture(scope="module")

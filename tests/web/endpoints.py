@@ -35,6 +35,8 @@ class Endpoint:
     status: int = 200
     # Undoes what other endpoints need, so a walk comes to it at the end.
     is_last: bool = False
+    # Answers with bytes of somebody's own.
+    is_download: bool = False
 
     def url(self, **names: object) -> str:
         """Return the path below /v1 with these names filled in."""
@@ -47,11 +49,20 @@ class Endpoint:
 
 COLLECTION = "/v1/collections/{slug}"
 DOCUMENTS = COLLECTION + "/documents"
+FILES = COLLECTION + "/files"
 JUDGED = COLLECTION + "/judged-queries"
 RELEVANT = {"external_id": "open", "relevance": 1}
 # A search that is in our log.
 LOGGED = "01234567-89ab-cdef-0123-456789abcdef"
 DOCUMENT = {"external_id": "new", "text": "a new text"}
+
+
+def a_form() -> bytes:
+    """Return the body of a form with a file."""
+    from tests.web.conftest import Form
+
+    return Form.of(("a.txt", b"some words"))
+
 
 ENDPOINTS = [
     Endpoint("GET", "/v1/health/live"),
@@ -73,6 +84,14 @@ ENDPOINTS = [
     Endpoint("GET", COLLECTION + "/imports"),
     Endpoint("GET", COLLECTION + "/imports/{import_id}"),
     Endpoint("GET", COLLECTION + "/imports/{import_id}/errors"),
+    Endpoint("POST", FILES, a_form(), status=202),
+    Endpoint("POST", FILES + "/fetch", {"url": "https://example.org/a.pdf"}, status=202),
+    Endpoint("POST", FILES + "/get", {"external_ids": ["hedgehog.pdf"]}),
+    Endpoint("GET", FILES),
+    Endpoint("GET", FILES + "/{file_id}"),
+    Endpoint("GET", FILES + "/{file_id}/content", is_download=True),
+    Endpoint("POST", FILES + "/{file_id}/retry", status=202),
+    Endpoint("DELETE", FILES + "/{file_id}", is_last=True),
     Endpoint("POST", DOCUMENTS + "/query", {"filter": {"year": {"$gte": 2000}}}),
     Endpoint("POST", DOCUMENTS + "/get", {"external_ids": ["open", "closed", "none"]}),
     Endpoint("GET", DOCUMENTS, query="?external_id=open"),
@@ -86,6 +105,8 @@ ENDPOINTS = [
     Endpoint("GET", "/v1/conversations"),
     Endpoint("GET", "/v1/conversations/{conversation_id}"),
     Endpoint("DELETE", "/v1/conversations/{conversation_id}", is_last=True),
+    Endpoint("POST", "/v1/chat/completions",
+             {"model": "papers", "messages": [{"role": "user", "content": "open text"}]}),
     Endpoint("POST", "/v1/embeddings", {"model": "hashing-64", "input": ["a text"]}),
     Endpoint("GET", "/v1/models"),
     Endpoint("GET", "/v1/models/{model_id}"),
