@@ -15,7 +15,9 @@ def print_answer(answer: dict[str, Any], *, explain: bool = False) -> None:
     for hit in answer["hits"]:
         document = hit["document"]
         title = document["title"] or document["external_id"]
-        click.echo(f"  {hit['score']:.3f}  {click.style(title, bold=True)}{aside(document)}{place(hit)}")
+        click.echo(
+            f"  {hit['score']:.3f}  {click.style(title, bold=True)}{aside(document)}{place(hit)}"
+        )
         click.echo(INDENT + sentence_of(hit))
         if explain and hit["explain"]:
             for leg in hit["explain"]["legs"]:

@@ -121,22 +121,17 @@ def not_stored(
     client: HubClient, place: str, files: Sequence[Named], upload: Upload
 ) -> Iterator[Named]:
     """Yield the files that the server does not have with this very content."""
-    hashes: list[dict[str, str]] = []
-    readable: list[Named] = []
-    for name, path in files:
+    names = [name for name, _ in files]
+    answer = client.call("POST", f"{place}/get", {"external_ids": names})
+    for (name, path), stored in zip(files, answer["items"], strict=True):
         try:
-            hashes.append({"external_id": name, "sha256": sha256_of(path)})
-            readable.append((name, path))
+            is_new = stored is None or stored["status"] == "failed"
+            if is_new or stored["sha256"] != sha256_of(path):
+                yield name, path
+            else:
+                upload.outcomes["unchanged"] += 1
         except OSError as error:
             upload.fail(name, error.strerror or str(error))
-    if not hashes:
-        return
-    answer = client.call("POST", f"{place}/check", {"files": hashes})
-    for file, item in zip(readable, answer["items"], strict=True):
-        if item["is_unchanged"]:
-            upload.outcomes["unchanged"] += 1
-        else:
-            yield file
 
 
 def sha256_of(path: Path) -> str:

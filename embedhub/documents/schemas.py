@@ -6,10 +6,10 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, SkipValidation
 
 from embedhub.access.service import MAX_PRINCIPALS
-from embedhub.documents.inputs import DocumentFormat
 from embedhub.web.body import AnswerBody, RequestBody
 
 OutcomeKind = Literal["created", "updated", "unchanged", "stale"]
+Format = Literal["plain", "markdown", "code"]
 EXAMPLE: dict[str, Any] = {
     "external_id": "1",
     "title": "Attention is all you need",
@@ -45,7 +45,7 @@ class DocumentIn(RequestBody):
     vector: list[float] | str | None = Field(
         default=None, description="Numbers, or base64 of little-endian float32."
     )
-    format: DocumentFormat | None = Field(
+    format: Format | None = Field(
         default=None,
         description="What its headings, lists and blocks are written in; null: Markdown where the"
         " url, or else the external_id, ends like a Markdown file, plain otherwise.",
@@ -163,7 +163,7 @@ class DocumentOut(AnswerBody):
     expires_at: datetime | None
     version: int
     is_live: bool = Field(description="False while an older text still answers searches.")
-    format: DocumentFormat | None = Field(description="Null in lists.")
+    format: Format | None = Field(description="Null in lists.")
     page_starts: list[int] | None = Field(
         description="The offset in the text at which each page begins; null without pages."
     )

@@ -124,6 +124,7 @@ def hit_of(hit: Hit, *, is_explained: bool) -> dict[str, Any]:
             "start": chunk.start,
             "end": chunk.end,
             "position": chunk.position,
+            "page": chunk.page,
         },
         "highlights": [span_of(span, chunk.text) for span in hit.highlights],
         "sentence": None if hit.sentence is None else span_of(hit.sentence, chunk.text),

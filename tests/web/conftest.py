@@ -5,11 +5,27 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
 from embedhub.access import recent
 from embedhub.access.caller import Caller
 from embedhub.access.service import create_key
+
+
+class Form(bytes):
+    """A form with files, as its body; `of` makes one."""
+
+    content_type: str
+
+    @classmethod
+    def of(cls, *files: tuple[str, bytes], **fields: object) -> "Form":
+        """Return a form of these files (name, content) and fields; a list is repeated."""
+        parts = {"file": [SimpleUploadedFile(*file) for file in files], **fields}
+        form = cls(encode_multipart(BOUNDARY, parts))
+        form.content_type = MULTIPART_CONTENT
+        return form
 
 
 class ApiClient:
@@ -23,11 +39,12 @@ class ApiClient:
     def send(self, method: str, path: str, body: object = None, **headers: str) -> Any:
         """Send a request below /v1 and return Django's response; bytes go as they are."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        content_type = body.content_type if isinstance(body, Form) else "application/json"
         return self.client.generic(
             method,
             f"/v1{path}",
             b"" if body is None else content,
-            content_type="application/json",
+            content_type=content_type,
             headers={**self.headers, **{k.replace("_", "-"): v for k, v in headers.items()}},
         )
 

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from tests.web.conftest import ApiClient
-from tests.web.endpoints import OPEN, READING, operations
+from tests.web.endpoints import BY_NAME, OPEN, READING, operations
 
 
 @pytest.fixture
@@ -54,7 +54,8 @@ def test_every_operation_says_who_may_call_it_and_what_can_go_wrong(
                 assert status in operation["responses"], (name, status)
         for status, answer in operation["responses"].items():
             if status.startswith("2"):
-                assert answer["content"]["application/json"]["schema"], name
+                kind = "octet-stream" if BY_NAME[name].is_download else "json"
+                assert answer["content"][f"application/{kind}"]["schema"], name
 
 
 def test_what_may_happen_anywhere_is_described_once(document: dict[str, Any]) -> None:

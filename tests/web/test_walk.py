@@ -15,6 +15,7 @@ from embedhub.conversations import service as conversations
 from embedhub.documents.imports import create_import
 from embedhub.runs.service import RunKind, start_run
 from embedhub.search.ranking.curations import Action, CurationInput, add_curation
+from tests.documents.files.factories import failed_file
 from tests.factories import encode_everything, make_answer, make_collection, send
 from tests.web.conftest import ApiClient, ClientFor
 from tests.web.endpoints import (
@@ -88,6 +89,7 @@ def names(caller: Caller, api: ApiClient) -> dict[str, object]:
         "model_id": "papers",
         "key_id": key.id,
         "import_id": create_import(caller, "papers").id,
+        "file_id": failed_file(caller, SECRET),
         **evaluation_names(caller, LOGGED, SECRET),
         "curation_id": add_curation(
             caller, "papers", CurationInput(Action.HIDE, "closed", query=f"about {SECRET}")
@@ -113,6 +115,8 @@ def test_every_answer_is_what_the_document_says(
             assert response.status_code in {200, 503}
         else:
             assert response.status_code == endpoint.status, (endpoint.name, response.content)
+        if endpoint.is_download:
+            continue
         answers = described[endpoint.name]["responses"]
         content = answers[str(response.status_code)]["content"]["application/json"]
         schema = {**content["schema"], "components": document["components"]}

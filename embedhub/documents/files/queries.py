@@ -55,14 +55,10 @@ def list_files(
     return session.scalars(statement.order_by(File.id.desc()).limit(limit)).all()
 
 
-def files_named(session: Session, place: Place, names: Sequence[str]) -> dict[str, File]:
-    """Return the files of these names."""
-    statement = select(File).where(
-        File.workspace_id == place.workspace_id,
-        File.collection_id == place.collection_id,
-        File.external_id.in_(names),
-    )
-    return {file.external_id: file for file in session.scalars(statement)}
+def files_named(session: Session, place: Place, names: Sequence[Any]) -> Sequence[File]:
+    """Return those of the files of these names that may be seen."""
+    chosen = (*_visible(place), File.external_id.in_(names))
+    return session.scalars(select(File).where(*chosen)).all()
 
 
 def hold_file(session: Session, place: Place, name: str) -> File | None:

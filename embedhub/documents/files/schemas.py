@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from embedhub.documents.schemas import Principals
 from embedhub.web.body import AnswerBody, RequestBody
 
 Status = Literal["waiting", "reading", "stored", "failed"]
@@ -78,40 +79,15 @@ class FetchIn(RequestBody):
     expires_at: datetime | None = None
 
 
-class FileHash(RequestBody):
-    """A file as somebody has it."""
-
-    external_id: str = Field(min_length=1, max_length=512)
-    sha256: str = Field(pattern="^[0-9a-fA-F]{64}$")
-
-
-class CheckIn(RequestBody):
-    """Files that are about to be sent."""
-
-    files: list[FileHash]
-
-
 class GetFilesIn(RequestBody):
-    """Files by their ids."""
+    """Files by our ids or by the callers', one of the two."""
 
-    ids: list[int]
+    ids: list[int] | None = None
+    external_ids: list[str] | None = None
+    principals: list[str] | None = Principals
 
 
 class GotFiles(AnswerBody):
     """The files in the order asked, null where there is none to be seen."""
 
     items: list[FileOut | None]
-
-
-class CheckedFile(AnswerBody):
-    """Whether a file need not be sent."""
-
-    external_id: str
-    is_unchanged: bool = Field(description="It is stored with this content and did not fail.")
-    id: int | None
-
-
-class CheckOut(AnswerBody):
-    """The files in the order asked."""
-
-    items: list[CheckedFile]

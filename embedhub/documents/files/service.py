@@ -39,7 +39,6 @@ __all__ = [
     "list_files",
     "open_original",
     "retry_file",
-    "unchanged_files",
 ]
 
 
@@ -149,25 +148,6 @@ def ask_to_read(session: Session, place: Place) -> int:
     )
 
 
-def unchanged_files(
-    caller: Caller, slug: str, hashes: Sequence[tuple[str, str]]
-) -> dict[str, FileView]:
-    """Return those of the (name, hex SHA-256) that are stored so and not failed, by name."""
-    limit = get_config().max_limit
-    if len(hashes) > limit:
-        raise TooLarge(f"{len(hashes):,} files; at most {limit:,} at once", "files")
-    place = _place_for_writing(caller, slug)
-    with db.reading() as session:
-        found = queries.files_named(session, place, [name for name, _ in hashes])
-        return {
-            name: view_of(found[name])
-            for name, sha256 in hashes
-            if name in found
-            and found[name].content_hash.hex() == sha256.lower()
-            and found[name].status != FileStatus.FAILED
-        }
-
-
 def list_files(
     caller: Caller, slug: str, *, status: str | None = None, before: int | None = None, limit: int
 ) -> list[FileView]:
@@ -186,15 +166,24 @@ def get_file(caller: Caller, slug: str, file_id: int) -> FileView:
         return view_of(_find(session, _place(session, caller, slug), file_id))
 
 
-def get_files(caller: Caller, slug: str, file_ids: Sequence[int]) -> list[FileView | None]:
-    """Return files in the order asked; None where there is none that the caller may see."""
+def get_files(
+    caller: Caller, slug: str, file_ids: Sequence[int] | None, names: Sequence[str] | None = None
+) -> list[FileView | None]:
+    """Return files in the order asked, by ids or by the callers' names, None where none is seen."""
+    field, asked = ("external_ids", names) if file_ids is None else ("ids", file_ids)
+    if asked is None or (file_ids is not None and names is not None):
+        raise InvalidInput("give either ids or external_ids", field)
     limit = get_config().max_limit
-    if len(file_ids) > limit:
-        raise TooLarge(f"{len(file_ids):,} ids; at most {limit:,} at once", "ids")
+    if len(asked) > limit:
+        raise TooLarge(f"{len(asked):,} files; at most {limit:,} at once", field)
     with db.reading() as session:
         place = _place(session, caller, slug)
-        found = {file.id: view_of(file) for file in queries.find_files(session, place, file_ids)}
-    return [found.get(file_id) for file_id in file_ids]
+        if file_ids is not None:
+            rows = queries.find_files(session, place, file_ids)
+            by_id = {file.id: view_of(file) for file in rows}
+            return [by_id.get(file_id) for file_id in file_ids]
+        by_name = {f.external_id: view_of(f) for f in queries.files_named(session, place, asked)}
+        return [by_name.get(str(name)) for name in asked]
 
 
 def open_original(caller: Caller, slug: str, file_id: int) -> Original:

@@ -17,8 +17,6 @@ from embedhub.documents.files import service
 from embedhub.documents.files.inputs import FIELDS, parse_fields
 from embedhub.documents.files.schemas import (
     AcceptedFiles,
-    CheckIn,
-    CheckOut,
     FetchIn,
     FileDeleted,
     FileOut,
@@ -124,28 +122,14 @@ def fetch_file(request: HttpRequest, slug: str, body: FetchIn) -> HttpResponse:
     return respond(answer_of([service.add_address(caller, slug, fields, url)]), status=202)
 
 
-@router.post(FILES + "/check", response=CheckOut, summary="Ask which files need not be sent")
-def check_files(request: HttpRequest, slug: str, body: CheckIn) -> HttpResponse:
-    """Which of these files are stored with this very content."""
-    caller = caller_of(request, Scope.WRITE)
-    hashes = [(file.external_id, file.sha256) for file in body.files]
-    found = service.unchanged_files(caller, slug, hashes)
-    items = [
-        {
-            "external_id": name,
-            "is_unchanged": name in found,
-            "id": found[name].id if name in found else None,
-        }
-        for name, _ in hashes
-    ]
-    return respond({"items": items})
-
-
 @router.post(FILES + "/get", response=GotFiles, summary="Get many files")
 def get_files(request: HttpRequest, slug: str, body: GetFilesIn) -> HttpResponse:
-    """Files in the order asked, null where there is none to be seen."""
-    caller = caller_of(request, Scope.READ)
-    return respond({"items": service.get_files(caller, slug, body.ids)})
+    """Files in the order asked, null where there is none to be seen.
+
+    By `external_ids` and `sha256` a client knows what it need not send.
+    """
+    caller = narrowed_caller(request, Scope.READ, body.principals)
+    return respond({"items": service.get_files(caller, slug, body.ids, body.external_ids)})
 
 
 @router.get(FILES, response=FilePage, summary="List files")
