@@ -142,7 +142,7 @@ def chunk(prepared: Prepared, facts: CollectionFacts) -> None:
         tokenizer,
         title=document.title,
         encoder_tokens=encoder_tokens,
-        markdown=document.is_markdown,
+        written_in=document.format,
     )
     limit = get_config().max_chunks
     if len(passages) > limit:

@@ -32,7 +32,8 @@ texts = st.one_of(
     st.text(max_size=120).filter(lambda text: text.isprintable()),
 )
 chunkings = st.builds(
-    lambda most, share: Chunking(ChunkingStrategy.PASSAGES, most, most * share // 100),
+    lambda strategy, most, share: Chunking(strategy, most, most * share // 100),
+    st.sampled_from([ChunkingStrategy.PASSAGES, ChunkingStrategy.SENTENCE_WINDOW]),
     st.integers(16, 60),
     st.integers(0, 50),
 )
@@ -60,12 +61,12 @@ def overlaps(passages: list[Passage], text: str) -> Iterator[str]:
         yield text[after.start : max(before.end, after.start)]
 
 
-@given(texts, chunkings, st.booleans())
+@given(texts, chunkings, st.sampled_from(["plain", "markdown", "code"]))
 @settings(max_examples=300, deadline=None)
 def test_passages_are_exact_pieces_that_together_cover_everything_but_white_space(
-    text: str, chunking: Chunking, markdown: bool
+    text: str, chunking: Chunking, written_in: str
 ) -> None:
-    passages = split(text, chunking, WORDS, markdown=markdown)
+    passages = split(text, chunking, WORDS, written_in=written_in)
     covered = [False] * len(text)
     for position, passage in enumerate(passages):
         assert passage.position == position
@@ -89,7 +90,7 @@ def test_neighbours_share_no_more_than_the_overlap(text: str, chunking: Chunking
         assert count_tokens(shared, WORDS) <= chunking.overlap_tokens
 
 
-@pytest.mark.parametrize("markdown", [False, True])
+@pytest.mark.parametrize("written_in", ["plain", "markdown"])
 @pytest.mark.parametrize(
     "text",
     [
@@ -103,9 +104,11 @@ def test_neighbours_share_no_more_than_the_overlap(text: str, chunking: Chunking
     ],
     ids=["prose", "paragraphs", "identifiers", "chinese", "emoji", "one word", "addresses"],
 )
-def test_real_tokens_stay_within_the_budget(minilm_name: str, text: str, markdown: bool) -> None:
+def test_real_tokens_stay_within_the_budget(minilm_name: str, text: str, written_in: str) -> None:
     tokenizer = load_tokenizer(minilm_name)
-    passages = split(text, Chunking(max_tokens=64, overlap_tokens=16), tokenizer, markdown=markdown)
+    passages = split(
+        text, Chunking(max_tokens=64, overlap_tokens=16), tokenizer, written_in=written_in
+    )
     assert max(count_tokens(passage.text, tokenizer) for passage in passages) <= 64
     assert all(passage.n_tokens <= 64 for passage in passages)
     assert all(passage.text == text[passage.start : passage.end] for passage in passages)
@@ -148,7 +151,9 @@ def test_title_and_headings_get_room_within_what_the_encoder_reads(minilm_name: 
     title = "A manual of everything that can be configured " * 5
     text = "# Installation\n\n" + "## On many machines with very long names\n\n" + prose(200)
     chunking = Chunking(max_tokens=250, overlap_tokens=20)
-    passages = split(text, chunking, tokenizer, title=title, encoder_tokens=256, markdown=True)
+    passages = split(
+        text, chunking, tokenizer, title=title, encoder_tokens=256, written_in="markdown"
+    )
     for passage in passages:
         encoded = encoder_input(title, passage.heading_path, passage.text)
         assert len(tokenizer.encode(encoded).ids) <= 256
@@ -161,7 +166,7 @@ def test_a_passage_knows_the_headings_above_it() -> None:
         f"# Guide\n\n{body}\n\n## Install\n\n{body}\n\n```sh\n# not a heading\n```\n\n{body}\n\n"
         f"Upgrade\n-------\n\n{body}\n\n# Reference\n\n### Deep\n\n{body}\n"
     )
-    passages = split(text, Chunking(max_tokens=40, overlap_tokens=0), WORDS, markdown=True)
+    passages = split(text, Chunking(max_tokens=40, overlap_tokens=0), WORDS, written_in="markdown")
     seen = list(dict.fromkeys(passage.heading_path for passage in passages))
     assert seen == ["Guide", "Guide > Install", "Guide > Upgrade", "Reference > Deep"]
     assert split(text, Chunking(), WORDS)[0].heading_path == ""
@@ -189,8 +194,10 @@ def test_the_hash_follows_what_is_encoded() -> None:
 
 def test_chunking_survives_its_mapping() -> None:
     chunking = Chunking.from_mapping({"strategy": "passages", "max_tokens": 99})
-    assert chunking == Chunking(ChunkingStrategy.PASSAGES, 99, 24)
+    assert chunking == Chunking(ChunkingStrategy.PASSAGES, 99, 0)
     assert Chunking.from_mapping(chunking.as_mapping()) == chunking
+    windows = Chunking(ChunkingStrategy.SENTENCE_WINDOW, window_sentences=3)
+    assert Chunking.from_mapping(windows.as_mapping()) == windows
     assert Chunking.from_mapping({}) == Chunking()
 
 
@@ -198,6 +205,9 @@ def test_chunking_survives_its_mapping() -> None:
     ("mapping", "field"),
     [
         ({"strategy": "sentences"}, "chunking.strategy"),
+        ({"window_sentences": 3}, "chunking.window_sentences"),
+        ({"strategy": "sentence_window", "window_sentences": 21}, "chunking.window_sentences"),
+        ({"strategy": "sentence_window", "overlap_tokens": 1}, "chunking.overlap_tokens"),
         ({"strategy": ["passages"]}, "chunking.strategy"),
         ({"max_tokens": 15}, "chunking.max_tokens"),
         ({"max_tokens": 1e9}, "chunking.max_tokens"),
@@ -243,6 +253,6 @@ def test_a_wrong_chunking_is_refused_by_name(mapping: dict[str, object], field: 
 def test_hostile_long_texts_are_split_in_bounded_time(minilm_name: str, text: str) -> None:
     tokenizer = load_tokenizer(minilm_name)
     began = time.perf_counter()
-    passages = split(text, Chunking(), tokenizer, markdown=True)
+    passages = split(text, Chunking(), tokenizer, written_in="markdown")
     assert time.perf_counter() - began < 8
     assert passages[-1].end == len(text.rstrip())

@@ -75,7 +75,8 @@ def test_unchanged_passages_are_not_encoded_again(caller: Caller) -> None:
     with db.writing() as session:
         session.execute(text("DELETE FROM vector_cache"))
     send(caller, document(LONG + " And one more at the end."))
-    assert 1 <= encode_everything() <= 2 < encoded
+    # Those at the end are parted evenly again.
+    assert 1 <= encode_everything() <= 5 < encoded / 3
     assert examine().is_clean
 
 
