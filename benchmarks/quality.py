@@ -1,12 +1,13 @@
 """Search quality on judged sets, through the REST API of a running server.
 
-python benchmarks/quality.py --data FOLDER [FOLDER ...] [--chunking document passages] [--sweep]
+python benchmarks/quality.py --data FOLDER [FOLDER ...] [--chunking default document] [--sweep]
 
-A folder is one judged set (embedhub/evaluation/judged.py) or holds several. Each becomes a
-collection quality-SET-CHUNKING, made and filled unless it is there, and is asked every judged
-question in each mode. --sweep tries weights of the dense leg on the training judgments
-(qrels_train.tsv), never on those that the table reports. The server and its key come from --url and
---key, or from --home.
+A folder is one judged set (embedhub/evaluation/judged.py) or holds several; of these the ones with
+more than --largest documents are left out. Each becomes a collection quality-SET-CHUNKING, made and
+filled unless it is there, and is asked every judged question in each mode. The second table sets
+hybrid search against the better of its legs, and the mean of the sets named by --mean. --sweep
+tries weights of the dense leg on the training judgments (qrels_train.tsv), never on those that the
+tables report. The server and its key come from --url and --key, or from --home.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import json
 import statistics
 import time
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -33,6 +35,8 @@ WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7, 0.8, 0.9, 1.0)
 POLL_S = 1.0
 # Languages of sets whose folder is named by one, such as xquad/de.
 LANGUAGES = {"en", "de", "es", "zh", "ar", "fr", "it", "ru"}
+# What hybrid search is judged by: English sets of different kinds.
+MEAN_OF = ("scifact", "cranfield", "cisi", "medline", "adi", "anthropic_docs")
 console = Console()
 
 
@@ -44,12 +48,16 @@ def main() -> None:
     for root in arguments.data:
         for folder in find_sets([root]):
             judged = read_set(folder, root)
+            if folder != root and is_larger(judged, arguments.largest):
+                console.print(f"{judged.name}: more than {arguments.largest:,} documents")
+                continue
             for chunking in arguments.chunking:
                 slug = fill(client, judged, chunking, arguments.encoder)
                 rows += measure(client, judged, slug, chunking, arguments.modes)
                 if arguments.sweep:
                     sweep(client, judged, slug)
     print_table(rows)
+    print_gains(rows, arguments.mean)
     if arguments.output:
         arguments.output.write_text(json.dumps(rows, indent=2) + "\n")
 
@@ -58,8 +66,10 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", type=Path, nargs="+", required=True)
     parser.add_argument(
-        "--chunking", nargs="+", default=["document"], choices=["document", "passages"]
+        "--chunking", nargs="+", default=["default"], choices=["default", "document", "passages"]
     )
+    parser.add_argument("--largest", type=int, default=20_000, help="documents of a set")
+    parser.add_argument("--mean", nargs="*", default=MEAN_OF, help="sets that make the mean")
     parser.add_argument("--modes", nargs="+", default=list(MODES), choices=MODES)
     parser.add_argument("--sweep", action="store_true", help="try fusion weights on qrels_train")
     parser.add_argument("--encoder", help="default: the server's")
@@ -74,7 +84,9 @@ def fill(client: HubClient, judged: JudgedSet, chunking: str, encoder: str | Non
     """Return the slug of the set's collection once every document can be found by meaning."""
     slug = f"quality-{judged.name}-{chunking}".lower().replace("_", "-")
     language = judged.folder.name if judged.folder.name in LANGUAGES else "english"
-    wishes = {"language": language, "chunking": {"strategy": chunking}}
+    wishes: dict[str, Any] = {"language": language}
+    if chunking != "default":
+        wishes["chunking"] = {"strategy": chunking}
     client.ensure_collection(slug, **wishes, **({"encoder": encoder} if encoder else {}))
     path = f"/v1/collections/{quote(slug)}"
     documents = [
@@ -104,7 +116,7 @@ def measure(
     """Return a row of figures for each mode."""
     rows = []
     for mode in modes:
-        gains, recalls, waits, n_partial = [], [], [], 0
+        gains, recalls, found, waits, n_partial = [], [], [], [], 0
         for query, relevant in track(
             judged.judgments.items(), f"{slug}: {mode}", console=console, transient=True
         ):
@@ -114,6 +126,7 @@ def measure(
             ranking = [hit["document"]["external_id"] for hit in answer["hits"]]
             gains.append(ndcg(ranking, relevant))
             recalls.append(recall(ranking, relevant))
+            found.append(any(relevant.get(document, 0) > 0 for document in ranking[:5]))
             n_partial += not answer["complete"]
         rows.append(
             {
@@ -123,11 +136,17 @@ def measure(
                 "questions": len(gains),
                 "ndcg@10": statistics.mean(gains),
                 "recall@100": statistics.mean(recalls),
+                "success@5": statistics.mean(found),
                 "p50_ms": statistics.median(waits),
                 "incomplete": n_partial,
             }
         )
     return rows
+
+
+def is_larger(judged: JudgedSet, limit: int) -> bool:
+    """Return whether a set has more documents than this; no more of them are read."""
+    return any(True for _ in islice(judged.documents(), limit, None))
 
 
 def sweep(client: HubClient, judged: JudgedSet, slug: str) -> None:
@@ -160,13 +179,40 @@ def ask(client: HubClient, slug: str, query: str, **fields: object) -> Any:
 
 
 def print_table(rows: Sequence[dict[str, Any]]) -> None:
-    columns = ("set", "chunking", "mode", "questions", "ndcg@10", "recall@100", "p50_ms",
-               "incomplete")  # fmt: skip
+    columns = ("set", "chunking", "mode", "questions", "ndcg@10", "recall@100", "success@5",
+               "p50_ms", "incomplete")  # fmt: skip
     table = Table(*columns, title="Search quality")
     for row in rows:
         shown = [f"{row[c]:.4f}" if "@" in c else row[c] for c in columns]
         table.add_row(*(f"{v:.1f}" if isinstance(v, float) else str(v) for v in shown))
     console.print(table)
+
+
+def print_gains(rows: Sequence[dict[str, Any]], mean_of: Sequence[str]) -> None:
+    """Print what hybrid search gains over the better of its legs, and the mean of some sets."""
+    figures: dict[tuple[str, str], dict[str, float]] = {}
+    for row in rows:
+        figures.setdefault((row["set"], row["chunking"]), {})[row["mode"]] = row["ndcg@10"]
+    whole = {key: found for key, found in figures.items() if set(found) == set(MODES)}
+    table = Table("set", "chunking", *MODES, "gain", title="nDCG@10, hybrid against its better leg")
+    for (name, chunking), found in whole.items():
+        table.add_row(name, chunking, *gain_of([found]))
+    for chunking in dict.fromkeys(chunking for _, chunking in whole):
+        chosen = [whole[name, chunking] for name in mean_of if (name, chunking) in whole]
+        if chosen:
+            table.add_row(f"mean of {len(chosen)}", chunking, *gain_of(chosen), style="bold")
+    console.print(table)
+
+
+def gain_of(found: Sequence[dict[str, float]]) -> list[str]:
+    """Return the mean of each mode over some sets, and what hybrid gains over the better leg.
+
+    The better leg is chosen for each set.
+    """
+    means = [statistics.mean(one[mode] for one in found) for mode in MODES]
+    better = statistics.mean(max(one["dense"], one["lexical"]) for one in found)
+    gain = means[MODES.index("hybrid")] - better
+    return [*(f"{mean:.4f}" for mean in means), f"{gain:+.4f} ({gain / better:+.1%})"]
 
 
 if __name__ == "__main__":
