@@ -109,7 +109,7 @@ def evidence(made: Answer) -> dict[str, Any]:
         "found": made.found,
         "question": made.question,
         "method": made.method,
-        "is_supported": made.is_supported,
+        "supported": made.is_supported,
         "citations": [asdict(citation) for citation in made.citations],
     }
 

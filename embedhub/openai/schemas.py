@@ -167,7 +167,7 @@ class ChatEvidenceOut(AnswerBody):
     found: bool
     question: str = Field(description="What was searched for.")
     method: Literal["extractive", "generated"]
-    is_supported: bool = Field(description="Whether every sentence is backed by what it cites.")
+    supported: bool = Field(description="Whether every sentence is backed by what it cites.")
     citations: list[ChatCitationOut]
 
 

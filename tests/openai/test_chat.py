@@ -73,7 +73,7 @@ def test_a_language_model_words_the_answer_from_the_passages(
     answer = ask(openai, extra_body={"append_sources": False})
     assert answer.choices[0].message.content == llm.usual
     assert answer.answer["method"] == "generated"
-    assert answer.answer["is_supported"]
+    assert answer.answer["supported"]
     assert answer.answer["citations"][0]["external_id"] == "whales"
     assert WHALES.split(".")[1].strip() in llm.last_messages[-1]["content"]
 
