@@ -8,33 +8,40 @@ from typing import Any
 from tests.e2e.hub import Hub
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guide.md"
-BODIES: list[dict[str, Any]] = [
-    json.loads(block) for block in re.findall(r"```json\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+SEARCH = "/v1/collections/papers/search"
+# A body stands behind the request it is for; one that stands alone is a search.
+EXAMPLE = re.compile(r"(?:```\n(POST|PATCH) (\S+)\n```\n)?```json\n(.*?)```", re.DOTALL)
+EXAMPLES: list[tuple[str, str, dict[str, Any]]] = [
+    (method or "POST", path or SEARCH, json.loads(body))
+    for method, path, body in EXAMPLE.findall(GUIDE.read_text())
 ]
-PATHS = re.findall(r"```\nPOST (\S+)\n```", GUIDE.read_text())
 
 
 def test_the_guide_works_as_written(hub: Hub) -> None:
-    collection, documents, search, filtered = BODIES
-    assert PATHS == [
-        "/v1/collections",
-        "/v1/collections/papers/documents",
-        "/v1/collections/papers/search",
-    ]
-    assert hub.client.call("POST", PATHS[0], collection)["slug"] == "papers"
-    answer = hub.client.call("POST", PATHS[1], documents, wait="indexed")
-    assert [item["outcome"] for item in answer["items"]] == ["created", "created"]
-    assert answer["indexing"]["is_indexed"]
+    answers: dict[str, list[dict[str, Any]]] = {}
+    for method, path, body in EXAMPLES:
+        waiting = {"wait": "indexed"} if path.endswith("/documents") else {}
+        answer = hub.client.call(method, path, body, **waiting)
+        answers.setdefault(f"{method} {path}", []).append(answer)
 
-    found = hub.client.call("POST", PATHS[2], search)
+    assert answers["POST /v1/collections"][0]["slug"] == "papers"
+    (sent,) = answers["POST /v1/collections/papers/documents"]
+    assert [item["outcome"] for item in sent["items"]] == ["created", "created"]
+    assert sent["indexing"]["is_indexed"]
+    found, *_ = answers[f"POST {SEARCH}"]
     assert found["hits"][0]["document"]["external_id"] == "vaswani-2017"
     assert found["hits"][0]["explain"]["legs"]
     assert found["complete"]
+    (filtered,) = [body for _, _, body in EXAMPLES if "$or" in body.get("filter", {})]
+    passing = hub.client.call("POST", SEARCH, filtered)["hits"]
+    assert [hit["document"]["external_id"] for hit in passing] == ["vaswani-2017"]
 
-    found = hub.client.call("POST", PATHS[2], filtered)
-    assert [hit["document"]["external_id"] for hit in found["hits"]] == ["vaswani-2017"]
-
-    narrowed = hub.client.call("POST", PATHS[2], {"query": "budget", "principals": ["anna"]})
+    narrowed = hub.client.call("POST", SEARCH, {"query": "budget", "principals": ["anna"]})
     assert "board/minutes-7" not in [h["document"]["external_id"] for h in narrowed["hits"]]
-    seen = hub.client.call("POST", PATHS[2], {"query": "budget", "principals": ["board"]})
+    seen = hub.client.call("POST", SEARCH, {"query": "budget", "principals": ["board"]})
     assert seen["hits"][0]["document"]["external_id"] == "board/minutes-7"
+
+    pinned = hub.client.call("POST", SEARCH, {"query": "Transformers", "explain": True})["hits"]
+    assert pinned[0]["document"]["external_id"] == "vaswani-2017"
+    kinds = [step["kind"] for step in pinned[0]["explain"]["adjustments"]]
+    assert kinds == ["recency", "boost", "pinned"]
