@@ -4,6 +4,7 @@ from typing import Any
 
 from embedhub import db
 from embedhub.collections import queries
+from embedhub.documents.files import storage
 from embedhub.runs.service import RunProgress
 from embedhub.spaces.shelving import drop_shelf
 from embedhub.tables.spaces import SHARED_SHELF
@@ -16,7 +17,7 @@ SMALL_ROWS = 500
 
 
 def purge_collection(progress: RunProgress, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Remove a deleted collection's chunks with their vectors, its documents, spaces and row.
+    """Remove a deleted collection's chunks with their vectors, documents, files, spaces and row.
 
     Owners go first and their vectors in a later statement, in id order, a batch a transaction. May
     be repeated after any interruption; a collection that is not marked as deleted stays untouched.
@@ -26,13 +27,17 @@ def purge_collection(progress: RunProgress, arguments: dict[str, Any]) -> dict[s
         if not queries.is_deleted(session, collection_id):
             return {"removed": 0}
         total = queries.count_rows(session, collection_id)
+        originals = storage.folder_of(queries.workspace_of(session, collection_id), collection_id)
     # What is small is left to the last transaction: many small collections cost one each.
     done = _remove_in_batches(progress, collection_id, total) if total > SMALL_ROWS else 0
     with db.writing() as session:
         spaces = queries.hold_spaces(session, collection_id)
-    # Before the row goes: without it, a worker killed here would leave tables nobody knows of.
+    # Before the row goes: without it, a worker killed here would leave what nobody knows of.
     _drop_shelves(spaces)
+    storage.remove_folder(originals)
     done += _remove_rest(collection_id)
+    # What came in at the last moment.
+    storage.remove_folder(originals)
     return {"removed": done}
 
 

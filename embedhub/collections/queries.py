@@ -154,6 +154,12 @@ def is_deleted(session: Session, collection_id: int) -> bool:
     return session.scalars(statement).one_or_none() is not None
 
 
+def workspace_of(session: Session, collection_id: int) -> int:
+    """Return whose a collection is."""
+    statement = select(Collection.workspace_id).where(Collection.id == collection_id)
+    return session.scalars(statement).one()
+
+
 def hold_collection(session: Session, collection_id: int) -> None:
     """Wait for those who are adding to the collection, and let nobody add more."""
     db.take_turn(session, db.Turn.COLLECTION, collection_id)

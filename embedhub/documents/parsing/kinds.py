@@ -120,13 +120,14 @@ def kind_of(name: str, path: Path) -> Kind:
 
 
 def _by_content(head: bytes, name: str, path: Path) -> Kind | None:
-    for is_so, kind in SIGNS:
-        if is_so(head):
-            return kind
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")):
         return _kind_of_zip(name, path)
     if head.startswith(OLE):
         return _kind_of_ole(path)
+    # Behind those above: a PDF may begin late, and lie in another file unpacked.
+    for is_so, kind in SIGNS:
+        if is_so(head):
+            return kind
     if head.startswith(b"\x1f\x8b"):
         is_tar = name.lower().endswith((".tgz", ".tar.gz"))
         return Kind.TAR if is_tar else Kind.GZIP
