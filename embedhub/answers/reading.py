@@ -35,8 +35,8 @@ from embedhub.answers.request import AnswerRequest, Context
 from embedhub.answers.timing import Timing
 from embedhub.config import get_config
 from embedhub.replica import service as replica
-from embedhub.search.request import Group, Hit, Leg, Note, SearchRequest, SearchResult
-from embedhub.search.service import search
+from embedhub.search.request import Group, Hit, Leg, Note, SearchRequest
+from embedhub.search.service import search_collections
 from embedhub.search.wording import Wording, read_wording
 
 # Sentences of one passage that are encoded, those with most of the question's words.
@@ -82,10 +82,9 @@ def find(
 ) -> Found:
     """Search the collections for a question and read what was found; no transaction stays open."""
     with timing.part("search"):
-        results = {slug: _search(caller, slug, request) for slug in slugs}
-    hits = merged(results)
+        result = search_collections(caller, slugs, _search(request))
     with timing.part("read"):
-        read = replica.read(lambda session: _read(session, caller, request, hits, slugs))
+        read = replica.read(lambda session: _read(session, caller, request, result.hits, slugs))
     chosen = to_read(read.passages, limits.max_citations)
     with timing.part("encode"):
         sentences = _sentences(request.question, chosen, read)
@@ -96,7 +95,7 @@ def find(
     best = max(traits, key=evidence)
     count: CountTokens = token_counter(read.encoders.get(slugs[0]))
     return Found(
-        request_id=next(iter(results.values())).request_id,
+        request_id=result.request_id,
         question=request.question,
         sentences=sentences,
         context=pack(read.passages, count, limits.context_tokens),
@@ -105,54 +104,45 @@ def find(
         encoders=read.encoders,
         pages={passage.place: passage.page_starts for passage in read.passages},
         language=request.language,
-        complete=all(result.complete for result in results.values()),
-        notes=tuple(dict.fromkeys(note for result in results.values() for note in result.notes)),
+        complete=result.complete,
+        notes=result.notes,
     )
 
 
-def _search(caller: Caller, slug: str, request: AnswerRequest) -> SearchResult:
+def _search(request: AnswerRequest) -> SearchRequest:
     config = get_config()
-    return search(
-        caller,
-        slug,
-        SearchRequest(
-            query=request.question,
-            limit=min(config.answer_passages, config.max_limit),
-            filter=request.filter,
-            group=Group.CHUNK,
-            highlight=False,
-            language=request.language,
-            weights=request.weights,
-            operators=False,
-        ),
+    return SearchRequest(
+        query=request.question,
+        limit=min(config.answer_passages, config.max_limit),
+        filter=request.filter,
+        group=Group.CHUNK,
+        highlight=False,
+        language=request.language,
+        weights=request.weights,
+        operators=False,
     )
-
-
-def merged(results: Mapping[str, SearchResult]) -> list[tuple[str, Hit]]:
-    """Return the hits of all collections with their collections, best first."""
-    found = [(slug, hit) for slug, result in results.items() for hit in result.hits]
-    if len(results) == 1:
-        return found
-    return sorted(found, key=lambda one: -one[1].score)
 
 
 def _read(
     session: Session,
     caller: Caller,
     request: AnswerRequest,
-    hits: Sequence[tuple[str, Hit]],
+    hits: Sequence[Hit],
     slugs: Sequence[str],
 ) -> _Read:
     places = queries.chunk_places(
         session,
         workspace_id=caller.workspace_id,
-        chunk_ids=[hit.chunk.id for _, hit in hits],
+        chunk_ids=[hit.chunk.id for hit in hits],
         collection_ids=caller.collection_ids,
         principals=caller.principals,
         n_tail=MAX_GAP,
     )
-    whole = [(slug, hit, places[hit.chunk.id]) for slug, hit in hits if hit.chunk.id in places]
-    found = [passage_of(slug, hit, place, rank) for rank, (slug, hit, place) in enumerate(whole)]
+    found = [
+        passage_of(hit.document.collection or slugs[0], hit, places[hit.chunk.id], rank)
+        for rank, hit in enumerate(hits)
+        if hit.chunk.id in places
+    ]
     wordings = {
         slug: read_wording(
             session,

@@ -11,7 +11,7 @@ from unfold.contrib.filters.admin import DropdownFilter
 from embedhub.console import markup, models, queries, words
 from embedhub.console.admin_base import ReadOnlyAdmin, detail_url
 from embedhub.console.filters import ByRelated, UpdatedSince
-from embedhub.console.pages import documents, indexes, search, service_quality
+from embedhub.console.pages import ask, documents, indexes, search, service_quality
 
 Rows = Any
 
@@ -68,9 +68,11 @@ class CollectionAdmin(ReadOnlyAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         search_view = self.admin_site.admin_view(self._search)
+        ask_view = self.admin_site.admin_view(self._ask)
         index_view = self.admin_site.admin_view(self._index)
         return [
             path("search/", search_view, name="console_search"),
+            path("ask/", ask_view, name="console_ask"),
             path("<int:collection_id>/index/", index_view, name="console_index"),
             *super().get_urls(),
         ]
@@ -87,6 +89,9 @@ class CollectionAdmin(ReadOnlyAdmin):
 
     def _index(self, request: HttpRequest, collection_id: int) -> HttpResponse:
         return indexes.index_page(request, self, collection_id)
+
+    def _ask(self, request: HttpRequest) -> HttpResponse:
+        return ask.ask_page(request, self)
 
     def _search(self, request: HttpRequest) -> HttpResponse:
         return search.search_page(request, self)

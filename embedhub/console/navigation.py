@@ -32,14 +32,22 @@ def _first() -> list[dict[str, Any]]:
             "link": reverse("admin:console_search"),
             "permission": _may("view_document"),
         },
+        {
+            "title": "Ask",
+            "icon": "question_answer",
+            "link": reverse("admin:console_ask"),
+            "permission": _may("view_document"),
+        },
     ]
 
 
 def _content(request: HttpRequest) -> list[dict[str, Any]]:
     collections = _page("Collections", "collection", "folder_copy")
-    # The search page lies below the collections' address, but is not one of them.
-    is_search = request.path.startswith(reverse("admin:console_search"))
-    collections["active"] = request.path.startswith(collections["link"]) and not is_search
+    # The pages to search and to ask lie below the collections' address, but are none of them.
+    own = (reverse("admin:console_search"), reverse("admin:console_ask"))
+    collections["active"] = request.path.startswith(collections["link"]) and not (
+        request.path.startswith(own)
+    )
     return [
         _page("Workspaces", "workspace", "domain"),
         _page("API keys", "apikey", "key"),

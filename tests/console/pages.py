@@ -33,6 +33,7 @@ LISTS = [
 OWN_PAGES = [
     "/admin/",
     "/admin/console/collection/search/",
+    "/admin/console/collection/ask/",
     "/admin/console/judgedquery/judge/",
     "/admin/console/judgedquery/judge/?q=animal",
     "/admin/console/evaluation/compare/",

@@ -6,6 +6,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from embedhub.console import markup, models, queries
+from embedhub.console.pages.cited import cited_passage
 
 MAX_TEXT_CHARS = 20_000
 MAX_VERSIONS = 50
@@ -38,6 +39,7 @@ def detail(request: HttpRequest, object_id: str) -> dict[str, Any]:
     versions = models.DocumentVersion.objects.filter(document=document_id).order_by("-version")
     newest: Any = versions.first()
     return {
+        "cited": cited_passage(request, document_id),
         "text": cut_text(newest.text) if newest else "",
         "chunks": [
             ShownChunk(row, markup.label(*STATES[row.state])) for row in rows[:CHUNKS_A_PAGE]
