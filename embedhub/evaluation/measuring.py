@@ -9,7 +9,7 @@ from typing import Any
 from embedhub import db
 from embedhub.access.caller import Caller
 from embedhub.collections.service import find_by_id, find_collection
-from embedhub.encoders import SUPPLIED, get_encoder
+from embedhub.encoders import SUPPLIED, encode_query, get_encoder
 from embedhub.errors import InvalidInput, NotFound, NotReady
 from embedhub.evaluation.evaluations import NO_QUERIES
 from embedhub.evaluation.metrics import is_measurable, measure, metric_names
@@ -104,11 +104,15 @@ def ask_all(
     total = len(settings) * len(rows)
     progress.describe("loading the encoder")
     progress.report(0, total)
-    for setting in settings:
-        load_encoder(subject.caller, setting.collection or subject.slug, setting.mode)
+    encoders = {encoder_of(subject, setting) for setting in settings} - {None}
+    for encoder in encoders:
+        get_encoder(str(encoder)).encode_query("warm up")
     progress.describe("asking the judged queries")
     asked = [Asked() for _ in settings]
     for number, row in enumerate(rows):
+        for encoder in encoders:
+            # Remembered for all settings: else the first one's searches would seem slower.
+            encode_query(str(encoder), row.query)
         for place, setting in enumerate(settings):
             progress.report(number * len(settings) + place, total)
             ask(subject, setting, row, asked[place])
@@ -134,18 +138,16 @@ def ask(subject: Subject, setting: Setting, row: JudgedRow, into: Asked) -> None
     into.took_ms.append(result.took.total)
 
 
-def load_encoder(caller: Caller, slug: str, mode: Mode) -> None:
-    """Return when the encoder of a collection can be used at once; raises what its loading does."""
-    if mode is Mode.LEXICAL:
-        return
+def encoder_of(subject: Subject, setting: Setting) -> str | None:
+    """Return the encoder that the queries of a setting are encoded with, None without one."""
+    if setting.mode is Mode.LEXICAL:
+        return None
     with db.reading() as session:
-        collection = find_collection(session, caller, slug)
+        collection = find_collection(session, subject.caller, setting.collection or subject.slug)
         space = live_spaces(
-            session, workspace_id=caller.workspace_id, collection_id=collection.id
+            session, workspace_id=collection.workspace_id, collection_id=collection.id
         ).dense
-        name = None if space is None else space.encoder
-    if name is not None and name != SUPPLIED:
-        get_encoder(name).encode_query("warm up")
+        return None if space is None or space.encoder == SUPPLIED else space.encoder
 
 
 def result_of(

@@ -77,7 +77,9 @@ class ResultOut(AnswerBody):
     metrics: list[MetricOut]
     n_without_hits: int
     notes: dict[str, int] = Field(description="What searches told, by how many of them.")
-    median_ms: float = Field(description="Of a search, on the machine that evaluated.")
+    median_ms: float = Field(
+        description="Of a search, its query encoded before, on the machine that evaluated."
+    )
     comparison: list[DifferenceOut] | None = Field(description="With the first; null for that.")
 
 

@@ -30,38 +30,52 @@
     hits[at].scrollIntoView({ block: "nearest" });
   }
 
-  // One after the other: of two grades of one hit the later one has to win.
-  let last = Promise.resolve();
+  // Grades are sent one after the other: the later one of a hit wins, and the count of queries
+  // told is the newest. Whoever leaves the page takes along what is not sent yet.
+  const waiting = []; // [hit, grade, body]
+  let isSending = false;
   function store(hit, grade) {
-    const before = gradeOf(hit);
     show(hit, grade);
-    last = last.then(function () { return send(hit, grade, before); });
-  }
-
-  async function send(hit, grade, before) {
     const body = new FormData(hit.querySelector("form"));
     body.set("relevance", grade);
+    waiting.push([hit, grade, body]);
+    if (!isSending) sendAll();
+  }
+
+  async function sendAll() {
+    isSending = true;
+    while (waiting.length) await send(...waiting.shift());
+    isSending = false;
+  }
+
+  async function send(hit, grade, body) {
     try {
       const answer = await fetch(list.dataset.url, {
         method: "POST",
         body: body,
         credentials: "same-origin",
+        keepalive: true,
         headers: { "X-Requested-With": "fetch" },
       });
       const found = await answer.json();
       if (!answer.ok) throw new Error(found.error);
+      hit.dataset.stored = grade;
       document.querySelector("[data-judged-queries]").textContent = found.n_queries;
       document.querySelector("[data-judged-words]").textContent =
         found.n_queries === 1 ? "query" : "queries";
-      const n = hits.filter(function (one) { return gradeOf(one) !== ""; }).length;
+      const n = hits.filter(function (one) { return (one.dataset.stored || "") !== ""; }).length;
       told.textContent = `Stored. ${n} of ${hits.length} hits judged.`;
       told.className = "eh-row";
     } catch (error) {
-      show(hit, before);
+      show(hit, hit.dataset.stored || "");
       told.textContent = `Not stored: ${error.message || "the server does not answer"}.`;
       told.className = "eh-note eh-note-bad";
     }
   }
+
+  window.addEventListener("pagehide", function () {
+    waiting.splice(0).forEach(function (one) { navigator.sendBeacon(list.dataset.url, one[2]); });
+  });
 
   function judge(hit, grade) {
     done.push([hit, gradeOf(hit)]);
@@ -82,6 +96,7 @@
     judge(hit, event.submitter.value);
   });
   hits.forEach(function (hit, place) {
+    hit.dataset.stored = gradeOf(hit);
     hit.addEventListener("focusin", function () { at = place; });
   });
 
@@ -93,7 +108,7 @@
     if (key === "arrowdown" || key === "j") go(at + 1);
     else if (key === "arrowup" || key === "k") go(at - 1);
     else if (key === "u") undo();
-    else if (key === "n" && next) last.then(function () { next.click(); });
+    else if (key === "n" && next) next.click();
     else if (/^[0-3]$/.test(key)) {
       if (at < 0) at = 0;
       judge(hits[at], key);
