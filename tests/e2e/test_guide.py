@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -45,3 +46,14 @@ def test_the_guide_works_as_written(hub: Hub) -> None:
     assert pinned[0]["document"]["external_id"] == "vaswani-2017"
     kinds = [step["kind"] for step in pinned[0]["explain"]["adjustments"]]
     assert kinds == ["recency", "boost", "pinned"]
+
+    (asked,) = answers["POST /v1/collections/papers/evaluations"]
+    path = f"/v1/collections/papers/evaluations/{asked['id']}"
+    deadline = time.monotonic() + 120
+    while (measured := hub.client.call("GET", path))["status"] in {"queued", "running"}:
+        assert time.monotonic() < deadline
+        time.sleep(0.3)
+    assert measured["status"] == "succeeded", measured["error"]
+    live, words = measured["results"]
+    assert [live["metrics"][0]["metric"], words["name"]] == ["ndcg@10", "words only"]
+    assert 0 < live["metrics"][0]["mean"] <= 1
