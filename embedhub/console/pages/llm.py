@@ -105,6 +105,8 @@ def edit(request: HttpRequest, model_admin: Any) -> HttpResponse:
     stored = service.find_setting(int(asked)) if is_workspace(asked) else None
     initial = initial_of(stored)
     form = LlmForm(request.POST or None, workspace=asked, initial=initial)
+    # Before the form is read: from then on its fields keep their words.
+    form.fields["api_key"].help_text = key_words(stored)
     trial: Trial | None = None
     if request.method == "POST" and form.is_valid():
         try:
@@ -115,12 +117,17 @@ def edit(request: HttpRequest, model_admin: Any) -> HttpResponse:
                 return redirect("admin:console_llmsetting_changelist")
         except HubError as error:
             add_reason(form, error)
-    form.fields["api_key"].help_text = key_words(stored)
     return page(
         request,
         model_admin,
         "console/llm.html",
-        {"title": "Language model of a workspace", "form": form, "trial": trial},
+        {
+            "title": "Language model of a workspace",
+            "form": form,
+            "trial": trial,
+            # A page never holds a key, not even the one that was just typed.
+            "is_key_typed": bool(request.POST.get("api_key")),
+        },
     )
 
 
