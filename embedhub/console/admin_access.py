@@ -12,7 +12,7 @@ from unfold.decorators import action
 from embedhub.console import markup, models
 from embedhub.console.admin_base import ReadOnlyAdmin
 from embedhub.console.filters import ByRelated, Since
-from embedhub.console.pages import keys, workspaces
+from embedhub.console.pages import files, keys, workspaces
 from embedhub.console.permissions import may
 
 Rows = Any
@@ -39,6 +39,16 @@ class WorkspaceAdmin(ReadOnlyAdmin):
     )
     def new_workspace(self, request: HttpRequest) -> HttpResponse:
         return workspaces.new_workspace(request, self)
+
+    def get_urls(self) -> list[URLPattern]:
+        fetching = self.admin_site.admin_view(self._allow_fetching)
+        return [
+            path("<int:workspace_id>/fetching/", fetching, name="console_allow_fetching"),
+            *super().get_urls(),
+        ]
+
+    def _allow_fetching(self, request: HttpRequest, workspace_id: int) -> HttpResponse:
+        return files.allow_fetching(request, workspace_id)
 
     def has_create_permission(self, request: HttpRequest) -> bool:
         return may(request, "create_workspace")

@@ -160,12 +160,13 @@ class DocumentAdmin(ReadOnlyAdmin):
         "shown_access",
         "updated_at_ago",
     )
-    list_select_related = ("workspace", "collection")
+    list_select_related = ("workspace", "collection", "file")
     list_filter = (
         ("workspace", ByRelated),
         ("collection", ByRelated),
         DocumentState,
         UpdatedSince,
+        ("file", ByRelated),
     )
     search_fields = ("external_id",)
     search_help_text = "External id or words of the title"
@@ -178,6 +179,7 @@ class DocumentAdmin(ReadOnlyAdmin):
         ("shown_access", "language"),
         "metadata",
         ("source_version", "expires_at"),
+        "file_link",
         ("created_at", "updated_at"),
     )
     change_form_template = "console/document.html"

@@ -3,12 +3,16 @@
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import URLPattern, path, reverse
 from unfold.contrib.filters.admin import DropdownFilter
 
 from embedhub.console import markup, models, words
 from embedhub.console.admin_base import ReadOnlyAdmin
 from embedhub.console.filters import ByRelated
+from embedhub.console.pages import files
+from embedhub.console.permissions import may
 
 Rows = Any
 
@@ -38,12 +42,15 @@ class FileAdmin(ReadOnlyAdmin):
         "shown_size",
         "shown_reason",
         "updated_at_ago",
+        "shown_retry",
     )
     list_select_related = ("workspace", "collection")
     list_filter = (("workspace", ByRelated), ("collection", ByRelated), FileStatusFilter)
     search_fields = ("external_id__startswith",)
     search_help_text = "Beginning of the name"
     ordering = ("-id",)
+    actions = ("retry_selected",)
+    change_form_template = "console/file.html"
     fields = (
         "external_id",
         ("collection", "workspace"),
@@ -64,6 +71,39 @@ class FileAdmin(ReadOnlyAdmin):
         "Files sent with POST /v1/collections/{slug}/files, or read from a folder with"
         " “embedhub ingest PATH”, appear here with what became of them."
     )
+
+    def get_urls(self) -> list[URLPattern]:
+        retry, original = map(self.admin_site.admin_view, (self._retry, self._original))
+        return [
+            path("<int:file_id>/retry/", retry, name="console_file_retry"),
+            path("<int:file_id>/original/", original, name="console_file_original"),
+            *super().get_urls(),
+        ]
+
+    def has_retry_permission(self, request: HttpRequest) -> bool:
+        return may(request, "retry_file")
+
+    def get_list_display(self, request: HttpRequest) -> list[str]:
+        """Return the columns, without the button for those who may not press it."""
+        may = self.has_retry_permission(request)
+        return [name for name in super().get_list_display(request) if may or name != "shown_retry"]
+
+    @admin.action(description="Read selected failed files again", permissions=["retry"])
+    def retry_selected(self, request: HttpRequest, queryset: Rows) -> None:
+        failed = queryset.filter(status="failed").select_related("collection")
+        files.retry_rows(request, failed[: files.RETRIED_AT_ONCE])
+
+    def _retry(self, request: HttpRequest, file_id: int) -> HttpResponse:
+        return files.retry_one(request, file_id)
+
+    def _original(self, request: HttpRequest, file_id: int) -> HttpResponseBase:
+        return files.original(request, file_id)
+
+    @admin.display(description="")
+    def shown_retry(self, row: Any) -> object:
+        if row.status != "failed":
+            return ""
+        return markup.post_button(reverse("admin:console_file_retry", args=[row.pk]), "Retry")
 
     @admin.display(description="file", ordering="external_id")
     def shown_name(self, row: Any) -> str:

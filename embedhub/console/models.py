@@ -7,7 +7,10 @@ Workspace = mirror(
     tables.Workspace,
     "workspace",
     title="slug",
-    permissions={"create_workspace": "Can create workspaces"},
+    permissions={
+        "create_workspace": "Can create workspaces",
+        "allow_fetching": "Can let workspaces have files fetched from the web",
+    },
 )
 ApiKey = mirror(
     tables.ApiKey,

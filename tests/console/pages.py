@@ -15,6 +15,8 @@ LISTS = [
     "space",
     "pending",
     "deadletter",
+    "file",
+    "import",
     "run",
     "searchlogentry",
     "judgedquery",
