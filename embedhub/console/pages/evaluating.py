@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django import forms
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from unfold.widgets import UnfoldAdminTextInputWidget
@@ -155,7 +154,6 @@ def start(request: HttpRequest, row: Any, caller: Caller, form: CompareForm) -> 
         workspace_id=row.workspace_id,
         details={"settings": [setting["name"] for setting in view.settings]},
     )
-    messages.success(request, "The two settings are being measured; figures appear here.")
     return view.id
 
 
