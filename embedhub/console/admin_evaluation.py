@@ -188,7 +188,7 @@ class EvaluationAdmin(ReadOnlyAdmin):
         "collection_link",
         "workspace_link",
         "shown_figures",
-        "n_queries",
+        "shown_queries",
         "shown_status",
         "created_at_ago",
     )
@@ -196,13 +196,7 @@ class EvaluationAdmin(ReadOnlyAdmin):
     list_select_related = ("workspace", "collection", "run")
     list_filter = (("workspace", ByRelated), ("collection", ByRelated), Since)
     ordering = ("-id",)
-    fields = (
-        ("collection", "workspace"),
-        "settings",
-        ("k", "depth", "split"),
-        ("n_queries", "n_skipped", "n_missing"),
-        ("created_at", "finished_at"),
-    )
+    fields = (("collection", "workspace"), "settings", "shown_measured", "created_at")
     change_form_template = "console/evaluation.html"
     change_list_template = "console/evaluations.html"
     empty_title = "Nothing was measured yet"
@@ -229,6 +223,15 @@ class EvaluationAdmin(ReadOnlyAdmin):
     def shown_settings(self, row: Any) -> object:
         names = " against ".join(setting["name"] for setting in row.settings)
         return markup.link(detail_url(row), words.first_line(names, 120))
+
+    @admin.display(description="what counts")
+    def shown_measured(self, row: Any) -> str:
+        which = f"split {row.split}" if row.split else "all judged queries"
+        return f"the first {row.k} hits, {row.depth} are looked at; {which}"
+
+    @admin.display(description="queries")
+    def shown_queries(self, row: Any) -> str:
+        return markup.EMPTY if row.n_queries is None else f"{row.n_queries:,}"
 
     @admin.display(description="nDCG")
     def shown_figures(self, row: Any) -> str:
