@@ -278,3 +278,42 @@ def test_a_capped_list_is_the_whole_list_where_it_says_so(own_shelf: Caller) -> 
         assert whole.complete
         if capped.complete:
             assert [hit.chunk.id for hit in capped.hits] == [hit.chunk.id for hit in whole.hits]
+
+
+def test_what_one_leg_found_the_other_scores_by_its_primary_key(
+    own_shelf: Caller, plans: Plans, vectors: np.ndarray[Any, np.dtype[np.float32]]
+) -> None:
+    # Small tables would be read whole: the plan is that of a large shelf.
+    event.listen(db.engine(), "begin", no_sequential_scans)
+    try:
+        result = ask(own_shelf, query="unique77 word27", vector=vectors[3], explain=True)
+    finally:
+        event.remove(db.engine(), "begin", no_sequential_scans)
+    looked_up = {name for name in plans.indexes() if name.endswith("_pkey")}
+    assert {name.partition("_pkey")[0] for name in looked_up} >= plans.relations()
+    for hit in result.hits:
+        assert hit.explain is not None
+        assert all(leg.score is not None for leg in hit.explain.legs)
+    unranked = [
+        leg
+        for hit in result.hits
+        if hit.explain is not None
+        for leg in hit.explain.legs
+        if leg.rank is None
+    ]
+    assert {leg.leg.value for leg in unranked} == {"dense", "lexical"}
+
+
+def test_phrases_are_found_by_the_index_on_words_and_compared_by_primary_key(
+    own_shelf: Caller, plans: Plans, vectors: np.ndarray[Any, np.dtype[np.float32]]
+) -> None:
+    event.listen(db.engine(), "begin", no_sequential_scans)
+    try:
+        result = ask(own_shelf, query='"unique77"', vector=vectors[3])
+    finally:
+        event.remove(db.engine(), "begin", no_sequential_scans)
+    assert [hit.document.external_id for hit in result.hits] == ["77"]
+    assert result.plan == "exact"
+    (words,) = {name for name in plans.relations() if name.startswith("sparse_")}
+    assert any(name.startswith(f"{words}_") and name != f"{words}_pkey" for name in plans.indexes())
+    assert not any(name.endswith("_hnsw") for name in plans.indexes())

@@ -97,6 +97,7 @@ ENDPOINTS = [
     Endpoint("GET", DOCUMENTS, query="?external_id=open"),
     Endpoint("GET", DOCUMENTS + "/{external_id}"),
     Endpoint("POST", COLLECTION + "/search", {"query": "open text", "explain": True}),
+    Endpoint("POST", "/v1/search", {"collections": ["papers"], "queries": ["open", "text"]}),
     Endpoint("POST", COLLECTION + "/curations", {"action": "pin", "external_id": "open"},
              status=201),
     Endpoint("GET", COLLECTION + "/curations"),
