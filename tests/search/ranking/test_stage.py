@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,7 +21,7 @@ from embedhub.search.ranking.curations import (
     remove_curation,
 )
 from embedhub.search.request import Group, Hit, Mode, NoteCode, SearchRequest, SearchResult
-from embedhub.search.service import search
+from embedhub.search.service import search, search_collections
 from tests.factories import encode_everything, make_collection, send, send_texts
 
 pytestmark = pytest.mark.usefixtures("sent_jobs")
@@ -529,3 +530,24 @@ def test_a_pin_holds_for_each_of_several_queries_and_for_quoted_ones(papers: Cal
     assert ids(ask(papers, "word2", queries=("Cats word1",)))[0] == "5"
     assert ids(ask(papers, '"cats word1"'))[:1] == ["5"]
     assert ids(ask(papers, "word2"))[0] == "2"
+
+
+def test_each_collection_ranks_its_own_in_a_search_over_several(papers: Caller) -> None:
+    make_collection(papers, "others", ranking={"diversity": 0.3, "collapse": {}})
+    send_texts(papers, ["cats and dogs", "cats and dogs", "cats and whales"], slug="others")
+    encode_everything()
+    add_curation(papers, "papers", CurationInput(Action.PIN, "5", query="cats"))
+    add_curation(papers, "others", CurationInput(Action.HIDE, "2"))
+    request = SearchRequest("cats", explain=True, limit=2)
+    found: list[tuple[str, str]] = []
+    while True:
+        result = search_collections(papers, ["papers", "others"], request)
+        found += [(hit.document.collection, hit.document.external_id) for hit in result.hits]
+        assert_explained(result)
+        if result.cursor is None:
+            break
+        request = replace(request, cursor=result.cursor)
+    assert len(found) == len(set(found)) == 7
+    own = [external_id for slug, external_id in found if slug == "papers"]
+    assert own[0] == "5"
+    assert len([one for slug, one in found if slug == "others"]) == 1
