@@ -11,10 +11,11 @@ from pydantic_settings import SettingsConfigDict
 from embedhub.config_answers import AnswerSettings
 from embedhub.config_evaluation import EvaluationPart
 from embedhub.config_files import FilePart
+from embedhub.config_measures import MeasurePart
 from embedhub.config_ranking import RankingPart
 
 
-class Config(AnswerSettings, EvaluationPart, FilePart, RankingPart):
+class Config(AnswerSettings, EvaluationPart, FilePart, MeasurePart, RankingPart):
     """Settings from variables named EMBEDHUB_*; a bad value fails at start, naming the variable."""
 
     model_config = SettingsConfigDict(env_prefix="EMBEDHUB_", frozen=True)
@@ -239,47 +240,6 @@ class Config(AnswerSettings, EvaluationPart, FilePart, RankingPart):
     )
     lexical_cap: int = Field(10_000, ge=1, description="Rows the lexical leg scores for one query.")
     ef_search: int = Field(80, ge=1, le=1000, description="HNSW candidate list of a query.")
-
-    # --- what is measured of searches
-    recall_s: float = Field(
-        120,
-        ge=0,
-        description="Seconds between background checks of the HNSW indexes against exact search;"
-        " 0 never checks.",
-    )
-    recall_rows: int = Field(
-        2_000_000,
-        ge=1,
-        description="Vectors that one background check compares at most; a collection with more"
-        " is not checked.",
-    )
-    recall_seconds: float = Field(3, gt=0, description="Longest background check, seconds.")
-    recall_queries: int = Field(
-        200, ge=1, description="Latest checked searches that a shown recall is made of."
-    )
-    recall_warning: float = Field(
-        0.95, ge=0, le=1, description="Recall@10 below which the admin and the API warn."
-    )
-    recall_days: int = Field(7, ge=1, description="Days a check of an index is kept.")
-    recall_asked: int = Field(
-        200,
-        ge=0,
-        description="Vectors that callers asked with, kept per space with their filters to check"
-        " the index with; 0 keeps none.",
-    )
-    usage_flush_s: float = Field(
-        10, gt=0, description="Seconds that counts of used filters wait to be written."
-    )
-    max_usage_fields: int = Field(
-        200, ge=0, description="Field names per workspace whose use in filters is counted."
-    )
-    filter_usage_days: int = Field(7, ge=1, description="Days that counts of used filters stay.")
-    advice_filters_per_hour: int = Field(
-        100, ge=1, description="Searches an hour from which on a filter counts as frequent."
-    )
-    advice_slow_ms: float = Field(
-        200, gt=0, description="Mean milliseconds from which on a frequent filter counts as slow."
-    )
 
     @property
     def max_connections(self) -> int:
