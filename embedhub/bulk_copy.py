@@ -32,6 +32,10 @@ _INT8 = struct.Struct(">iq")
 _FIELDS = struct.Struct(">h")
 _ARRAY = struct.Struct(">iiiii")
 _VECTOR = struct.Struct(">ihh")
+_SPARSE = struct.Struct(">iiii")
+# An empty jsonb object, an empty tsvector.
+NO_FIELDS = _LENGTH.pack(3) + b"\x01{}"
+NO_WORDS = _INT4.pack(4, 0)
 
 
 def copy_rows(
@@ -41,8 +45,21 @@ def copy_rows(
 
     `table` and `columns` are names from the code, never a caller's.
     """
+    count = field_count(columns)
+    copy_ready(session, table, columns, (count + b"".join(row) for row in rows))
+
+
+def field_count(columns: Sequence[str]) -> bytes:
+    """Return what stands before the fields of a row."""
+    return _FIELDS.pack(len(columns))
+
+
+def copy_ready(session: Session, table: str, columns: Sequence[str], rows: Iterable[bytes]) -> None:
+    """Copy rows, each joined with its field count in front; as `copy_rows` else.
+
+    For rows made ready before the transaction that stores them began.
+    """
     statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT BINARY)"
-    count = _FIELDS.pack(len(columns))
     connection = session.connection().connection.driver_connection
     if not isinstance(connection, psycopg.Connection):
         raise TypeError("COPY needs a connection of psycopg")
@@ -50,9 +67,8 @@ def copy_rows(
         with connection.cursor() as cursor, cursor.copy(statement) as copy:
             waiting, n_bytes = [HEADER], 0
             for row in rows:
-                waiting.append(count)
-                waiting += row
-                n_bytes += sum(map(len, row))
+                waiting.append(row)
+                n_bytes += len(row)
                 if n_bytes >= WRITE_BYTES:
                     copy.write(b"".join(waiting))
                     waiting, n_bytes = [], 0
@@ -104,11 +120,16 @@ def raw(value: bytes | None) -> bytes:
 
 def string(value: str | None) -> bytes:
     """Return a text field."""
-    return NULL if value is None else raw(value.encode())
+    if value is None:
+        return NULL
+    encoded = value.encode()
+    return _LENGTH.pack(len(encoded)) + encoded
 
 
 def jsonb(value: object) -> bytes:
     """Return a jsonb field of a value that JSON can write."""
+    if value == {}:
+        return NO_FIELDS
     encoded = orjson.dumps(value)
     return _LENGTH.pack(len(encoded) + 1) + b"\x01" + encoded
 
@@ -136,6 +157,11 @@ def timestamp(value: datetime | None) -> bytes:
         return NULL
     since = value - POSTGRES_EPOCH
     return _INT8.pack(8, (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds)
+
+
+def no_weights(dimension: int) -> bytes:
+    """Return a sparsevec field without a value other than zero."""
+    return _SPARSE.pack(12, dimension, 0, 0)
 
 
 def vectors(values: Sequence[NDArray[np.float32]]) -> list[bytes]:

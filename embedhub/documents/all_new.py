@@ -1,57 +1,74 @@
 """A batch of documents none of which is stored yet: most of every first import."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from embedhub.bulk_copy import foreign_keys_planned_once
+from embedhub import db
 from embedhub.documents.preparation import CollectionFacts, Prepared, hash_of
 from embedhub.documents.queries import bulk
 from embedhub.documents.queries.bulk import NewChunk
-from embedhub.spaces import generations
 from embedhub.spaces.generations import LiveChunk
+from embedhub.spaces.new_chunks import NewChunks, answer_with_new, make_answering
 from embedhub.tables import Space
 
 IDS_ARE_UNIQUE = "uq_documents_collection_id_external_id"
 
 
+@dataclass(frozen=True, slots=True)
+class NewBatch:
+    """Documents none of which is stored, with ids of their own, as COPY takes them."""
+
+    documents: list[bytes]
+    versions: list[bytes]
+    chunks: list[bytes]
+    answering: NewChunks | None
+
+
+def make_new(facts: CollectionFacts, batch: Sequence[Prepared]) -> NewBatch:
+    """Return chunked documents made ready, whatever of it can be done before they are stored.
+
+    The ids it takes from the sequences are lost if they never are.
+    """
+    with db.writing() as session:
+        document_ids = bulk.reserve_ids(session, "documents", len(batch))
+        n_chunks = sum(len(prepared.passages or ()) for prepared in batch)
+        chunk_ids = bulk.reserve_ids(session, "chunks", n_chunks) if n_chunks else []
+    chunks = new_chunks(facts, batch, document_ids, chunk_ids)
+    by_id = dict(zip(document_ids, batch, strict=True))
+    vectors = {
+        document_id: prepared.vector
+        for document_id, prepared in by_id.items()
+        if prepared.vector is not None
+    }
+    return NewBatch(
+        documents=bulk.document_rows(facts, batch, document_ids),
+        versions=bulk.version_rows(facts, batch, document_ids),
+        chunks=bulk.chunk_rows(facts, chunks),
+        answering=make_answering(
+            [live_chunk(chunk, by_id[chunk.document_id], facts) for chunk in chunks], vectors
+        )
+        if chunks
+        else None,
+    )
+
+
 def store_all_new(
-    session: Session,
-    facts: CollectionFacts,
-    spaces: Sequence[Space],
-    batch: Sequence[Prepared],
-    priority: int,
+    session: Session, spaces: Sequence[Space], batch: NewBatch, priority: int
 ) -> bool:
-    """Store chunked documents by COPY; say whether any chunk waits for its vector.
+    """Store new documents by COPY; say whether any chunk waits for its vector.
 
     The caller holds collection and spaces. Raises IntegrityError, of which `is_stored_meanwhile`
     is true, if somebody stored one of them first.
     """
-    document_ids = bulk.reserve_ids(session, "documents", len(batch))
-    chunks = new_chunks(session, facts, batch, document_ids)
-    place = {"workspace_id": facts.workspace_id, "collection_id": facts.id}
-    with foreign_keys_planned_once(session):
-        bulk.copy_documents(session, **place, batch=batch, document_ids=document_ids)
-        bulk.copy_versions(
-            session, workspace_id=facts.workspace_id, batch=batch, document_ids=document_ids
-        )
-        if chunks:
-            bulk.copy_chunks(session, **place, chunks=chunks)
-    if not chunks:
-        return False
-    by_id = dict(zip(document_ids, batch, strict=True))
-    return generations.answer_with(
-        session,
-        spaces,
-        [live_chunk(chunk, by_id[chunk.document_id], facts) for chunk in chunks],
-        priority=priority,
-        vectors={
-            document_id: prepared.vector
-            for document_id, prepared in by_id.items()
-            if prepared.vector is not None
-        },
+    bulk.copy_documents(
+        session, documents=batch.documents, versions=batch.versions, chunks=batch.chunks
     )
+    if batch.answering is None:
+        return False
+    return answer_with_new(session, spaces, batch.answering, priority=priority)
 
 
 def is_stored_meanwhile(error: IntegrityError) -> bool:
@@ -61,23 +78,17 @@ def is_stored_meanwhile(error: IntegrityError) -> bool:
 
 
 def new_chunks(
-    session: Session,
     facts: CollectionFacts,
     batch: Sequence[Prepared],
     document_ids: Sequence[int],
+    chunk_ids: Sequence[int],
 ) -> list[NewChunk]:
     """Return the passages of all documents with ids of their own, in order."""
-    passages = [
-        (document_id, prepared, passage)
+    ids = iter(chunk_ids)
+    return [
+        NewChunk(next(ids), document_id, passage, hash_of(prepared, facts, passage))
         for document_id, prepared in zip(document_ids, batch, strict=True)
         for passage in prepared.passages or ()
-    ]
-    if not passages:
-        return []
-    chunk_ids = bulk.reserve_ids(session, "chunks", len(passages))
-    return [
-        NewChunk(chunk_id, document_id, passage, hash_of(prepared, facts, passage))
-        for chunk_id, (document_id, prepared, passage) in zip(chunk_ids, passages, strict=True)
     ]
 
 

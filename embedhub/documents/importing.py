@@ -4,7 +4,7 @@ While one batch is stored, in a thread, the next one is read and prepared: the d
 process work at the same time.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -13,6 +13,8 @@ from sqlalchemy.orm import Session
 
 from embedhub.access.caller import Caller
 from embedhub.config import get_config
+from embedhub.documents.all_new import NewBatch
+from embedhub.documents.attempts import attempts
 from embedhub.documents.back_pressure import refuse_backlog
 from embedhub.documents.imports import (
     Claim,
@@ -23,7 +25,7 @@ from embedhub.documents.imports import (
 from embedhub.documents.inputs import DocumentInput, decode_vector, parse_document
 from embedhub.documents.preparation import CollectionFacts, Prepared, prepare_many
 from embedhub.documents.service import BULK, open_for_writing
-from embedhub.documents.upsert import Outcome, attempts, chunk_changed, try_upsert
+from embedhub.documents.upsert import Outcome, all_new_of, chunk_changed, try_upsert
 from embedhub.errors import HubError, InvalidInput, NotReady, TooLarge
 from embedhub.spaces.service import grow_outgrown
 
@@ -92,6 +94,29 @@ class _Ready:
     facts: CollectionFacts
     errors: list[LineError]
     documents: list[tuple[int, Prepared]] = field(default_factory=list)
+    # Below: as last looked up.
+    accepted: list[Prepared] = field(default_factory=list)
+    refused: list[LineError] = field(default_factory=list)
+    new: NewBatch | None = None
+
+    def look_up(self, stored_first: Collection[str] = ()) -> "_Ready":
+        """Chunk what is new or changed, and make ready what is all new; to be done again if stale.
+
+        `stored_first` are ids that a batch not stored yet holds as well.
+        """
+        too_large = chunk_changed(self.facts, [each for _, each in self.documents])
+        self.refused = [
+            LineError(number, f"document.text: {too_large[place].message}", _id_of(each))
+            for place, (number, each) in enumerate(self.documents)
+            if place in too_large
+        ]
+        self.accepted = [
+            each for place, (_, each) in enumerate(self.documents) if place not in too_large
+        ]
+        for each in self.accepted:
+            each.is_known |= _id_of(each) in stored_first
+        self.new = all_new_of(self.facts, self.accepted)
+        return self
 
 
 class Importer:
@@ -110,8 +135,10 @@ class Importer:
         """
         with ThreadPoolExecutor(1, thread_name_prefix="import") as behind:
             storing: Future[ImportedLines] | None = None
+            before: Collection[str] = ()
             for batch in self._batches(lines, from_line, unread):
-                ready = self._prepare(batch)
+                ready = self._prepare(batch).look_up(before)
+                before = batch.documents.keys()
                 if storing is not None:
                     yield storing.result()
                     refuse_backlog()
@@ -153,24 +180,17 @@ class Importer:
         try:
             return self._store_ready(batch, ready)
         except NotReady:
-            return self._store_ready(batch, self._prepare(batch))
+            return self._store_ready(batch, self._prepare(batch).look_up())
 
     def _store_ready(self, batch: _Batch, ready: _Ready) -> ImportedLines:
-        for _ in attempts():
-            refused = chunk_changed(ready.facts, [each for _, each in ready.documents])
-            errors = ready.errors + [
-                LineError(number, f"document.text: {refused[place].message}", _id_of(each))
-                for place, (number, each) in enumerate(ready.documents)
-                if place in refused
-            ]
+        for attempt in attempts():
+            if attempt:
+                ready.look_up()
             part = ImportedLines(
                 n_lines=batch.n_lines,
-                errors=sorted(errors, key=lambda error: error.line),
+                errors=sorted(ready.errors + ready.refused, key=lambda error: error.line),
                 n_bytes=batch.n_bytes,
             )
-            accepted = [
-                each for place, (_, each) in enumerate(ready.documents) if place not in refused
-            ]
 
             def count_in(
                 session: Session, outcomes: Sequence[Outcome], part: ImportedLines = part
@@ -178,7 +198,10 @@ class Importer:
                 part.outcomes = list(outcomes)
                 self.claim.record(session, part)
 
-            if try_upsert(ready.facts, accepted, priority=BULK, then=count_in) is not None:
+            stored = try_upsert(
+                ready.facts, ready.accepted, priority=BULK, new=ready.new, then=count_in
+            )
+            if stored is not None:
                 return part
         raise NotReady(
             "these documents are being changed by others at the same time", retry_after_s=1

@@ -5,14 +5,11 @@ interruption the stream goes on at the line after the last one committed, and no
 """
 
 import logging
-import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
-from threading import BoundedSemaphore
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -23,17 +20,15 @@ from embedhub.collections.service import find_collection
 from embedhub.config import get_config
 from embedhub.documents.back_pressure import refuse_backlog, refuse_one_more
 from embedhub.documents.queries import imports as queries
+from embedhub.documents.turns import await_turn, tell_of_progress
 from embedhub.documents.upsert import Outcome
-from embedhub.errors import Busy, Conflict, InvalidInput, NotFound
+from embedhub.errors import Conflict, InvalidInput, NotFound
 from embedhub.tables import Import
 
 logger = logging.getLogger(__name__)
 
 STOPPED = "the server stopped while it stored lines; send on from the next one"
 REPORT_ROWS = 1_000
-# A part whose turn it is not waits so long for another line of those before it.
-TURN_S = 15.0
-FIRST_POLL_S, LONGEST_POLL_S = 0.01, 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +109,7 @@ class Claim:
         except SQLAlchemyError:
             # The documents are stored; without a sign of life the import counts as broken soon.
             logger.warning("import not settled", extra={"id": self.import_id}, exc_info=True)
+        tell_of_progress()
 
 
 def create_import(caller: Caller, slug: str) -> ImportView:
@@ -140,7 +136,8 @@ def claim_import(
         raise InvalidInput("names a line of an import: give its import_id too", "from_line")
     refuse_backlog()
     if import_id is not None:
-        await_turn(caller, slug, import_id, from_line)
+        known = import_id
+        await_turn(lambda: get_import(caller, slug, known).n_lines, from_line)
     token = uuid.uuid4()
     with db.writing() as session:
         collection = find_collection(session, caller, slug)
@@ -163,35 +160,6 @@ def claim_import(
             missing = f"line {n_lines + 1} comes next; lines before {from_line} would be missing"
             raise InvalidInput(missing, "from_line")
     return Claim(row.id, token, n_lines)
-
-
-def await_turn(caller: Caller, slug: str, import_id: int, from_line: int) -> None:
-    """Return when the lines before this one are committed, or after some seconds without them.
-
-    So the next part of a stream can be on its way while the one before is stored. No connection is
-    held meanwhile. Raises Busy if as many requests wait as may.
-    """
-    if not _turns().acquire(blocking=False):
-        raise Busy("too many parts of imports wait for those before them", retry_after_s=2)
-    try:
-        deadline = time.monotonic() + TURN_S
-        pause_s, n_lines = FIRST_POLL_S, -1
-        while (state := get_import(caller, slug, import_id)).next_line < from_line:
-            if state.n_lines > n_lines:
-                # While lines come in, there is something to wait for.
-                n_lines, deadline = state.n_lines, time.monotonic() + TURN_S
-            if time.monotonic() > deadline:
-                return
-            time.sleep(pause_s)
-            pause_s = min(2 * pause_s, LONGEST_POLL_S)
-    finally:
-        _turns().release()
-
-
-@lru_cache(maxsize=1)
-def _turns() -> BoundedSemaphore:
-    # Beside imports at work and callers that wait for vectors, a thread must be left to search.
-    return BoundedSemaphore(max(1, get_config().web_threads // 4))
 
 
 def get_import(caller: Caller, slug: str, import_id: int) -> ImportView:

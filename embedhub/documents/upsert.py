@@ -1,10 +1,8 @@
 """Accepting documents: all or nothing, each id once, in one transaction."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from random import uniform
-from time import sleep
 from typing import Any
 
 import numpy as np
@@ -14,7 +12,8 @@ from sqlalchemy.orm import Session
 
 from embedhub import db, jobs
 from embedhub.documents import preparation
-from embedhub.documents.all_new import is_stored_meanwhile, store_all_new
+from embedhub.documents.all_new import NewBatch, is_stored_meanwhile, make_new, store_all_new
+from embedhub.documents.attempts import attempts
 from embedhub.documents.preparation import CollectionFacts, Prepared
 from embedhub.documents.queries import writing as queries
 from embedhub.documents.queries.writing import StoredDocument
@@ -23,10 +22,6 @@ from embedhub.errors import NotFound, NotReady, TooLarge
 from embedhub.jobs import Job
 from embedhub.spaces import generations
 from embedhub.tables import Space
-
-# A document can change between being read and being locked; then it is looked at again, a little
-# later each time.
-ATTEMPTS, LONGEST_PAUSE_S = 12, 0.2
 
 
 class OutcomeKind(StrEnum):
@@ -91,26 +86,30 @@ def upsert(
     raise NotReady("these documents are being changed by others at the same time", retry_after_s=1)
 
 
-def attempts() -> Iterator[int]:
-    """Yield how often a batch is tried, waiting before each but the first, longer and longer."""
-    for attempt in range(ATTEMPTS):
-        if attempt:
-            # By chance, so that two that are in each other's way part.
-            sleep(uniform(0, min(LONGEST_PAUSE_S, 0.01 * 2**attempt)))  # noqa: S311
-        yield attempt
-
-
 def try_upsert(
-    facts: CollectionFacts, batch: Sequence[Prepared], *, priority: int, then: Then | None = None
+    facts: CollectionFacts,
+    batch: Sequence[Prepared],
+    *,
+    priority: int,
+    new: NewBatch | None = None,
+    then: Then | None = None,
 ) -> list[Outcome] | None:
     """Store a batch that `chunk_changed` has chunked; None if others changed one of them since.
 
-    `then` is carried out in the same transaction.
+    `new` is what `all_new_of` made of it. `then` is carried out in the same transaction.
     """
+    new = new or all_new_of(facts, batch)
     try:
-        return db.retry_deadlocks(lambda: _store(facts, batch, priority, then))
+        return db.retry_deadlocks(lambda: _store(facts, batch, new, priority, then))
     except _ChangedMeanwhile:
         return None
+
+
+def all_new_of(facts: CollectionFacts, batch: Sequence[Prepared]) -> NewBatch | None:
+    """Return a chunked batch made ready to be stored; None if any of it is known already."""
+    if not batch or any(prepared.is_known for prepared in batch):
+        return None
+    return make_new(facts, batch)
 
 
 def chunk_changed(facts: CollectionFacts, batch: Sequence[Prepared]) -> dict[int, TooLarge]:
@@ -134,17 +133,25 @@ def chunk_changed(facts: CollectionFacts, batch: Sequence[Prepared]) -> dict[int
 
 
 def _store(
-    facts: CollectionFacts, batch: Sequence[Prepared], priority: int, then: Then | None
+    facts: CollectionFacts,
+    batch: Sequence[Prepared],
+    new: NewBatch | None,
+    priority: int,
+    then: Then | None,
 ) -> list[Outcome]:
     with db.writing() as session:
-        outcomes = _write(session, facts, batch, priority)
+        outcomes = _write(session, facts, batch, new, priority)
         if then is not None:
             then(session, outcomes)
         return outcomes
 
 
 def _write(
-    session: Session, facts: CollectionFacts, batch: Sequence[Prepared], priority: int
+    session: Session,
+    facts: CollectionFacts,
+    batch: Sequence[Prepared],
+    new: NewBatch | None,
+    priority: int,
 ) -> list[Outcome]:
     if not batch:
         return []
@@ -155,8 +162,9 @@ def _write(
         # The run that rewrites the filter values of stored documents may have passed already.
         raise NotReady("the filterable fields were changed at this moment", retry_after_s=1)
     spaces = generations.hold_spaces(session, facts.id)
-    if not any(prepared.is_known for prepared in batch):
-        return _write_all_new(session, facts, spaces, batch, priority)
+    if new is not None:
+        _write_all_new(session, spaces, new, priority)
+        return [Outcome(each.document.external_id, OutcomeKind.CREATED) for each in batch]
     queries.insert_new(
         session,
         workspace_id=facts.workspace_id,
@@ -181,21 +189,14 @@ def _write(
     return [replace(each, relabelling=plan.relabelling) for each in plan.outcomes]
 
 
-def _write_all_new(
-    session: Session,
-    facts: CollectionFacts,
-    spaces: Sequence[Space],
-    batch: Sequence[Prepared],
-    priority: int,
-) -> list[Outcome]:
+def _write_all_new(session: Session, spaces: Sequence[Space], new: NewBatch, priority: int) -> None:
     try:
-        if store_all_new(session, facts, spaces, batch, priority):
+        if store_all_new(session, spaces, new, priority):
             jobs.enqueue(session, Job.EMBED)
     except IntegrityError as error:
         if is_stored_meanwhile(error):
             raise _ChangedMeanwhile from None
         raise
-    return [Outcome(each.document.external_id, OutcomeKind.CREATED) for each in batch]
 
 
 def _carry_out(

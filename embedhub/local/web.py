@@ -17,6 +17,9 @@ from embedhub.local.web_processes import WebProcesses, listen, process_count
 
 # A client that sends nothing for this long is gone, seconds.
 CHANNEL_TIMEOUT_S = 120
+# A thread that has waited for the database waits at most so long for one that computes: Python's
+# own 5 ms, at each of the twenty statements that store a part of an import, were a third of it.
+SWITCH_INTERVAL_S = 0.001
 
 
 def serve(listener: socket.socket, *, when_warm: bool = False) -> None:
@@ -33,6 +36,7 @@ def serve(listener: socket.socket, *, when_warm: bool = False) -> None:
     if when_warm:
         wsgi.warming.join()
     limit_intake()
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     server = create_server(
         wsgi.application,
         sockets=[listener],

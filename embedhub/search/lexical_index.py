@@ -21,7 +21,7 @@ from embedhub.runs.progress import RunProgress
 from embedhub.runs.service import start_unless_paused
 from embedhub.search.analysis import prepare, regconfig_of
 from embedhub.search.queries import lexical_index as queries
-from embedhub.search.queries.blank_rows import insert_blank_rows
+from embedhub.search.queries.blank_rows import blank_row, copy_blank_rows, insert_blank_rows
 from embedhub.tables import Space
 
 logger = logging.getLogger(__name__)
@@ -62,6 +62,30 @@ def index_chunks(session: Session, *, space: Space, rows: Sequence[LexicalRow]) 
             average_length=space.average_length,
             rows=_columns(rows[start : start + INDEX_BATCH]),
         )
+
+
+def wordless_row(
+    *,
+    owner_id: int,
+    document_id: int,
+    access: Sequence[str] | None,
+    attributes: dict[str, Any],
+    language: str,
+) -> bytes:
+    """Return a chunk without a word, as of LexicalRow, in the form `store_wordless` takes."""
+    return blank_row(
+        owner_id=owner_id,
+        document_id=document_id,
+        access=access,
+        attributes=attributes,
+        language=regconfig_of(language),
+    )
+
+
+def store_wordless(session: Session, *, space: Space, rows: Sequence[bytes]) -> None:
+    """Store chunks without a word, none of which is there yet."""
+    if rows:
+        copy_blank_rows(session, shelf_id=space.shelf_id, space_id=space.id, rows=rows)
 
 
 def remove_chunks(

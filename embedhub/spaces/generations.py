@@ -70,11 +70,11 @@ def answer_with(
     waits = False
     for space in spaces:
         if space.kind == "sparse":
-            index_chunks(session, space=space, rows=[_lexical_row(chunk) for chunk in chunks])
+            index_chunks(session, space=space, rows=[lexical_row(chunk) for chunk in chunks])
         elif space.encoder == SUPPLIED:
             supplied.store_supplied(session, space=space, chunks=chunks, vectors=vectors or {})
         else:
-            waits |= _embed(session, space, [chunk.id for chunk in chunks], priority)
+            waits |= enter_pending(session, space, [chunk.id for chunk in chunks], priority)
     return waits
 
 
@@ -210,7 +210,8 @@ def repeat_some(
     )
 
 
-def _embed(session: Session, space: Space, chunk_ids: Sequence[int], priority: int) -> bool:
+def enter_pending(session: Session, space: Space, chunk_ids: Sequence[int], priority: int) -> bool:
+    """Take live chunks' vectors from the cache or enter them into the ledger; say whether any."""
     waits = False
     for some in _slices(chunk_ids):
         embeddings.store_cached(session, space_id=space.id, chunk_ids=some)
@@ -227,7 +228,8 @@ def _slices(ids: Sequence[int]) -> Iterator[Sequence[int]]:
         yield ids[start : start + IDS_AT_ONCE]
 
 
-def _lexical_row(chunk: LiveChunk) -> LexicalRow:
+def lexical_row(chunk: LiveChunk) -> LexicalRow:
+    """Return how a chunk is found by its words."""
     return LexicalRow(
         owner_id=chunk.id,
         document_id=chunk.document_id,

@@ -1,5 +1,6 @@
 """Whether this process lives and whether it can do its work."""
 
+import gc
 import logging
 from dataclasses import dataclass
 from functools import lru_cache
@@ -153,9 +154,12 @@ def _replica_parts() -> list[Part]:
 
 def _load_encoder() -> None:
     name = get_config().default_encoder
-    if name == registry.SUPPLIED:
-        return
     try:
-        registry.get_encoder(name).encode_query("warm up")
+        if name != registry.SUPPLIED:
+            registry.get_encoder(name).encode_query("warm up")
     except HubError as error:
         logger.warning("encoder not loaded: %s", error)
+    # What is there by now stays: the collector need not walk over half a million objects again and
+    # again, which took a fifth of the time of an import.
+    gc.collect()
+    gc.freeze()

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from embedhub import db
 from embedhub.access.caller import Caller
 from embedhub.config import get_config, override_config
-from embedhub.documents import back_pressure, importing, imports
+from embedhub.documents import back_pressure, importing, imports, turns
 from embedhub.documents.importing import import_documents, send_on
 from embedhub.documents.imports import (
     ImportedLines,
@@ -41,11 +41,11 @@ from embedhub.access.caller import Caller
 from embedhub.documents import importing
 from embedhub.documents.importing import send_on
 from embedhub.documents.imports import claim_import
-from embedhub.spaces import generations
+from embedhub.documents import all_new
 workspace_id, import_id = int(sys.argv[1]), int(sys.argv[2])
 importing.COMMITTED_EVERY = 10
 caller = Caller.for_workspace(workspace_id)
-answer_with, n_batches = generations.answer_with, 0
+answer_with, n_batches = all_new.answer_with_new, 0
 def die_in_the_third(*arguments, **named):
     global n_batches
     n_batches += 1
@@ -53,7 +53,7 @@ def die_in_the_third(*arguments, **named):
     if n_batches == 3:
         os.kill(os.getpid(), signal.SIGKILL)
     return waits
-generations.answer_with = die_in_the_third
+all_new.answer_with_new = die_in_the_third
 lines = [b'{"external_id": "%d", "text": "text %d"}' % (n, n) for n in range(50)]
 for _ in send_on(caller, "papers", claim_import(caller, "papers", import_id=import_id), lines):
     pass
@@ -149,7 +149,7 @@ def test_a_broken_stream_says_where_to_go_on(
 
 
 def test_lines_may_not_be_left_out(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(imports, "TURN_S", 0.05)
+    monkeypatch.setattr(turns, "TURN_S", 0.05)
     make_collection(caller)
     import_id = create_import(caller, "papers").id
     go_on(caller, import_id, lines_of(5), more=True)

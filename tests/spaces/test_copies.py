@@ -531,7 +531,7 @@ def pause_after(
     reached, go_on = threading.Event(), threading.Event()
     module, function = {
         "asked": (supplied, "numbers_of_new"),
-        "stored": (supplied, "store_supplied"),
+        "stored": (supplied, "store_rows"),
         "deleted": (generations, "delete_vectors"),
     }[step]
     real = getattr(module, function)

@@ -8,7 +8,7 @@ import pytest
 
 from embedhub.access.caller import Caller
 from embedhub.config import override_config
-from embedhub.documents import back_pressure, imports
+from embedhub.documents import back_pressure, turns
 from embedhub.documents.imports import claim_import
 from tests.factories import make_collection
 from tests.web.conftest import ApiClient
@@ -50,7 +50,7 @@ def test_an_import_is_created_sent_in_parts_and_watched(api: ApiClient) -> None:
 def test_what_an_import_does_not_take_is_refused(
     api: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(imports, "TURN_S", 0.01)
+    monkeypatch.setattr(turns, "TURN_S", 0.01)
     import_id = api.post(IMPORTS, None).json()["id"]
     for query, field in (
         ("wait=indexed", "wait"),

@@ -10,11 +10,12 @@ import orjson
 from embedhub import db
 from embedhub.collections.service import find_by_id
 from embedhub.config import get_config
+from embedhub.documents.attempts import ATTEMPTS
 from embedhub.documents.inputs import DocumentInput, parse_document
 from embedhub.documents.parsing.child import Report
 from embedhub.documents.preparation import CollectionFacts, Prepared, prepare_many
 from embedhub.documents.service import BULK, INTERACTIVE, INTERACTIVE_DOCUMENTS
-from embedhub.documents.upsert import ATTEMPTS, chunk_changed, try_upsert
+from embedhub.documents.upsert import chunk_changed, try_upsert
 from embedhub.errors import InvalidInput, NotReady, TooLarge
 from embedhub.search.attributes import check_attributes
 from embedhub.spaces.service import live_spaces

@@ -39,18 +39,23 @@ def known_hashes(
     session: Session, *, collection_id: int, external_ids: Sequence[str]
 ) -> dict[str, tuple[bytes, bytes]]:
     """Return the whole hash and the content hash of those documents that exist."""
-    statement = (
-        select(Document.external_id, Document.content_hash, DocumentVersion.content_hash)
-        .join(
-            DocumentVersion,
-            and_(
-                DocumentVersion.document_id == Document.id,
-                DocumentVersion.version == Document.version,
-            ),
-        )
-        .where(Document.collection_id == collection_id, Document.external_id.in_(external_ids))
-    )
-    return {row[0]: (row[1], row[2]) for row in session.execute(statement)}
+    # One parameter: a thousand are each rendered, sent and parsed alone, at twice the cost.
+    statement = text("""
+        SELECT d.external_id, d.content_hash, v.content_hash FROM documents d
+        JOIN document_versions v ON v.document_id = d.id AND v.version = d.version
+        WHERE d.collection_id = :collection_id
+          AND d.external_id = ANY(CAST(:ids AS text[]))
+    """)
+    facts = {"collection_id": collection_id, "ids": array_literal(external_ids)}
+    return {row[0]: (row[1], row[2]) for row in session.execute(statement, facts)}
+
+
+def array_literal(values: Sequence[str]) -> str:
+    """Return PostgreSQL's own text form of a text[]; no value may hold a NUL character."""
+    if not values:
+        return "{}"
+    escaped = "\0".join(values).replace("\\", r"\\").replace('"', r"\"")
+    return '{"' + escaped.replace("\0", '","') + '"}'
 
 
 def hold_collection(session: Session, collection_id: int) -> dict[str, str] | None:

@@ -1,8 +1,22 @@
 """The SQL of chunks without a word: of documents that are a vector and nothing else."""
 
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from embedhub.bulk_copy import (
+    NO_WORDS,
+    copy_ready,
+    field_count,
+    int4,
+    int8,
+    jsonb,
+    no_weights,
+    string,
+    string_array,
+)
 from embedhub.search.queries.lexical_index import RowArrays
 from embedhub.tables.spaces import SPARSE_DIMENSIONS
 
@@ -27,6 +41,13 @@ INSERT_BLANK_ROWS = text(f"""
     SELECT count(*) FROM inserted
 """)
 
+COLUMNS = (
+    "shelf_id", "space_id", "owner_id", "document_id", "access", "attributes", "language", "terms",
+    "length", "weights",
+)  # fmt: skip
+NOTHING = NO_WORDS + int4(0) + no_weights(SPARSE_DIMENSIONS)
+COUNT_IN = text("INSERT INTO size_deltas (space_id, rows, length) VALUES (:space_id, :n, 0)")
+
 
 def insert_blank_rows(session: Session, *, shelf_id: int, space_id: int, rows: RowArrays) -> int:
     """Store rows whose texts are empty, unanalysed; rows there stay. Returns the new."""
@@ -40,3 +61,33 @@ def insert_blank_rows(session: Session, *, shelf_id: int, space_id: int, rows: R
         "languages": rows.languages,
     }
     return int(session.execute(INSERT_BLANK_ROWS, facts).scalar_one())
+
+
+def blank_row(
+    *,
+    owner_id: int,
+    document_id: int,
+    access: Sequence[str] | None,
+    attributes: dict[str, Any],
+    language: str,
+) -> bytes:
+    """Return a row whose text is empty, for COPY, but for the place it will have."""
+    fields = (
+        int8(owner_id),
+        int8(document_id),
+        string_array(access),
+        jsonb(attributes),
+        string(language),
+        NOTHING,
+    )
+    return b"".join(fields)
+
+
+def copy_blank_rows(
+    session: Session, *, shelf_id: int, space_id: int, rows: Sequence[bytes]
+) -> None:
+    """Store rows of `blank_row`, none of which is there yet."""
+    place = field_count(COLUMNS) + int8(shelf_id) + int8(space_id)
+    placed: Iterable[bytes] = (place + row for row in rows)
+    copy_ready(session, "sparse_embeddings", COLUMNS, placed)
+    session.execute(COUNT_IN, {"space_id": space_id, "n": len(rows)})

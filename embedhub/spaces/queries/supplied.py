@@ -7,15 +7,15 @@ from numpy.typing import NDArray
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from embedhub.bulk_copy import copy_rows, int2, int8, jsonb, raw, string_array
+from embedhub.bulk_copy import copy_ready, field_count, int2, int8, jsonb, raw, string_array
 from embedhub.bulk_copy import vectors as pack_vectors
 from embedhub.spaces.queries.copies import numbers_of_new
 from embedhub.spaces.queries.generations import LiveChunk
 from embedhub.tables import Space
 
 COLUMNS = (
-    "shelf_id", "space_id", "owner_id", "document_id", "access", "attributes", "vector",
-    "input_hash", "copy",
+    "shelf_id", "space_id", "copy", "owner_id", "document_id", "access", "attributes", "vector",
+    "input_hash",
 )  # fmt: skip
 
 
@@ -28,29 +28,40 @@ def store_supplied(
 ) -> None:
     """Store the vectors that came with these chunks' documents; the others stay without one."""
     given = [chunk for chunk in chunks if chunk.document_id in vectors]
-    numbers = numbers_of_new(
-        session,
-        shelf_id=space.shelf_id,
-        space_id=space.id,
-        hashes=[chunk.input_hash or b"" for chunk in given],
-    )
-    place = int8(space.shelf_id) + int8(space.id)
-    packed = pack_vectors([vectors[chunk.document_id] for chunk in given])
-    rows = (
-        (
-            place,
+    hashes = [chunk.input_hash or b"" for chunk in given]
+    store_rows(session, space=space, rows=vector_rows(given, vectors), hashes=hashes)
+
+
+def vector_rows(
+    chunks: Sequence[LiveChunk], vectors: Mapping[int, NDArray[np.float32]]
+) -> list[bytes]:
+    """Return rows of chunks with their documents' vectors, for COPY, but for their places."""
+    packed = pack_vectors([vectors[chunk.document_id] for chunk in chunks])
+    rows = []
+    for chunk, vector in zip(chunks, packed, strict=True):
+        fields = (
             int8(chunk.id),
             int8(chunk.document_id),
             string_array(chunk.access),
             jsonb(chunk.attributes),
             vector,
             raw(chunk.input_hash),
-            int2(number),
         )
-        for chunk, number, vector in zip(given, numbers, packed, strict=True)
-    )
-    if given:
-        copy_rows(session, "embeddings", COLUMNS, rows)
+        rows.append(b"".join(fields))
+    return rows
+
+
+def store_rows(
+    session: Session, *, space: Space, rows: Sequence[bytes], hashes: Sequence[bytes]
+) -> None:
+    """Store rows of `vector_rows`, given the inputs that they are copies by."""
+    if not rows:
+        return
+    numbers = numbers_of_new(session, shelf_id=space.shelf_id, space_id=space.id, hashes=hashes)
+    place = field_count(COLUMNS) + int8(space.shelf_id) + int8(space.id)
+    places = {number: place + int2(number) for number in set(numbers)}
+    placed = (places[number] + row for number, row in zip(numbers, rows, strict=True))
+    copy_ready(session, "embeddings", COLUMNS, placed)
 
 
 def keep_vectors_of_old_generation(
