@@ -4,10 +4,12 @@ Nothing here recurses, so that a page of any depth is read.
 """
 
 import re
+import warnings
 from itertools import count
 from urllib.parse import urlsplit
 
-from bs4 import BeautifulSoup, Comment, Tag
+from bs4 import BeautifulSoup, CData, Tag, XMLParsedAsHTMLWarning
+from bs4.element import NavigableString, PageElement
 
 from embedhub.documents.parsing.encoding import decode
 from embedhub.documents.parsing.parsed import ParsedDocument, shorten_title
@@ -15,10 +17,12 @@ from embedhub.documents.parsing.plain import stem
 
 UNSEEN = ("script", "style", "noscript", "template", "svg", "nav", "iframe", "object")
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
-BLOCKS = (
-    *("address", "article", "aside", "blockquote", "br", "dd", "div", "dl", "dt", "figcaption"),
-    *("figure", "footer", "form", *HEADINGS, "header", "hr", "li"),
-    *("main", "ol", "p", "pre", "section", "table", "td", "th", "tr", "ul"),
+BLOCKS = frozenset(
+    (
+        *("address", "article", "aside", "blockquote", "br", "dd", "div", "dl", "dt", "figcaption"),
+        *("figure", "footer", "form", *HEADINGS, "header", "hr", "li"),
+        *("main", "ol", "p", "pre", "section", "table", "td", "th", "tr", "ul"),
+    )
 )
 PARAGRAPHS = frozenset({"p", *HEADINGS, "table", "ul", "ol", "pre"})
 # Cells with these inside lay out a page; others are a table.
@@ -31,6 +35,9 @@ HEAD_BYTES = 1 << 16
 # No text has these: what is between them stands for a block that must stay as it is.
 OPEN, CLOSE = "\ue000", "\ue001"
 KEPT = re.compile(f"{OPEN}([0-9]+){CLOSE}")
+# Text, and neither comments nor declarations; `str` ends a block.
+WRITTEN = frozenset({NavigableString, CData, str})
+DOCUMENT_TYPE = re.compile(r"<!DOCTYPE[^\[>]{0,1000}(?:\[[^\]]{0,100000}\]\s*)?>", re.IGNORECASE)
 DATES = ("article:published_time", "date", "dcterms.created", "dc.date", "datepublished")
 
 
@@ -38,7 +45,7 @@ def parse_html(name: str, content: bytes) -> ParsedDocument:
     """Return the document of a web page: its title, visible text, canonical address, language."""
     declared = CHARSET.search(content, 0, HEAD_BYTES)
     source = decode(content, declared[1].decode("ascii") if declared else None)
-    page = BeautifulSoup(source, "html.parser")
+    page = _parsed(source)
     title, url, metadata = _title(page), _canonical_url(page), _metadata(page)
     return ParsedDocument(
         name,
@@ -52,7 +59,7 @@ def parse_html(name: str, content: bytes) -> ParsedDocument:
 
 def markdown_of(source: str) -> str:
     """Return the Markdown of a piece of HTML."""
-    return visible_text(BeautifulSoup(source, "html.parser"))
+    return visible_text(_parsed(source))
 
 
 def visible_text(page: BeautifulSoup) -> str:
@@ -63,8 +70,6 @@ def visible_text(page: BeautifulSoup) -> str:
     frames = [str(frame["srcdoc"]) for frame in page.find_all("iframe", srcdoc=True)]
     for hidden in page.find_all(UNSEEN):
         hidden.decompose()
-    for comment in page.find_all(string=lambda text: isinstance(text, Comment)):
-        comment.extract()
     if page.head is not None:
         page.head.decompose()
     text = _blocks_as_markdown(page.find("main") or page.body or page)
@@ -72,7 +77,7 @@ def visible_text(page: BeautifulSoup) -> str:
 
 
 def _frame_text(source: str) -> str:
-    frame = BeautifulSoup(source, "html.parser")
+    frame = _parsed(source)
     for hidden in frame.find_all(UNSEEN):
         hidden.decompose()
     return _blocks_as_markdown(frame)
@@ -105,13 +110,29 @@ def _blocks_as_markdown(body: Tag) -> str:
 
 def _lines(body: Tag) -> str:
     """Return the text with a line a block, so that words of neighbours do not run together."""
-    for block in body.find_all(BLOCKS):
-        end = "\n\n" if block.name in PARAGRAPHS else "\n"
-        block.insert_before(end)
-        block.insert_after(end)
-    lines = (" ".join(line.split()) for line in body.get_text().split("\n"))
+    pieces: list[str] = []
+    # What is still to be written, the next one last: elements, and the ends of blocks begun.
+    waiting: list[PageElement | str] = [body]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, Tag):
+            if found.name in BLOCKS:
+                end = "\n\n" if found.name in PARAGRAPHS else "\n"
+                pieces.append(end)
+                waiting.append(end)
+            waiting += reversed(found.contents)
+        elif type(found) in WRITTEN:
+            pieces.append(str(found))
+    lines = (" ".join(line.split()) for line in "".join(pieces).split("\n"))
     text = re.sub(r"(?m)^(-|[0-9]+\.)\n+(?=\S)", r"\1 ", "\n".join(lines))
     return re.sub(r"\n{3,}", "\n\n", text).strip()
+
+
+def _parsed(source: str) -> BeautifulSoup:
+    with warnings.catch_warnings():
+        # XHTML is read as what it is shown as.
+        warnings.simplefilter("ignore", XMLParsedAsHTMLWarning)
+        return BeautifulSoup(DOCUMENT_TYPE.sub("", source, count=1), "html.parser")
 
 
 def _table(table: Tag) -> str:
