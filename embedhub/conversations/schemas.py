@@ -49,6 +49,7 @@ class TurnOut(AnswerBody):
     standalone: str = Field(description="What was searched for.")
     answer: str
     found: bool
+    supported: bool = Field(description="Whether every sentence is backed by what it cites.")
     method: Literal["extractive", "generated"]
     citations: list[TurnCitationOut]
     request_id: uuid.UUID

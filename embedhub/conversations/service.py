@@ -47,6 +47,7 @@ class TurnView:
     standalone: str
     answer: str
     found: bool
+    supported: bool
     method: str
     citations: Sequence[dict[str, Any]]
     request_id: uuid.UUID
@@ -186,6 +187,7 @@ def _turn_columns(question: str, answer: Answer) -> dict[str, Any]:
         "standalone": answer.question,
         "answer": answer.text,
         "is_found": answer.found,
+        "is_supported": answer.is_supported,
         "method": answer.method.value,
         "citations": citations,
         "request_id": answer.request_id,
@@ -211,6 +213,7 @@ def _turn_view(row: ConversationTurn) -> TurnView:
         standalone=row.standalone,
         answer=row.answer,
         found=row.is_found,
+        supported=row.is_supported,
         method=row.method,
         citations=row.citations,
         request_id=row.request_id,

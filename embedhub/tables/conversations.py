@@ -94,6 +94,8 @@ class ConversationTurn(Base):
     standalone: Mapped[str] = mapped_column(Text)
     answer: Mapped[str] = mapped_column(Text)
     is_found: Mapped[bool]
+    # whether every sentence is backed by what it cites
+    is_supported: Mapped[bool]
     method: Mapped[str] = mapped_column(Text)
     # ranges of stored versions, without their text
     citations: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default="[]")

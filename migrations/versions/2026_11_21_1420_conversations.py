@@ -99,6 +99,7 @@ def _create_turns() -> None:
         sa.Column("standalone", sa.Text(), nullable=False),
         sa.Column("answer", sa.Text(), nullable=False),
         sa.Column("is_found", sa.Boolean(), nullable=False),
+        sa.Column("is_supported", sa.Boolean(), nullable=False),
         sa.Column("method", sa.Text(), nullable=False),
         sa.Column("citations", postgresql.JSONB(), server_default="[]", nullable=False),
         sa.Column("request_id", sa.Uuid(), nullable=False),

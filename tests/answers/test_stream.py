@@ -173,6 +173,7 @@ def test_a_conversation_is_begun_goes_on_is_read_and_deleted(api: ApiClient, llm
     assert [turn["question"] for turn in read["turns"]] == [QUESTION, "Do they breathe air?"]
     assert read["turns"][1]["standalone"] == "Are whales mammals that breathe air?"
     assert read["turns"][0]["citations"][0]["external_id"] == "whales"
+    assert read["turns"][0]["supported"]
     first_page = api.get(f"/conversations/{ident}?limit=1").json()
     rest = api.get(f"/conversations/{ident}?limit=1&cursor={first_page['cursor']}").json()
     assert [turn["position"] for turn in first_page["turns"] + rest["turns"]] == [1, 2]

@@ -278,6 +278,7 @@ def add_conversation(session: Session, workspace_id: int, collection_id: int, ke
                 standalone="What are whales?",
                 answer=f"Mammals [1]. {SCRIPT}",
                 is_found=True,
+                is_supported=False,
                 method="generated",
                 citations=[{"number": 1, "external_id": "whales", "title": SCRIPT, "start": 0,
                             "end": 19, "page": 3}],

@@ -89,11 +89,12 @@ def test_only_staff_with_the_permission_change_it(house: House, clerk: Any) -> N
 
 
 def test_a_conversation_is_read_with_its_answers(house: House, staff: Client) -> None:
-    listed = html_of(staff.get("/admin/console/conversation/"))
-    assert "What are whales?" in listed
-    row: Any = staff.get("/admin/console/conversation/").context_data["cl"].result_list[0]
+    listed: Any = staff.get("/admin/console/conversation/")
+    assert "What are whales?" in html_of(listed)
+    row = listed.context_data["cl"].result_list[0]
     page = html_of(staff.get(f"/admin/console/conversation/{row.pk}/change/"))
     assert "What are they?" in page
     assert "searched for as “What are whales?”" in page
     assert "page 3" in page
+    assert "not every sentence is backed" in page
     assert SCRIPT not in page
