@@ -65,11 +65,12 @@ def test_what_was_asked_and_is_not_judged_is_suggested(house: House, staff: Clie
 
 def test_two_settings_are_chosen_and_measured(house: House, staff: Client) -> None:
     page = f"{COMPARE}?collection={house.collection_id}"
-    for given, why in (
+    refusals: list[tuple[dict[str, str | int], str]] = [
         ({"first": "live", "second": "weight", "weight": "", "k": 10}, "Give the weight"),
         ({"first": "live", "second": "live", "k": 10}, "Choose another one"),
         ({"first": "live", "second": "weight", "weight": "7", "k": 10}, "less than or equal to 1"),
-    ):
+    ]
+    for given, why in refusals:
         assert why in html_of(staff.post(page, given))
     answer = staff.post(page, {"first": "live", "second": "variant:more meaning", "k": 5})
     [view, _] = evaluations.list_evaluations(house.caller, "papers")
@@ -82,8 +83,8 @@ def test_figures_stand_side_by_side_with_what_they_mean(house: House, staff: Cli
     [view] = evaluations.list_evaluations(house.caller, "papers")
     html = html_of(staff.get(f"/admin/console/evaluation/{view.id}/change/"))
     assert "“words only” is worse than “live” by 0.200 nDCG" in html
-    assert "2 relevant documents of the judgments are not in the collection" in html
-    assert "1 judged queries have no relevant document" in html
+    assert "2 relevant documents of the judgments not in the collection" in html
+    assert "1 judged query has no relevant document" in html
     assert "largest animal" in html
     assert "-0.200" in html
 

@@ -16,6 +16,7 @@ from embedhub.console.pages.judging import chosen_collection
 from embedhub.console.pages.layout import MAX_CHOICES, PickField, add_reason, page
 from embedhub.console.pages.search import collection_choices
 from embedhub.console.permissions import demand
+from embedhub.console.words import plural
 from embedhub.errors import HubError, NotFound
 from embedhub.evaluation import evaluations, variants
 from embedhub.evaluation.evaluations import EvaluationView
@@ -253,20 +254,20 @@ def remarks(view: EvaluationView) -> list[str]:
     found = []
     if view.n_skipped:
         found.append(
-            f"{view.n_skipped} judged queries have no relevant document and were left out."
+            f"{plural(view.n_skipped, 'judged query has', 'judged queries have')} no relevant"
+            " document: left out."
         )
     if view.n_missing:
         found.append(
-            f"{view.n_missing} relevant documents of the judgments are not in the collection;"
-            " they count as not found."
+            f"{plural(view.n_missing, 'relevant document')} of the judgments not in the collection:"
+            " counted as not found."
         )
     for result in view.results:
         if result["n_without_hits"]:
-            found.append(
-                f"“{result['name']}” found nothing for {result['n_without_hits']} queries."
-            )
+            n_queries = plural(result["n_without_hits"], "query", "queries")
+            found.append(f"“{result['name']}” found nothing for {n_queries}.")
         found += [
-            f"“{result['name']}”: {code.replace('_', ' ')} in {n} searches."
+            f"“{result['name']}”: {code.replace('_', ' ')} in {plural(n, 'search', 'searches')}."
             for code, n in result["notes"].items()
         ]
     return found

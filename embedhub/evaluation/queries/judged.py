@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CursorResult, Select, any_, delete, func, select, update
+from sqlalchemy import CursorResult, Select, any_, delete, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -285,7 +285,7 @@ def frequent_queries(session: Session, *, collection_id: int, limit: int) -> lis
     recent = (
         select(SearchLogEntry.query)
         .where(
-            collection_id == any_(SearchLogEntry.collection_ids),
+            literal(collection_id) == any_(SearchLogEntry.collection_ids),
             SearchLogEntry.query.is_not(None),
         )
         .order_by(SearchLogEntry.created_at.desc())
