@@ -34,7 +34,7 @@ def test_a_grade_is_stored_shown_and_taken_back(house: House, staff: Client) -> 
     answer = staff.post(f"{JUDGE}set/", grade(house, "whales", "2"))
     assert answer["Location"] == f"{JUDGE}?collection={house.collection_id}&q=deep+sea#hit-1"
     assert service.judged_state(house.caller, "papers", "deep sea").relevance == {"whales": 2}
-    html = html_of(staff.get(JUDGE, {"collection": house.collection_id, "q": "deep sea"}))
+    html = html_of(staff.get(JUDGE, {"collection": str(house.collection_id), "q": "deep sea"}))
     assert 'data-grade="2"' in html
     assert "<strong data-judged-queries>2</strong>" in html
     staff.post(f"{JUDGE}set/", grade(house, "whales", ""))
