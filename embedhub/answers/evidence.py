@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 # Passages that may hold the answer, and those after them, which show what is usual here.
 N_READ, N_USUAL = 5, 25
+# Sentences whose words and cosines are averaged.
+N_BEST = 3
 # Words of a pair this many words apart still say something together.
 NEAR_WORDS = 4
 
@@ -20,41 +22,67 @@ NEAR_WORDS = 4
 class Traits:
     """What evidence is made of, each about 0 to 1.
 
-    `sentence_cosine`, `passage_cosine`, `sentence_words` and `passage_words` are those of the best
-    sentence and passage, `near` the share of the question's neighbouring words found near each
-    other; `usual_cosine` and `usual_words` what the list further down reaches. `n_words` counts the
-    question's different words. Cosines are None where nothing is encoded.
+    `sentence_cosine`, `sentence_words` and `passage_words` are those of the best sentence and
+    passage, `best_sentences` the mean of words and cosine together of the best three, `near` the
+    share of the question's neighbouring words found near each other. `usual_cosine` and
+    `usual_words` are what the list further down reaches, `alike` the cosine of two passages of the
+    collection. `n_words` counts the question's different words. Without an encoder
+    `sentence_cosine` is None and the other cosines are 0.
     """
 
     sentence_cosine: float | None
-    passage_cosine: float | None
     sentence_words: float
     passage_words: float
+    best_sentences: float
     near: float
     usual_cosine: float
     usual_words: float
+    alike: float
     n_words: int
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """A logistic scale: 0.5 is where an answer and "not found" are equally wrong."""
+    """A logistic scale: evidence is 0.5 at the threshold."""
 
     sentence_cosine: float
-    passage_cosine: float
     sentence_words: float
     passage_words: float
+    best_sentences: float
     near: float
     usual_cosine: float
     usual_words: float
+    alike: float
     log_words: float
     threshold: float
-    scale: float = 4.0
 
 
-# Fitted on judged questions that are not reported (docs/decisions/evidence.md).
-BY_MEANING = Weights(1.55, 1.04, 1.77, 1.94, 0.88, -1.5, -1.07, -0.24, 2.0)
-BY_WORDS = Weights(0.0, 0.0, 1.77, 1.94, 0.88, 0.0, -1.07, -0.24, 1.0)
+# Chosen on half of the judged questions and on other languages (docs/decisions/evidence.md).
+BY_MEANING = Weights(
+    sentence_cosine=2.2,
+    sentence_words=1.3,
+    passage_words=1.85,
+    best_sentences=0.4,
+    near=0.65,
+    usual_cosine=0.5,
+    usual_words=-0.15,
+    alike=-2.75,
+    log_words=-0.27,
+    threshold=2.06,
+)
+BY_WORDS = Weights(
+    sentence_cosine=0.0,
+    sentence_words=2.65,
+    passage_words=1.35,
+    best_sentences=1.95,
+    near=1.0,
+    usual_cosine=0.0,
+    usual_words=-0.8,
+    alike=0.0,
+    log_words=0.0,
+    threshold=2.15,
+)
+SCALE = 2.0
 
 
 def evidence(traits: Traits) -> float:
@@ -62,15 +90,16 @@ def evidence(traits: Traits) -> float:
     weights = BY_WORDS if traits.sentence_cosine is None else BY_MEANING
     total = (
         weights.sentence_cosine * (traits.sentence_cosine or 0.0)
-        + weights.passage_cosine * (traits.passage_cosine or 0.0)
         + weights.sentence_words * traits.sentence_words
         + weights.passage_words * traits.passage_words
+        + weights.best_sentences * traits.best_sentences
         + weights.near * traits.near
         + weights.usual_cosine * traits.usual_cosine
         + weights.usual_words * traits.usual_words
+        + weights.alike * traits.alike
         + weights.log_words * math.log1p(traits.n_words)
     )
-    return 1 / (1 + math.exp(-weights.scale * (total - weights.threshold)))
+    return 1 / (1 + math.exp(-SCALE * (total - weights.threshold)))
 
 
 def coverage(wanted: Mapping[str, float], held: frozenset[str]) -> float:

@@ -13,6 +13,7 @@ from embedhub.answers.checks import Limits
 from embedhub.answers.context import CountTokens, pack
 from embedhub.answers.encoding import token_counter, vectors_of
 from embedhub.answers.evidence import (
+    N_BEST,
     N_READ,
     N_USUAL,
     Traits,
@@ -32,6 +33,7 @@ from embedhub.answers.passages import (
     units,
 )
 from embedhub.answers.request import AnswerRequest, Context
+from embedhub.answers.spaces import LiveSpace, live_spaces
 from embedhub.answers.timing import Timing
 from embedhub.config import get_config
 from embedhub.replica import service as replica
@@ -41,7 +43,7 @@ from embedhub.search.wording import Wording, read_wording
 
 # Sentences of one passage that are encoded, those with most of the question's words.
 MAX_SENTENCES = 8
-MIN_SENTENCE_CHARS = 20
+MIN_SENTENCE_WORDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,16 @@ class _Read:
 
     passages: list[Passage]
     wordings: Mapping[str, Wording]
-    encoders: Mapping[str, str]
+    spaces: Mapping[str, LiveSpace]
+
+    @property
+    def encoders(self) -> dict[str, str]:
+        """Return the encoder of each collection that has one."""
+        return {slug: space.encoder for slug, space in self.spaces.items()}
+
+    def alike(self, slug: str) -> float:
+        """Return how alike passages of a collection are; 0 without vectors."""
+        return self.spaces[slug].alike if slug in self.spaces else 0.0
 
 
 def find(
@@ -88,10 +99,7 @@ def find(
     chosen = to_read(read.passages, limits.max_citations)
     with timing.part("encode"):
         sentences = _sentences(request.question, chosen, read)
-    traits = [
-        traits_of(request.question, slug, sentences, read.passages, wording)
-        for slug, wording in read.wordings.items()
-    ]
+    traits = [traits_of(request.question, slug, sentences, read) for slug in slugs]
     best = max(traits, key=evidence)
     count: CountTokens = token_counter(read.encoders.get(slugs[0]))
     return Found(
@@ -159,9 +167,9 @@ def _read(
         )
         for slug in slugs
     }
-    encoders = queries.live_encoders(session, workspace_id=caller.workspace_id, slugs=slugs)
+    spaces = live_spaces(session, workspace_id=caller.workspace_id, slugs=slugs)
     narrow = [part for passage in found for part in narrowed(passage, wordings[passage.collection])]
-    return _Read(narrow, wordings, encoders)
+    return _Read(narrow, wordings, spaces)
 
 
 def passage_of(slug: str, hit: Hit, place: queries.ChunkPlace, rank: int) -> Passage:
@@ -225,7 +233,7 @@ def _sentences(question: str, passages: Sequence[Passage], read: _Read) -> list[
                 None,
             )
             for span in units(passage.text)
-            if span.end - span.start >= MIN_SENTENCE_CHARS
+            if len(wording.sequence(passage.text[span.start : span.end])) >= MIN_SENTENCE_WORDS
         ]
         sentences.sort(key=lambda one: -one.words)
         found += sentences[:MAX_SENTENCES]
@@ -255,30 +263,32 @@ def traits_of(
     question: str,
     slug: str,
     sentences: Sequence[ReadSentence],
-    passages: Sequence[Passage],
-    wording: Wording,
+    found: _Read,
 ) -> Traits:
     """Return what the passages of one collection have of an answer."""
-    own = [passage for passage in passages if passage.collection == slug]
+    wording = found.wordings[slug]
+    own = [passage for passage in found.passages if passage.collection == slug]
     words = [
         coverage(wording.idf, wording.of(one.title) | wording.of(one.text))
         for one in own[: N_READ + N_USUAL]
     ]
     read = [one for one in sentences if one.passage.collection == slug]
     cosines = [one.cosine for one in read if one.cosine is not None]
+    together = sorted((one.words + (one.cosine or 0.0) for one in read), reverse=True)[:N_BEST]
     dense = [one.cosine for one in own if one.cosine is not None]
     asked = wording.sequence(question)
     usual = words[N_READ:]
     return Traits(
         sentence_cosine=max(cosines) if cosines else None,
-        passage_cosine=max((one.cosine or 0.0 for one in own[:N_READ]), default=None),
         sentence_words=max((one.words for one in read), default=0.0),
         passage_words=max(words[:N_READ], default=0.0),
+        best_sentences=sum(together) / len(together) if together else 0.0,
         near=max(
             (nearness(asked, wording.sequence(f"{one.title} {one.text}")) for one in own[:N_READ]),
             default=0.0,
         ),
         usual_cosine=median(dense[N_READ:]),
         usual_words=sum(usual) / len(usual) if usual else 0.0,
+        alike=found.alike(slug),
         n_words=len(wording.idf),
     )
