@@ -135,9 +135,10 @@ def _attempt(endpoint: Endpoint, body: Mapping[str, Any], call: Call) -> Generat
             raise _refusal(response, endpoint)
         if response.headers.get("Content-Type", "").startswith("application/json"):
             # Some endpoints do not stream.
-            yield pieces.read_completion(_read(response, MAX_JSON_BYTES))
+            texts: Iterator[str] = iter([pieces.read_completion(_read(response, MAX_JSON_BYTES))])
         else:
-            yield from pieces.pieces_of(pieces.lines_of(response.iter_bytes()))
+            texts = pieces.pieces_of(pieces.lines_of(response.iter_bytes()))
+        yield from pieces.without_thoughts(texts)
 
 
 def _refusal(response: httpx.Response, endpoint: Endpoint) -> Refusal:

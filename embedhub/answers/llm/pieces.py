@@ -11,6 +11,7 @@ import orjson
 
 # Stands behind an answer that the endpoint cut at its limit of tokens.
 CUT = " …"
+THOUGHTS, THOUGHTS_END = "<think>", "</think>"
 # A line of an honest stream has some hundred bytes.
 MAX_LINE_BYTES = 1 << 20
 
@@ -66,6 +67,31 @@ def _refuse_if_not_an_event(line: bytes) -> None:
     known = (b":", b"event:", b"id:", b"retry:")
     if line and not line.startswith(known):
         raise Garbled("the stream holds a line that is no event")
+
+
+def without_thoughts(texts: Iterable[str]) -> Iterator[str]:
+    """Yield an answer without the thoughts that some language models write before it."""
+    begun = ""
+    rest = iter(texts)
+    for text in rest:
+        begun += text
+        if not THOUGHTS.startswith(begun.lstrip()[: len(THOUGHTS)]):
+            yield begun
+            break
+        if begun.lstrip().startswith(THOUGHTS):
+            _, end, answer = begun.partition(THOUGHTS_END)
+            if not end:
+                # What is thought is not kept, but for what may be the beginning of its end.
+                begun = THOUGHTS + begun[-len(THOUGHTS_END) :]
+                continue
+            if answer.strip():
+                yield answer.lstrip()
+                break
+            begun = THOUGHTS + THOUGHTS_END
+    else:
+        if begun and not begun.lstrip().startswith(THOUGHTS):
+            yield begun
+    yield from rest
 
 
 def read_chunk(data: bytes) -> tuple[str, str | None]:
