@@ -57,12 +57,14 @@ def make_plan(
     Raises InvalidInput and TooLarge naming the part of the request. What of the stored setting does
     not work any more is left out and noted: no search fails over it.
     """
-    if not stored and not override:
+    if not stored and override is None:
         return PLAIN
-    if override:
+    if override is not None:
         check_ranking(RankingSettings.from_mapping(merged({}, override)), filterable)
     try:
-        settings = RankingSettings.from_mapping(merged(stored, override or {}))
+        settings = RankingSettings.from_mapping(
+            merged(stored, {} if override is None else override)
+        )
     except (InvalidInput, TooLarge) as error:
         note = Note(NoteCode.RANKING_SKIPPED, f"the collection's ranking is not used: {error}")
         return RankingPlan(notes=(note,))

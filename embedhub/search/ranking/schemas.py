@@ -1,12 +1,15 @@
 """The JSON of pinned and hidden documents."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, SkipValidation, WithJsonSchema
 
+from embedhub.search.ranking.json_schema import RANKING_SCHEMA
 from embedhub.web.body import AnswerBody, RequestBody
 
+# Read and checked by `settings`, which names the path of what is wrong.
+Ranking = Annotated[SkipValidation[dict[str, Any]], WithJsonSchema(RANKING_SCHEMA)]
 EXAMPLE: dict[str, Any] = {"action": "pin", "external_id": "faq-17", "query": "opening hours"}
 
 
