@@ -12,6 +12,7 @@ from embedhub.conversations import service as conversations
 from embedhub.documents import imports
 from embedhub.documents.deletion import carry_out_deletion, delete_expired
 from embedhub.documents.files import upkeep as files
+from embedhub.documents.rechunking import rechunk_documents
 from embedhub.documents.relabelling import relabel_documents
 from embedhub.documents.upkeep import forget_old_versions, update_attributes
 from embedhub.evaluation import evaluations, feedback
@@ -40,6 +41,7 @@ WORK: dict[RunKind, Callable[[RunProgress, dict[str, Any]], dict[str, Any]]] = {
     RunKind.DELETE_DOCUMENTS: carry_out_deletion,
     RunKind.GROW_SPACE: grow_space,
     RunKind.REBUILD_INDEX: rebuild_index,
+    RunKind.RECHUNK_DOCUMENTS: rechunk_documents,
     RunKind.RELABEL_DOCUMENTS: relabel_documents,
     RunKind.REWEIGH: lexical_index.reweigh,
     RunKind.UPDATE_ATTRIBUTES: update_attributes,

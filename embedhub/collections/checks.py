@@ -18,8 +18,8 @@ from embedhub.tables import Collection
 
 DEFAULT_LANGUAGE = "english"
 METRICS = ("cosine", "inner_product", "l2")
-# Every stored chunk, term and vector depends on these.
-FIXED = ("slug", "language", "encoder", "dimension", "metric", "chunking")
+# Every stored term and vector depends on these.
+FIXED = ("slug", "language", "encoder", "dimension", "metric")
 MAX_NAME_CHARS = 200
 MAX_FILTERABLE = 100
 
@@ -46,12 +46,13 @@ class CollectionInput:
 class CollectionChanges:
     """What to change of a collection; None leaves it as it is.
 
-    `ranking` replaces all of that setting: {} is the default.
+    `ranking` and `chunking` replace all of these settings: {} is the default.
     """
 
     name: str | None = None
     filterable: Mapping[str, str] | None = None
     ranking: Mapping[str, Any] | None = None
+    chunking: Mapping[str, Any] | None = None
 
 
 def refuse_fixed(changed: Container[str]) -> None:
@@ -75,7 +76,18 @@ def check_wanted(wanted: CollectionInput) -> tuple[str, Chunking]:
         if getattr(wanted, name) is not None:
             raise InvalidInput('is for encoder "supplied"; an encoder knows its own', name)
     describe_encoder(encoder)
-    return encoder, Chunking.from_mapping(wanted.chunking or {})
+    return encoder, check_chunking(encoder, wanted.chunking or {})
+
+
+def check_chunking(encoder: str, wanted: Mapping[str, Any]) -> Chunking:
+    """Return the chunking for this encoder; raises InvalidInput naming the part."""
+    if encoder != SUPPLIED:
+        return Chunking.from_mapping(wanted)
+    # A document comes with one vector, so it is one chunk.
+    chunking = Chunking.from_mapping({"strategy": ChunkingStrategy.DOCUMENT.value, **wanted})
+    if chunking.strategy is not ChunkingStrategy.DOCUMENT:
+        raise InvalidInput('supplied vectors go with strategy "document"', "chunking.strategy")
+    return chunking
 
 
 def _check_supplied(wanted: CollectionInput) -> Chunking:
@@ -88,12 +100,7 @@ def _check_supplied(wanted: CollectionInput) -> Chunking:
     indexed = MAX_INDEXED_DIMENSION[index_precision(metric)]
     if wanted.dimension > indexed:
         raise InvalidInput(f"metric {metric!r} takes at most {indexed} dimensions", "dimension")
-    # A document comes with one vector, so it is one chunk.
-    whole = {"strategy": ChunkingStrategy.DOCUMENT.value, **(wanted.chunking or {})}
-    chunking = Chunking.from_mapping(whole)
-    if chunking.strategy is not ChunkingStrategy.DOCUMENT:
-        raise InvalidInput('supplied vectors go with strategy "document"', "chunking.strategy")
-    return chunking
+    return check_chunking(SUPPLIED, wanted.chunking or {})
 
 
 def _check_name(name: str | None) -> None:

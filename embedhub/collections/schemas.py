@@ -3,10 +3,11 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, SkipValidation
+from pydantic import ConfigDict, Field
 
 from embedhub.advice import AdviceCode
 from embedhub.collections.service import MAX_FILTERABLE, MAX_NAME_CHARS
+from embedhub.search.ranking.schemas import Ranking
 from embedhub.search.recall.measures import FilterClass
 from embedhub.web.body import AnswerBody, RequestBody
 
@@ -24,11 +25,24 @@ EXAMPLE: dict[str, Any] = {
 
 
 class ChunkingIn(RequestBody):
-    """How documents become passages; the numbers are for strategy "passages"."""
+    """How documents become passages; what is left out is as by default."""
 
-    strategy: Literal["passages", "document"] | None = None
-    max_tokens: int | None = None
-    overlap_tokens: int | None = None
+    strategy: Literal["passages", "sentence_window", "document"] | None = Field(
+        default=None,
+        description="passages (default): as full as fits, along headings, lists, tables and code;"
+        " sentence_window: each sentence alone; document: one that covers everything.",
+    )
+    max_tokens: int | None = Field(
+        default=None, description="Of a passage at most, counted by the collection's encoder."
+    )
+    overlap_tokens: int | None = Field(
+        default=None, description="Of strategy passages: what neighbours share at most."
+    )
+    window_sentences: int | None = Field(
+        default=None,
+        description="Of strategy sentence_window: passages before and behind the one found that a"
+        ' search with `context` "parent" returns.',
+    )
 
 
 class CollectionIn(RequestBody):
@@ -53,16 +67,21 @@ class CollectionIn(RequestBody):
     chunking: ChunkingIn | None = None
     filterable: dict[str, FieldType] = Field(default={}, max_length=MAX_FILTERABLE)
     # Checked once, by search.ranking.settings, which names the path of what is wrong.
-    ranking: SkipValidation[dict[str, Any]] = Field(default={}, description=RANKING)
+    ranking: Ranking = Field(default={}, description=RANKING)
 
 
 class CollectionPatch(RequestBody):
-    """What to change; language, encoder and chunking stay what they were at creation."""
+    """What to change; language and encoder stay what they were at creation."""
 
     name: str | None = Field(default=None, max_length=MAX_NAME_CHARS)
     filterable: dict[str, FieldType] | None = Field(default=None, max_length=MAX_FILTERABLE)
-    ranking: SkipValidation[dict[str, Any] | None] = Field(
+    ranking: Ranking | None = Field(
         default=None, description=f"Replaces all of it; {{}} is the default. {RANKING}"
+    )
+    chunking: ChunkingIn | None = Field(
+        default=None,
+        description="Replaces all of it; {} is the default. Starts a run that parts the stored"
+        " documents anew; each answers with its old passages until the new ones are encoded.",
     )
     # Accepted here so that the refusal can say why.
     slug: Any = None
@@ -70,7 +89,6 @@ class CollectionPatch(RequestBody):
     encoder: Any = None
     dimension: Any = None
     metric: Any = None
-    chunking: Any = None
 
 
 class CollectionOut(AnswerBody):
@@ -85,7 +103,7 @@ class CollectionOut(AnswerBody):
     metric: str | None
     chunking: dict[str, Any]
     filterable: dict[str, FieldType]
-    ranking: dict[str, Any]
+    ranking: Ranking
     created_at: datetime
 
 

@@ -1,6 +1,5 @@
 """Collections: what a caller may rely on."""
 
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,15 +18,17 @@ from embedhub.collections.checks import (
     CollectionChanges,
     CollectionInput,
     changed_columns,
+    check_chunking,
     check_ranking_of,
     check_wanted,
     checked_ranking,
     refuse_fixed,
 )
+from embedhub.collections.following import run_needed, start_following
 from embedhub.collections.purge import purge_collection
 from embedhub.config import get_config
-from embedhub.errors import Conflict, Forbidden, NotFound
-from embedhub.runs.service import RunKind, RunStatus, latest_status, start_run
+from embedhub.errors import Conflict, Forbidden, InvalidInput, NotFound
+from embedhub.runs.service import RunKind, start_run
 from embedhub.spaces import service as spaces
 from embedhub.spaces.service import CollectionCounts, DeadLetter
 from embedhub.tables import Collection
@@ -159,30 +160,28 @@ def update_collection(
     """Change a collection; return it and the run that follows, if any.
 
     Newly declared dates are stored in another form, so changed filterable fields start a run over
-    the existing documents; until it ends, filters on a changed field may miss some of them. The
-    same fields again start a run only if the last one failed.
+    the existing documents; until it ends, filters on a changed field may miss some of them. Another
+    chunking starts a run that parts the documents anew; each answers with its old passages until
+    the new ones are encoded. The same again starts a run only if the last one failed or was
+    cancelled. Raises InvalidInput if both would be needed.
     """
     caller.require_writing()
     columns = changed_columns(changes)
+    if changes.filterable is not None and changes.chunking is not None:
+        raise InvalidInput("change the filterable fields first, then the chunking", "chunking")
     run_id = None
     with db.writing() as session:
         collection = find_collection(session, caller, slug)
-        if columns:
+        if columns or changes.chunking is not None:
             queries.hold_collection(session, collection.id)
             # What another change made of it meanwhile is what this one changes.
             session.expire(collection)
             collection = find_collection(session, caller, slug)
             check_ranking_of(collection, columns)
-        is_new_form = "filterable" in columns and (
-            columns["filterable"] != collection.filterable
-            or latest_status(
-                session,
-                workspace_id=caller.workspace_id,
-                kind=RunKind.UPDATE_ATTRIBUTES,
-                collection_id=collection.id,
-            )
-            in {RunStatus.FAILED, RunStatus.CANCELLED}
-        )
+        if changes.chunking is not None:
+            chunking = check_chunking(collection.encoder, changes.chunking)
+            columns["chunking"] = chunking.as_mapping()
+        kind = run_needed(session, collection, columns)
         if columns:
             collection = queries.update_collection(
                 session,
@@ -190,15 +189,8 @@ def update_collection(
                 collection_id=collection.id,
                 **columns,
             )
-        if is_new_form:
-            run_id = start_run(
-                session,
-                workspace_id=caller.workspace_id,
-                kind=RunKind.UPDATE_ATTRIBUTES,
-                # Of its own for each change: a run under way has left documents behind it.
-                subject=f"collection {collection.id}, change {uuid.uuid4().hex[:8]}",
-                arguments={"collection_id": collection.id},
-            )
+        if kind is not None:
+            run_id = start_following(session, collection, kind)
         return view_of(session, collection), run_id
 
 

@@ -69,9 +69,14 @@ def get_collection(request: HttpRequest, slug: str) -> HttpResponse:
 
 @router.patch("/collections/{slug}", response=ChangedCollectionOut, summary="Change a collection")
 def update_collection(request: HttpRequest, slug: str, body: CollectionPatch) -> HttpResponse:
-    """Change name, ranking or filterable fields; the last start a run over the documents."""
+    """Change name, ranking, chunking or filterable fields.
+
+    Changed filterable fields and another chunking start a run over the documents, `run_id`.
+    """
     given = body.model_dump(exclude_unset=True)
     service.refuse_fixed(given)
+    if body.chunking is not None:
+        given["chunking"] = body.chunking.model_dump(exclude_none=True)
     view, run_id = service.update_collection(
         caller_of(request, Scope.WRITE), slug, CollectionChanges(**given)
     )

@@ -128,28 +128,35 @@ def prepare_many(
 def chunk(prepared: Prepared, facts: CollectionFacts) -> None:
     """Split the document's text into its passages; raises TooLarge if there would be too many."""
     document = prepared.document
-    if prepared.vector is not None and not document.text and not document.title:
-        prepared.passages = [Passage(0, 0, 0, "", "", 0)]
-        return
+    passages: list[Passage] = []
+    if prepared.vector is None or document.text or document.title:
+        passages = passages_of(
+            document.text, facts, title=document.title, written_in=document.format
+        )
+    if not passages and prepared.vector is not None:
+        passages = [Passage(0, 0, 0, "", "", 0)]
+    prepared.passages = passages
+
+
+def passages_of(text: str, facts: CollectionFacts, *, title: str, written_in: str) -> list[Passage]:
+    """Return the passages of a text by its collection's chunking; raises TooLarge."""
     if facts.encoder == SUPPLIED:
         tokenizer, encoder_tokens = load_tokenizer(COUNTING_TOKENIZER), None
     else:
         tokenizer = load_tokenizer(facts.encoder)
         encoder_tokens = describe_encoder(facts.encoder).max_tokens
     passages = split(
-        document.text,
+        text,
         facts.chunking,
         tokenizer,
-        title=document.title,
+        title=title,
         encoder_tokens=encoder_tokens,
-        written_in=document.format,
+        written_in=written_in,
     )
     limit = get_config().max_chunks
     if len(passages) > limit:
         raise TooLarge(f"makes {len(passages):,} chunks; at most {limit:,} are accepted")
-    if not passages and prepared.vector is not None:
-        passages = [Passage(0, 0, 0, "", "", 0)]
-    prepared.passages = passages
+    return passages
 
 
 def chunk_columns(
@@ -163,6 +170,24 @@ def chunk_columns(
     """Return the rows of the chunks table, as JSON values."""
     if prepared.passages is None:
         raise ValueError("not chunked")
+    return chunk_rows(
+        prepared.passages,
+        [hash_of(prepared, facts, passage) for passage in prepared.passages],
+        document_id=document_id,
+        version=version,
+        generation=generation,
+    )
+
+
+def chunk_rows(
+    passages: Sequence[Passage],
+    hashes: Sequence[bytes | None],
+    *,
+    document_id: int,
+    version: int,
+    generation: int,
+) -> list[dict[str, Any]]:
+    """Return the rows of passages and what their vectors are made of, as JSON values."""
     return [
         {
             "document_id": document_id,
@@ -174,11 +199,9 @@ def chunk_columns(
             "heading_path": passage.heading_path,
             "text": passage.text,
             "n_tokens": passage.n_tokens,
-            "input_hash": None
-            if (hashed := hash_of(prepared, facts, passage)) is None
-            else hashed.hex(),
+            "input_hash": None if hashed is None else hashed.hex(),
         }
-        for passage in prepared.passages
+        for passage, hashed in zip(passages, hashes, strict=True)
     ]
 
 
@@ -188,7 +211,11 @@ def hash_of(prepared: Prepared, facts: CollectionFacts, passage: Passage) -> byt
         if prepared.vector is None:
             return None
         return hashlib.sha256(prepared.vector.tobytes()).digest()
-    title = prepared.document.title
+    return text_hash(prepared.document.title, passage)
+
+
+def text_hash(title: str, passage: Passage) -> bytes:
+    """Return the hash of what an encoder is given for a passage."""
     return input_hash(encoder_input(title, passage.heading_path, passage.text))
 
 

@@ -14,6 +14,7 @@ from embedhub import db, jobs
 from embedhub.documents import preparation
 from embedhub.documents.all_new import NewBatch, is_stored_meanwhile, make_new, store_all_new
 from embedhub.documents.attempts import attempts
+from embedhub.documents.chunking import Chunking
 from embedhub.documents.preparation import CollectionFacts, Prepared
 from embedhub.documents.queries import writing as queries
 from embedhub.documents.queries.writing import StoredDocument
@@ -155,12 +156,14 @@ def _write(
 ) -> list[Outcome]:
     if not batch:
         return []
-    filterable = queries.hold_collection(session, facts.id)
-    if filterable is None:
+    held = queries.hold_collection(session, facts.id)
+    if held is None:
         raise NotFound("collection", facts.id)
-    if filterable != facts.filterable:
-        # The run that rewrites the filter values of stored documents may have passed already.
+    # The run that brings stored documents up to date may have passed already.
+    if held.filterable != facts.filterable:
         raise NotReady("the filterable fields were changed at this moment", retry_after_s=1)
+    if Chunking.from_mapping(held.chunking) != facts.chunking:
+        raise NotReady("the chunking was changed at this moment", retry_after_s=1)
     spaces = generations.hold_spaces(session, facts.id)
     if new is not None:
         _write_all_new(session, spaces, new, priority)

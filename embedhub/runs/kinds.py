@@ -13,6 +13,7 @@ class RunKind(StrEnum):
     LEARN_WEIGHTS = "learn_weights"  # of the legs, from the judged queries of a collection
     READ_FILES = "read_files"  # originals that wait in a collection, into documents
     REBUILD_INDEX = "rebuild_index"  # the HNSW index beside the one that answers, then swapped
+    RECHUNK_DOCUMENTS = "rechunk_documents"  # parts stored documents by a changed chunking
     RELABEL_DOCUMENTS = "relabel_documents"  # repeats changed metadata and access in the index
     REWEIGH = "reweigh"
     UPDATE_ATTRIBUTES = "update_attributes"

@@ -176,11 +176,11 @@ def test_the_same_fields_start_a_run_again_after_a_failed_one(caller: Caller) ->
 
 
 def test_what_the_stored_rows_depend_on_cannot_be_changed() -> None:
-    for name in ("slug", "language", "encoder", "dimension", "metric", "chunking"):
+    for name in ("slug", "language", "encoder", "dimension", "metric"):
         with pytest.raises(InvalidInput) as refusal:
             service.refuse_fixed({name})
         assert refusal.value.field == name
-    service.refuse_fixed({"name", "filterable"})
+    service.refuse_fixed({"name", "filterable", "chunking"})
 
 
 def test_a_deleted_collection_is_gone_at_once_and_its_slug_free(

@@ -58,18 +58,24 @@ def array_literal(values: Sequence[str]) -> str:
     return '{"' + escaped.replace("\0", '","') + '"}'
 
 
-def hold_collection(session: Session, collection_id: int) -> dict[str, str] | None:
-    """Keep the collection as it is until the transaction ends.
+@dataclass(frozen=True, slots=True)
+class HeldCollection:
+    """What of a collection decides how documents are stored and may change."""
 
-    Returns the types of its filterable fields; None if it is gone.
-    """
+    filterable: dict[str, str]
+    chunking: dict[str, Any]
+
+
+def hold_collection(session: Session, collection_id: int) -> HeldCollection | None:
+    """Keep a collection as it is until the transaction ends, and return it; None if gone."""
     db.share_turn(session, db.Turn.COLLECTION, [collection_id])
     statement = (
-        select(Collection.filterable)
+        select(Collection.filterable, Collection.chunking)
         .where(Collection.id == collection_id, Collection.deleted_at.is_(None))
         .with_for_update(read=True)
     )
-    return session.execute(statement).scalar_one_or_none()
+    found = session.execute(statement).one_or_none()
+    return None if found is None else HeldCollection(*found)
 
 
 def insert_new(
