@@ -44,7 +44,7 @@ def http(hub: Hub) -> httpx.Client:
 
 def test_a_folder_is_ingested_once_and_searched(hub: Hub, notes: Path) -> None:
     first = hub.run("ingest", str(notes), "--collection", "notes")
-    assert first.stdout == "3 created, 1 refused\n"
+    assert first.stdout == "3 created, 1 failed\n"
     assert "broken.txt: holds NUL bytes" in first.stderr
     assert first.returncode == 1
 
