@@ -102,5 +102,5 @@ def test_a_collection_takes_its_decisions_along(papers: Caller, stranger: Caller
         ).scalar_one()
     delete_collection(papers, "papers")
     assert count_rows() == 1
-    purge_collection({"collection_id": collection_id}, SilentProgress())
+    purge_collection(SilentProgress(), {"collection_id": collection_id})
     assert count_rows() == 0

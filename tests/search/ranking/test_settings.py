@@ -122,9 +122,10 @@ def test_a_request_replaces_parts_and_null_takes_them_away() -> None:
 
 def test_nothing_set_is_the_plain_plan() -> None:
     assert make_plan({}, None, {}) is PLAIN
-    for wrong in ("", [], 0, False):
+    no_objects: list[Any] = ["", [], 0, False]
+    for wrong in no_objects:
         with pytest.raises(InvalidInput, match="expected an object"):
-            make_plan({}, wrong, {})  # type: ignore[arg-type]
+            make_plan({}, wrong, {})
     assert PLAIN.is_fusion_alone
     assert make_plan({"weights": {"dense": 0.7}}, None, {}).is_fusion_alone
     assert not make_plan({"diversity": 0.1}, None, {}).is_fusion_alone
