@@ -178,6 +178,9 @@ class Config(AnswerSettings, EvaluationPart, FilePart, MeasurePart, RankingPart)
     )
     max_access_entries: int = Field(1_000, ge=1, description="Principals in one access list.")
     max_chunks: int = Field(20_000, ge=1, description="Chunks made of one document.")
+    parent_tokens: int = Field(
+        600, ge=1, description="Of the parent passage that a search returns on request, at most."
+    )
     max_vector_dimension: int = Field(4_000, ge=1, description="Dimensions of supplied vectors.")
     max_query_chars: int = Field(10_000, ge=1, description="Characters of a query.")
     max_query_operators: int = Field(

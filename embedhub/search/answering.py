@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
@@ -15,6 +15,7 @@ from embedhub.search.hits import UNMARKED, make_hit, mark_texts
 from embedhub.search.legs import BM25, with_scanned_rows
 from embedhub.search.lexical import Term
 from embedhub.search.pages import Page, Progress, Ranker, ScoresWanted
+from embedhub.search.parents import parents_of
 from embedhub.search.queries import hydration
 from embedhub.search.queries.hydration import CollectionState, ShownChunk
 from embedhub.search.queries.restriction import Restriction
@@ -28,7 +29,16 @@ from embedhub.search.question import (
     wanted_encoder,
 )
 from embedhub.search.ranking import service as ranking
-from embedhub.search.request import INCOMPLETE, Hit, Leg, Note, NoteCode, SearchResult
+from embedhub.search.request import (
+    INCOMPLETE,
+    Hit,
+    HitContext,
+    HitParent,
+    Leg,
+    Note,
+    NoteCode,
+    SearchResult,
+)
 from embedhub.search.snippets import Marked
 from embedhub.search.stopwatch import Stopwatch
 from embedhub.search.terms import analyse
@@ -191,10 +201,28 @@ def _hits(
                 own = [i for i in marks if page.sources[i] == number]
                 texts = [shown[chunk_id].text for chunk_id in own]
                 marks |= dict(zip(own, _marked(session, source, texts), strict=True))
-    return tuple(
+    hits = tuple(
         make_hit(one, tier, shown, marks[one.chunk_id], _slug(sources, page, one.chunk_id))
         for tier, one in ranked
     )
+    if sources[0].question.request.context is not HitContext.PARENT:
+        return hits
+    with watch.part("hydrate"):
+        return _with_parents(session, sources, page, hits)
+
+
+def _with_parents(
+    session: Session, sources: Sequence[Source], page: Page, hits: Sequence[Hit]
+) -> tuple[Hit, ...]:
+    parents: dict[int, HitParent] = {}
+    for number, source in enumerate(sources):
+        parents |= parents_of(
+            session,
+            workspace_id=source.question.workspace_id,
+            collection_id=source.question.collection_id,
+            chunk_ids=[hit.chunk.id for hit in hits if page.sources[hit.chunk.id] == number],
+        )
+    return tuple(replace(hit, parent=parents.get(hit.chunk.id)) for hit in hits)
 
 
 def _slug(sources: Sequence[Source], page: Page, chunk_id: int) -> str:

@@ -25,11 +25,19 @@ class Group(StrEnum):
     CHUNK = "chunk"
 
 
+class HitContext(StrEnum):
+    """What is returned besides the passage that was found."""
+
+    PARENT = "parent"
+
+
 class Leg(StrEnum):
-    """One way of finding candidates."""
+    """One way of finding candidates; or, for explanations, what those nearby add to a score."""
 
     DENSE = "dense"
     LEXICAL = "lexical"
+    # never asked: the mean score of a hit's nearest candidates
+    NEIGHBORS = "neighbors"
 
 
 class NoteCode(StrEnum):
@@ -105,6 +113,7 @@ class SearchRequest:
     cursor: str | None = None
     queries: tuple[str, ...] = ()
     operators: bool = True
+    context: HitContext | None = None
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -194,10 +203,21 @@ class HitExplanation:
 
 
 @dataclass(frozen=True, slots=True)
+class HitParent:
+    """The larger passage that a hit stands in, a range of the same text as its chunk."""
+
+    text: str
+    start: int
+    end: int
+    heading_path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """One answer. `highlights` are matched words, `sentence` the best sentence, in `chunk.text`.
 
-    `collapsed` are the external ids of near-duplicates that this hit stands for.
+    `collapsed` are the external ids of near-duplicates that this hit stands for. `parent` is there
+    if the request's `context` asked for it.
     """
 
     score: float
@@ -207,6 +227,7 @@ class Hit:
     sentence: Span | None = None
     explain: HitExplanation | None = None
     collapsed: tuple[str, ...] = ()
+    parent: HitParent | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, SkipValidation
 
 from embedhub.access.service import MAX_PRINCIPALS
+from embedhub.search.ranking.schemas import Ranking
 from embedhub.web.body import AnswerBody, RequestBody
 
 EXAMPLE: dict[str, Any] = {
@@ -52,8 +53,7 @@ class SearchIn(RequestBody):
     unlike: list[str] = Field(
         default=[], description="External ids of documents that hits shall not be similar to."
     )
-    # Checked once, by search.ranking.settings, which names the path of what is wrong.
-    ranking: SkipValidation[dict[str, Any] | None] = Field(
+    ranking: Ranking | None = Field(
         default=None,
         description="Replaces these parts of the collection's ranking for this search; null takes"
         " a part away.",
@@ -68,6 +68,11 @@ class SearchIn(RequestBody):
         default=True,
         description='Whether "phrases in quotes" have to be in a passage and -words must not. They'
         " mean nothing in queries of several lines or more than 24 words.",
+    )
+    context: Literal["parent"] | None = Field(
+        default=None,
+        description="parent: return with each hit the larger passage it stands in, what is under"
+        " the same headings or, of single sentences, the window around it.",
     )
 
 
@@ -112,9 +117,12 @@ class HitChunkOut(AnswerBody):
 
 
 class LegExplanationOut(AnswerBody):
-    """One leg's part in a hit; the shares add up to its score."""
+    """One leg's part in a hit; the shares add up to its score.
 
-    leg: Literal["dense", "lexical"]
+    The part called neighbors is the mean score of the candidates nearest to it.
+    """
+
+    leg: Literal["dense", "lexical", "neighbors"]
     rank: int | None
     score: float | None
     normalized: float
@@ -142,6 +150,15 @@ class HitExplanationOut(AnswerBody):
     )
 
 
+class HitParentOut(AnswerBody):
+    """The larger passage that a hit stands in; `start` and `end` as of its chunk."""
+
+    text: str
+    start: int
+    end: int
+    heading_path: str
+
+
 class HitOut(AnswerBody):
     """One answer, best first."""
 
@@ -154,6 +171,7 @@ class HitOut(AnswerBody):
     collapsed: list[str] = Field(
         description="External ids of near-duplicates that this hit stands for."
     )
+    parent: HitParentOut | None = Field(description='Only with `context` "parent".')
 
 
 class NoteOut(AnswerBody):

@@ -10,7 +10,16 @@ from ninja import Header, Router
 from embedhub.access.caller import Scope
 from embedhub.documents.inputs import parse_vector
 from embedhub.replica.position import TOKEN_HEADER, parse_position
-from embedhub.search.request import Group, Hit, LegReport, Mode, SearchRequest, SearchResult, Span
+from embedhub.search.request import (
+    Group,
+    Hit,
+    HitContext,
+    LegReport,
+    Mode,
+    SearchRequest,
+    SearchResult,
+    Span,
+)
 from embedhub.search.schemas import CollectionsSearchIn, SearchIn, SearchOut
 from embedhub.search.service import search_collections
 from embedhub.web.authentication import narrowed_caller
@@ -85,6 +94,7 @@ def request_of(body: SearchIn) -> SearchRequest:
         unlike=tuple(body.unlike),
         ranking=body.ranking,
         cursor=body.cursor,
+        context=None if body.context is None else HitContext(body.context),
     )
 
 
@@ -130,6 +140,7 @@ def hit_of(hit: Hit, *, is_explained: bool) -> dict[str, Any]:
         "sentence": None if hit.sentence is None else span_of(hit.sentence, chunk.text),
         "explain": hit.explain if is_explained else None,
         "collapsed": hit.collapsed,
+        "parent": hit.parent,
     }
 
 
