@@ -66,6 +66,8 @@ def underline(text: str, start: int, end: int, spans: list[Span]) -> str:
 
 def leg_line(leg: dict[str, Any]) -> str:
     """Return one leg's part of a score, such as "dense    rank 2, score 0.61, share 0.44"."""
+    if leg["leg"] == "neighbors":
+        return f"nearby   score {leg['score']:.3g} on average, share {leg['share']:.3f}"
     if leg["rank"] is None:
         return f"{leg['leg']:<8} not among its candidates, share {leg['share']:.3f}"
     return f"{leg['leg']:<8} rank {leg['rank']}, score {leg['score']:.3g}, share {leg['share']:.3f}"

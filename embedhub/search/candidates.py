@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
-from embedhub.search.fusion import ScoredList, Strand
+from embedhub.search.fusion import Ranked, ScoredList, Strand
 from embedhub.search.legs import LegResult, QueryTerms, dense_leg, lexical_leg
 from embedhub.search.lexical import query_vector
 from embedhub.search.queries import scores
 from embedhub.search.queries.restriction import Restriction
 from embedhub.search.question import Question
 from embedhub.search.request import Leg, Mode
+from embedhub.search.spreading import MAX_COMPARED, spread
 from embedhub.search.stopwatch import Stopwatch
 from embedhub.spaces.service import LiveSpaces
 
@@ -79,6 +80,19 @@ def scored_lists(
             others = _scores(session, source, strand, sorted(lacking)) if lacking else {}
         lists[strand] = ScoredList(result.candidates, others, best.get(strand))
     return lists
+
+
+def near_ones_heard(
+    session: Session, source: Source, fused: Sequence[Ranked], watch: Stopwatch
+) -> list[Ranked]:
+    """Return the candidates of both legs with their nearest ones' part in the scores."""
+    space = source.spaces.dense
+    if space is None:
+        return list(fused)
+    with watch.part("dense"):
+        chunk_ids = [one.chunk_id for one in fused[:MAX_COMPARED]]
+        vectors = scores.vectors_of(session, space=space, owner_ids=chunk_ids)
+        return spread(fused, vectors)
 
 
 def _scores(

@@ -11,7 +11,14 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy.orm import Session
 
 from embedhub.config import get_config
-from embedhub.search.candidates import Found, Source, joint_best, run_legs, scored_lists
+from embedhub.search.candidates import (
+    Found,
+    Source,
+    joint_best,
+    near_ones_heard,
+    run_legs,
+    scored_lists,
+)
 from embedhub.search.checks import leg_weights
 from embedhub.search.cursor import Position, after
 from embedhub.search.fusion import Ranked, Strand, best_of_documents, fuse, single
@@ -163,7 +170,12 @@ class Ranker:
             ]
         lists = scored_lists(self.session, source, found, best, self.watch)
         own = source.question.ranking.settings.dense_weight
-        return fuse(lists, leg_weights(self.request.weights, own))
+        weights = leg_weights(self.request.weights, own)
+        fused = fuse(lists, weights)
+        if any(not weights[leg] or Strand(leg) not in found for leg in (Leg.DENSE, Leg.LEXICAL)):
+            # One leg is to rank alone.
+            return fused
+        return near_ones_heard(self.session, source, fused, self.watch)
 
     def behind_fusion(
         self,

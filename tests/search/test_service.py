@@ -88,6 +88,8 @@ def test_each_mode_finds_and_explains(papers: Caller, mode: Mode) -> None:
     assert result.plan == ("bm25" if mode is Mode.LEXICAL else "exact")
     wanted = {"hybrid": {Leg.DENSE, Leg.LEXICAL}, "dense": {Leg.DENSE}, "lexical": {Leg.LEXICAL}}
     assert {report.leg for report in result.legs} == wanted[mode]
+    if mode is Mode.HYBRID:
+        wanted[mode].add(Leg.NEIGHBORS)
     for hit in result.hits:
         assert hit.explain is not None
         assert {leg.leg for leg in hit.explain.legs} == wanted[mode]

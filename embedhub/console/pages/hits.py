@@ -20,7 +20,7 @@ from embedhub.search.request import (
 
 EXCERPT_CHARS = 700
 LEAD_CHARS = 160
-LEG_WORDS = {Leg.DENSE: "Meaning", Leg.LEXICAL: "Words"}
+LEG_WORDS = {Leg.DENSE: "Meaning", Leg.LEXICAL: "Words", Leg.NEIGHBORS: "Those nearby"}
 STEP_WORDS = {
     "title": "Title",
     "heading": "Heading",
@@ -116,7 +116,11 @@ def shown_leg(leg: LegExplanation, score: float) -> ShownLeg:
     name = LEG_WORDS[leg.leg]
     percent = round(100 * leg.share / score) if score > 0 else 0
     measure = "BM25" if leg.leg is Leg.LEXICAL else "similarity"
-    if leg.rank is None or leg.score is None:
+    if leg.leg is Leg.NEIGHBORS:
+        found = f"the nearest candidates score {leg.normalized:.3f}"
+    elif leg.rank is None and leg.score:
+        found = f"not among its first, {measure} {leg.score:.3f}"
+    elif leg.rank is None or leg.score is None:
         found = (
             "none of the words"
             if leg.leg is Leg.LEXICAL

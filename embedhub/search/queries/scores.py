@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ARRAY, BigInteger, Select, any_, bindparam, cast, select
+from sqlalchemy import ARRAY, BigInteger, Select, any_, bindparam, cast, func, select
 from sqlalchemy.orm import Session
 
 from embedhub.search.queries.dense import DENSE, QUERY
@@ -16,6 +16,11 @@ from embedhub.tables import Space
 
 OWNERS = bindparam("owner_ids", type_=ARRAY(BigInteger))
 ANY_SPACE = Space(id=bindparam("space_id"), shelf_id=bindparam("shelf_id"))
+# pgvector's binary form: two 16-bit numbers, then the elements.
+HEADER_BYTES = 4
+VECTORS = select(DENSE.c.owner_id, func.vector_send(DENSE.c.vector)).where(
+    *place_of(DENSE, ANY_SPACE), DENSE.c.owner_id == any_(OWNERS)
+)
 
 
 def dense_scores(
@@ -28,6 +33,19 @@ def dense_scores(
     }  # fmt: skip
     rows = session.execute(_NEARNESS[space.metric], facts)
     return {owner_id: score_of(distance, space.metric) for owner_id, distance in rows}
+
+
+def vectors_of(
+    session: Session, *, space: Space, owner_ids: Sequence[int]
+) -> dict[int, NDArray[np.float32]]:
+    """Return the vector of each of these passages that has one in a dense space."""
+    facts = {
+        "space_id": space.id, "shelf_id": space.shelf_id, "owner_ids": list(owner_ids),
+    }  # fmt: skip
+    return {
+        owner_id: np.frombuffer(sent, dtype=">f4", offset=HEADER_BYTES).astype(np.float32)
+        for owner_id, sent in session.execute(VECTORS, facts)
+    }
 
 
 def lexical_scores(
