@@ -37,10 +37,9 @@ class FileAdmin(ReadOnlyAdmin):
         "shown_name",
         "collection_link",
         "workspace_link",
-        "shown_status",
+        "shown_state",
         "shown_documents",
         "shown_size",
-        "shown_reason",
         "updated_at_ago",
         "shown_retry",
     )
@@ -107,13 +106,19 @@ class FileAdmin(ReadOnlyAdmin):
 
     @admin.display(description="file", ordering="external_id")
     def shown_name(self, row: Any) -> str:
-        return words.first_line(row.external_id, 80)
+        return words.first_line(row.external_id, 60)
 
     @admin.display(description="status", ordering="status")
     def shown_status(self, row: Any) -> object:
         return markup.label(
             words.FILE_STATUS_WORDS[row.status], words.FILE_STATUS_TONES[row.status]
         )
+
+    @admin.display(description="status", ordering="status")
+    def shown_state(self, row: Any) -> object:
+        # The reason where it is looked for, and with room to be read.
+        reason = words.first_line(row.reason or "", 160)
+        return markup.stacked(self.shown_status(row), reason) if reason else self.shown_status(row)
 
     @admin.display(description="documents", ordering="n_documents")
     def shown_documents(self, row: Any) -> str:
@@ -122,10 +127,6 @@ class FileAdmin(ReadOnlyAdmin):
     @admin.display(description="size", ordering="n_bytes")
     def shown_size(self, row: Any) -> str:
         return words.size(row.n_bytes)
-
-    @admin.display(description="reason")
-    def shown_reason(self, row: Any) -> str:
-        return words.first_line(row.reason or "") or markup.EMPTY
 
     @admin.display(description="seen by")
     def shown_access(self, row: Any) -> object:

@@ -128,6 +128,11 @@ def join(*pieces: object) -> SafeString:
     return format_html_join(" ", "{}", ((piece,) for piece in pieces))
 
 
+def stacked(first: object, below: str) -> SafeString:
+    """Return a piece with quiet words below it, which take the room they need."""
+    return format_html('{}<div class="eh-quiet-text eh-below-it">{}</div>', first, below)
+
+
 def passage(text: str, *, note: str = "") -> SafeString:
     """Return a text with its own line breaks, and a remark below it."""
     remark = format_html('<p class="eh-quiet-text">{}</p>', note) if note else ""

@@ -127,7 +127,8 @@ def take_next(session: Session, *, collection_id: int, run_id: int) -> File | No
         .where(File.collection_id == collection_id, File.status.in_(UNFINISHED))
         .order_by(File.id)
         .limit(1)
-        .with_for_update(skip_locked=True)
+        # Whoever stores a document of it holds its key: that must not make it look taken.
+        .with_for_update(skip_locked=True, key_share=True)
         .scalar_subquery()
     )
     statement = (

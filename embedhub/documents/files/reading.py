@@ -66,8 +66,11 @@ def read_files(progress: RunProgress, arguments: dict[str, Any]) -> dict[str, An
         ):
             while (file := take(collection_id, progress.run_id)) is not None:
                 progress.describe(f"reading {file.external_id[:200]}")
-                _report(progress, collection_id, tally)
-                outcome = read_one(file, process, Path(folder), progress)
+                total = tally.files + count_left(collection_id)
+                progress.report(tally.files, total)
+                # A single statement may wait long for others.
+                with signs_of_life(progress, tally.files, total):
+                    outcome = read_one(file, process, Path(folder), progress)
                 settle(file, progress.run_id, outcome)
                 tally.files += 1
                 tally.failed += outcome.status == "failed"
@@ -150,23 +153,21 @@ def read_one(file: File, process: Parser, folder: Path, progress: RunProgress) -
 def bring(file: File, target: Path, progress: RunProgress) -> None:
     """Copy an original here, fetched from its address first where that is all there is."""
     if file.storage_path:
-        with signs_of_life(progress, 0, None):
-            storage.copy_to(file.storage_path, target)
+        storage.copy_to(file.storage_path, target)
         return
     config = get_config()
-    with signs_of_life(progress, 0, None):
-        fetch(str(file.fields.get("fetch", "")), target, max_bytes=config.max_file_bytes)
-        try:
-            with target.open("rb") as source:
-                original = storage.store(
-                    source,
-                    workspace_id=file.workspace_id,
-                    collection_id=file.collection_id,
-                    max_bytes=config.max_file_bytes,
-                    field="url",
-                )
-        except TooLarge as error:
-            raise FetchFailed("too_large", str(error)) from error
+    fetch(str(file.fields.get("fetch", "")), target, max_bytes=config.max_file_bytes)
+    try:
+        with target.open("rb") as source:
+            original = storage.store(
+                source,
+                workspace_id=file.workspace_id,
+                collection_id=file.collection_id,
+                max_bytes=config.max_file_bytes,
+                field="url",
+            )
+    except TooLarge as error:
+        raise FetchFailed("too_large", str(error)) from error
     with db.writing() as session:
         is_ours = queries.settle(
             session,
@@ -234,7 +235,7 @@ def _pages(progress: RunProgress, file: File, done: int, total: int) -> None:
     progress.stay_alive()
 
 
-def _report(progress: RunProgress, collection_id: int, tally: Tally) -> None:
+def count_left(collection_id: int) -> int:
+    """Return how many files are still to be read, the one at hand among them."""
     with db.reading() as session:
-        n_left = queries.count_unfinished(session, collection_id)
-    progress.report(tally.files, tally.files + n_left)
+        return queries.count_unfinished(session, collection_id)
