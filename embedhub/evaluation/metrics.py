@@ -7,8 +7,6 @@ measured at all.
 
 from collections.abc import Mapping, Sequence
 
-import pytrec_eval
-
 Judgments = Mapping[str, Mapping[str, int]]
 Rankings = Mapping[str, Sequence[str]]
 
@@ -35,6 +33,8 @@ def measure(
     measurable = {query: found for query, found in asked.items() if is_measurable(found)}
     if not measurable:
         return {}
+    import pytrec_eval
+
     evaluator = pytrec_eval.RelevanceEvaluator(
         measurable,
         {f"ndcg_cut.{k}", f"recall.{k},{depth}", f"success.{k}", "recip_rank", "map"},
