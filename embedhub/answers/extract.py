@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from embedhub.answers.passages import Passage
+from embedhub.search.analysis import UNSPACED
 from embedhub.search.request import Span
 
 # A sentence much weaker than the best one is left out, although there would be room.
@@ -79,5 +80,6 @@ def spoken(text: str) -> str:
 
 
 def count_words(text: str) -> int:
-    """Return how many words a text has; signs of scripts without spaces count as half a word."""
-    return sum(1 if word.isascii() else max(1, -(-len(word) // 8)) for word in text.split())
+    """Return how many words a text has; of scripts without spaces two signs are taken as one."""
+    signs = sum(len(run) for run in UNSPACED.findall(text))
+    return len(UNSPACED.sub(" ", text).replace("。", " ").split()) + -(-signs // 2)
