@@ -205,8 +205,9 @@ def search_of(client: ApiClient, query: str, **fields: Any) -> dict[str, Any]:
 
 def has_principals(endpoint: Endpoint) -> bool:
     """Say whether documents come out of this endpoint."""
-    reads = ("/query", "/get", "/search", "/dead", "/documents", "/{external_id}")
-    is_read = endpoint.method == "GET" or endpoint.path.endswith(reads[:3])
+    asks = ("/query", "/get", "/search", "/answers", "/completions")
+    reads = (*asks, "/dead", "/documents", "/{external_id}")
+    is_read = endpoint.method == "GET" or endpoint.path.endswith(asks)
     return is_read and endpoint.path.endswith(reads)
 
 
