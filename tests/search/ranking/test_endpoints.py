@@ -14,7 +14,9 @@ import pytest
 from embedhub.config import override_config
 from embedhub.config_ranking import RerankerSettings
 from embedhub.encoders import OverTime
+from embedhub.search.ranking import reranking
 from embedhub.search.ranking.endpoints import EndpointFailed, ask_endpoint, scores_of
+from embedhub.search.ranking.patience import MAX_FAILURES, REST_S, Patience
 from embedhub.search.ranking.reranking import rerank
 from embedhub.search.ranking.settings import Reranker
 
@@ -180,6 +182,36 @@ def test_reasons_tell_the_name_and_never_the_key(server: FakeReranker) -> None:
     assert late.failure is not None
     assert "100 ms" in late.failure
     assert rerank(Reranker("ours", budget_ms=10_000), "q", {}).failure is None
+
+
+def test_one_that_fails_again_and_again_is_left_alone_for_a_while(
+    server: FakeReranker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configured = {"kind": "openai", "url": server.url}
+    override_config(rerankers=json.dumps({"ours": configured}))
+    now = [0.0]
+    monkeypatch.setattr(reranking, "patience", Patience(lambda: now[0]))
+    wanted = Reranker("ours", budget_ms=10_000)
+    server.statuses = [400] * MAX_FAILURES
+    for _ in range(MAX_FAILURES):
+        assert "status 400" in (rerank(wanted, "q", {7: "text"}).failure or "")
+    assert "left alone" in (rerank(wanted, "q", {7: "text"}).failure or "")
+    assert len(server.asked) == MAX_FAILURES
+    now[0] = REST_S
+    assert rerank(wanted, "q", {7: "text"}).by_chunk == {7: 0.04}
+    server.statuses = [400]
+    rerank(wanted, "q", {7: "text"})
+    assert rerank(wanted, "q", {7: "text"}).by_chunk == {7: 0.04}
+
+
+def test_a_budget_that_is_too_small_takes_a_reranker_from_nobody(server: FakeReranker) -> None:
+    configured = {"kind": "openai", "url": server.url}
+    override_config(rerankers=json.dumps({"ours": configured}))
+    server.drip_s = 0.02
+    for _ in range(MAX_FAILURES + 1):
+        assert "1 ms" in (rerank(Reranker("ours", budget_ms=1), "q", {7: "text"}).failure or "")
+    server.drip_s = 0
+    assert rerank(Reranker("ours", budget_ms=10_000), "q", {7: "text"}).failure is None
 
 
 def test_long_passages_are_cut(server: FakeReranker) -> None:
