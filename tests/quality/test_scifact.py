@@ -30,7 +30,7 @@ def scifact() -> JudgedSet:
 
 
 def fill(caller: Caller, judged: JudgedSet, **wanted: Any) -> None:
-    make_collection(caller, chunking={"strategy": "document"}, **wanted)
+    make_collection(caller, **wanted)
     documents = [
         {"external_id": d["id"], "title": d["title"], "text": d["text"]} for d in judged.documents()
     ]
@@ -63,7 +63,7 @@ def evaluated_ndcg(caller: Caller, judged: JudgedSet, mode: Mode) -> float:
 
 
 def test_words_alone(caller: Caller, scifact: JudgedSet) -> None:
-    fill(caller, scifact)
+    fill(caller, scifact, chunking={"strategy": "document"})
     mean = mean_ndcg(caller, scifact, Mode.LEXICAL)
     assert mean >= 0.688
     assert evaluated_ndcg(caller, scifact, Mode.LEXICAL) == pytest.approx(mean, abs=1e-9)
@@ -74,8 +74,9 @@ def test_words_alone(caller: Caller, scifact: JudgedSet) -> None:
 def test_meaning_and_both(caller: Caller, scifact: JudgedSet) -> None:
     if bundled_folder() is None:
         pytest.skip("the bundled weights are not installed")
+    # Everything else is as a new collection has it.
     fill(caller, scifact, encoder="all-MiniLM-L6-v2")
     while encode_everything():
         pass
-    assert mean_ndcg(caller, scifact, Mode.DENSE) >= 0.643
-    assert mean_ndcg(caller, scifact, Mode.HYBRID) >= 0.735
+    assert mean_ndcg(caller, scifact, Mode.DENSE) >= 0.674
+    assert mean_ndcg(caller, scifact, Mode.HYBRID) >= 0.74

@@ -22,6 +22,7 @@ from embedhub.search.ranking.curations import (
 )
 from embedhub.search.request import Group, Hit, Mode, NoteCode, SearchRequest, SearchResult
 from embedhub.search.service import search, search_collections
+from embedhub.search.spreading import PART
 from tests.factories import encode_everything, make_collection, send, send_texts
 
 pytestmark = pytest.mark.usefixtures("sent_jobs")
