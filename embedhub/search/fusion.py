@@ -1,4 +1,4 @@
-"""Two rankings into one, by scores: every list divided by its maximum, then a weighted sum.
+"""Several rankings into one, by scores: each list divided by its maximum, then a weighted sum.
 
 Chosen over reciprocal rank fusion on judged queries (docs/decisions/fusion-weight.md).
 """
