@@ -15,7 +15,6 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 
-from benchmarks.load import database_url, send_all, wait_for_index
 from benchmarks.measure import (
     Nonsense,
     Vectors,
@@ -31,6 +30,7 @@ from benchmarks.measure import (
     timing,
     write_report,
 )
+from benchmarks.sending import database_url, send_all, wait_for_index
 from embedhub.cli.client import HubClient
 
 DIMENSION = 384

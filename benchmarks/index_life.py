@@ -20,7 +20,6 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 
-from benchmarks.load import PART_ROWS, send_part, wait_for_index
 from benchmarks.measure import (
     Nonsense,
     Timing,
@@ -38,6 +37,7 @@ from benchmarks.measure import (
     timing,
     write_report,
 )
+from benchmarks.sending import PART_ROWS, send_part, wait_for_index
 from embedhub.cli.client import HubClient
 from embedhub.local.home import Home
 from embedhub.local.network import free_port

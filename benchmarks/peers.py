@@ -25,7 +25,6 @@ from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import make_url
 
 from benchmarks.clients import Client, post
-from benchmarks.load import database_url, line_of, send_lines, wait_for_index
 from benchmarks.measure import (
     Nonsense,
     Vectors,
@@ -42,6 +41,7 @@ from benchmarks.measure import (
     write_report,
 )
 from benchmarks.peer_stores import WANTED_BUCKET, WARM_UP, text_of
+from benchmarks.sending import database_url, send_all, wait_for_index
 from embedhub.cli.client import HubClient
 
 K = 10
@@ -67,12 +67,14 @@ def main() -> None:
         "plain": nearest(stored, queries),
         "filtered": nearest(stored, queries, np.flatnonzero(buckets == WANTED_BUCKET)),
     }
-    ours = reports["embedhub (REST)"]["load_s"]
+    ours = reports["embedhub (REST)"]
     rows = [
         {
             "store": name,
-            "load + index rows/s": len(stored) / report["load_s"],
-            "load, ours times faster": report["load_s"] / ours,
+            # A peer answers when its loading returns, be it with an index or without.
+            "rows/s until searchable": len(stored) / searchable_s(report),
+            "ours times faster": searchable_s(report) / searchable_s(ours),
+            "rows/s until indexed": len(stored) / report["load_s"],
             **columns("", report["plain"], truth["plain"]),
             **columns("10 % ", report["filtered"], truth["filtered"]),
         }
@@ -81,6 +83,11 @@ def main() -> None:
     print_table(f"{len(stored):,} × {stored.shape[1]}, the nearest {K}, one client", rows)
     console.print(machine_line())
     write_report(arguments.json, "peers", rows, n=len(stored), dimension=stored.shape[1])
+
+
+def searchable_s(report: dict[str, Any]) -> float:
+    """Return the seconds until a store answered with every row."""
+    return float(report.get("searchable_s", report["load_s"]))
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -120,14 +127,20 @@ def embedhub(
     }
     client.call("POST", "/v1/collections", wanted)
     started = time.perf_counter()
-    body = b"".join(
-        line_of(str(row), vector, "base64", text=text_of(row), bucket=int(buckets[row]))
-        for row, vector in enumerate(vectors)
+    stored = send_all(
+        client,
+        slug,
+        vectors,
+        beside=lambda row: {"text": text_of(row), "bucket": int(buckets[row])},
     )
-    if send_lines(client, slug, body) != len(vectors):
+    if stored != len(vectors):
         raise Nonsense("not every row was stored")
+    searchable_s = time.perf_counter() - started
     wait_for_index(arguments, slug)
-    report: dict[str, Any] = {"load_s": time.perf_counter() - started}
+    report: dict[str, Any] = {
+        "searchable_s": searchable_s,
+        "load_s": time.perf_counter() - started,
+    }
     for name, filter_ in (("plain", {}), ("filtered", {"bucket": WANTED_BUCKET})):
         report[name] = asked(client, slug, queries, filter_)
     client.call("DELETE", f"/v1/collections/{slug}")
