@@ -9,6 +9,7 @@ from threading import Thread
 from time import sleep
 from typing import Any
 
+import httpcore
 import pytest
 
 from embedhub.config import override_config
@@ -52,7 +53,7 @@ def resolving(monkeypatch: pytest.MonkeyPatch) -> Resolve:
                 raise socket.gaierror("unknown")
             return [(0, 0, 0, "", (address, port)) for address in names[host]]
 
-        monkeypatch.setattr(fetching.socket, "getaddrinfo", look_up)
+        monkeypatch.setattr(socket, "getaddrinfo", look_up)
 
     return set_names
 
@@ -172,10 +173,10 @@ def test_a_name_that_changes_its_mind_changes_nothing(
 
     def connect(self: object, host: str, *_: object, **__: object) -> None:
         connected.append(host)
-        raise fetching.httpcore.ConnectError("stop here")
+        raise httpcore.ConnectError("stop here")
 
-    monkeypatch.setattr(fetching.socket, "getaddrinfo", look_up)
-    monkeypatch.setattr(fetching.SyncBackend, "connect_tcp", connect)
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(httpcore.SyncBackend, "connect_tcp", connect)
     with pytest.raises(FetchFailed):
         fetch("http://rebinding.example/", tmp_path / "a", max_bytes=10)
     assert connected == ["93.184.216.34"]
