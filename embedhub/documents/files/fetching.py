@@ -10,6 +10,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
@@ -125,6 +126,12 @@ class _PublicOnly(NetworkBackend):
         self._inner.sleep(seconds)
 
 
+@lru_cache(maxsize=1)
+def _trusted() -> ssl.SSLContext:
+    # Reading all certificates takes longer than most answers.
+    return ssl.create_default_context()
+
+
 def _download(url: str, target: Path, max_bytes: int, deadline: float) -> str | None:
     """Write the answer of one address; return where it redirects to, None if it does not."""
     too_slow = FetchFailed("unreachable", f"took longer than {get_config().fetch_s:g} seconds")
@@ -137,9 +144,7 @@ def _download(url: str, target: Path, max_bytes: int, deadline: float) -> str | 
 
     wait = min(CONNECT_S, left())
     timeouts = {"connect": wait, "read": wait, "write": wait, "pool": wait}
-    pool = httpcore.ConnectionPool(
-        ssl_context=ssl.create_default_context(), network_backend=_PublicOnly()
-    )
+    pool = httpcore.ConnectionPool(ssl_context=_trusted(), network_backend=_PublicOnly())
     try:
         with (
             pool,
