@@ -2,7 +2,9 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -17,7 +19,6 @@ from embedhub.evaluation.weights import learn_weights
 from embedhub.jobs import Job, Queue
 from embedhub.runs import service as runs
 from embedhub.runs.kinds import RunKind
-from embedhub.runs.progress import RunProgress
 from embedhub.spaces.ledger import encode_pending
 from workers import app
 
@@ -28,7 +29,25 @@ logger = logging.getLogger(__name__)
 
 _stopping = threading.Event()
 
-WORK: dict[RunKind, Callable[[RunProgress, dict[str, Any]], dict[str, Any]]] = {
+# A run that searches by meaning and texts that wait for their vectors take turns of this length.
+TURN_S = 5.0
+
+
+class Turns:
+    """Called between two steps of a run: after its turn, texts that wait have one of theirs."""
+
+    def __init__(self, turn_s: float = TURN_S) -> None:
+        self.turn_s = turn_s
+        self._ends_at = time.monotonic() + turn_s
+
+    def __call__(self) -> None:
+        if time.monotonic() < self._ends_at:
+            return
+        encode_pending(budget_s=self.turn_s, should_stop=_stopping.is_set)
+        self._ends_at = time.monotonic() + self.turn_s
+
+
+WORK: dict[RunKind, Callable[..., dict[str, Any]]] = {
     RunKind.EVALUATE: carry_out_evaluation,
     RunKind.LEARN_WEIGHTS: learn_weights,
 }
@@ -83,4 +102,4 @@ def carry_out_encoding_run(run_id: int) -> None:
     """Carry out one run that searches by meaning; a message delivered twice does nothing."""
     kind = runs.kind_of(run_id)
     if kind is not None:
-        runs.carry_out(run_id, WORK[kind])
+        runs.carry_out(run_id, partial(WORK[kind], between=Turns()))

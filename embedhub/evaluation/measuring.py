@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -27,8 +27,13 @@ PASSING = NoteCode.ENCODER_NOT_READY
 PATIENCE_S = 120.0
 POLL_S = 0.5
 
+Between = Callable[[], None]
 Ranking = list[str]
 Figures = Mapping[str, Mapping[str, float]]
+
+
+def nothing() -> None:
+    """Do nothing between two queries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +55,13 @@ class Asked:
     took_ms: list[float] = field(default_factory=list)
 
 
-def carry_out_evaluation(progress: RunProgress, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Measure the settings of an evaluation and store the figures; may be repeated."""
+def carry_out_evaluation(
+    progress: RunProgress, arguments: dict[str, Any], *, between: Between = nothing
+) -> dict[str, Any]:
+    """Measure the settings of an evaluation and store the figures; may be repeated.
+
+    `between` is called between two queries, outside of any transaction.
+    """
     collection_id = int(arguments["collection_id"])
     evaluation_id = int(arguments["evaluation_id"])
     with db.reading() as session:
@@ -72,7 +82,7 @@ def carry_out_evaluation(progress: RunProgress, arguments: dict[str, Any]) -> di
     settings = [read_setting(raw, "settings") for raw in row.settings]
     caller = Caller.for_workspace(collection.workspace_id)
     subject = Subject(caller, collection.slug, row.depth)
-    asked = ask_all(progress, subject, settings, measurable)
+    asked = ask_all(progress, subject, settings, measurable, between=between)
     progress.describe("measuring")
     progress.report(len(settings) * len(measurable))
     figures = [_figures(one, measurable, row.k, row.depth) for one in asked]
@@ -99,6 +109,8 @@ def ask_all(
     subject: Subject,
     settings: Sequence[Setting],
     rows: Sequence[JudgedRow],
+    *,
+    between: Between,
 ) -> list[Asked]:
     """Return what each setting finds for each query; all settings of a query one after another."""
     total = len(settings) * len(rows)
@@ -110,6 +122,7 @@ def ask_all(
     progress.describe("asking the judged queries")
     asked = [Asked() for _ in settings]
     for number, row in enumerate(rows):
+        between()
         for encoder in encoders:
             # Remembered for all settings: else the first one's searches would seem slower.
             encode_query(str(encoder), row.query)

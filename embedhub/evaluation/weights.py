@@ -20,7 +20,7 @@ from embedhub.errors import Conflict
 from embedhub.evaluation.evaluations import check_depth
 from embedhub.evaluation.inputs import check_split
 from embedhub.evaluation.learning import GRID, Learned, learn_weight
-from embedhub.evaluation.measuring import Asked, Subject, ask_all
+from embedhub.evaluation.measuring import Asked, Between, Subject, ask_all, nothing
 from embedhub.evaluation.metrics import is_measurable, measure, metric_names
 from embedhub.evaluation.queries import judged
 from embedhub.evaluation.queries.judged import JudgedRow
@@ -82,8 +82,13 @@ def check_enough(rows: Sequence[JudgedRow]) -> list[JudgedRow]:
     return measurable
 
 
-def learn_weights(progress: RunProgress, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Learn the dense leg's weight, store it as a variant, and apply it if that was asked for."""
+def learn_weights(
+    progress: RunProgress, arguments: dict[str, Any], *, between: Between = nothing
+) -> dict[str, Any]:
+    """Learn the dense leg's weight, store it as a variant, and apply it if that was asked for.
+
+    `between` is called between two queries, outside of any transaction.
+    """
     k = int(arguments["k"])
     with db.reading() as session:
         collection = find_by_id(session, int(arguments["collection_id"]))
@@ -92,7 +97,8 @@ def learn_weights(progress: RunProgress, arguments: dict[str, Any]) -> dict[str,
     live_weight = weight_of(collection.ranking)
     settings = [Setting(LIVE), *(weighted(weight) for weight in GRID)]
     caller = Caller.for_workspace(collection.workspace_id)
-    asked = ask_all(progress, Subject(caller, collection.slug, k), settings, chosen)
+    subject = Subject(caller, collection.slug, k)
+    asked = ask_all(progress, subject, settings, chosen, between=between)
     learned = learn_weight(
         np.array([gains(one, chosen, k) for one in asked[1:]]).T,
         gains(asked[0], chosen, k),

@@ -9,6 +9,7 @@ from embedhub import db
 from embedhub.access.caller import Caller
 from embedhub.collections.service import (
     CollectionChanges,
+    collection_status,
     delete_collection,
     get_collection,
     update_collection,
@@ -207,3 +208,18 @@ def test_a_collection_takes_all_of_it_along(judged: Caller) -> None:
             "variants",
         ):
             assert session.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() == 0
+
+
+def test_texts_that_wait_for_vectors_have_their_turns_during_a_run(judged: Caller) -> None:
+    """One process does both: an evaluation of many queries must not hold up the encoding."""
+    from embedhub.evaluation.measuring import carry_out_evaluation
+    from tests.factories import SilentProgress, send
+    from workers.embed import Turns
+
+    send(judged, {"external_id": "late", "text": "sent while an evaluation runs"})
+    view = evaluations.start_evaluation(judged, "papers")
+    arguments = {"collection_id": get_collection(judged, "papers").id, "evaluation_id": view.id}
+    carry_out_evaluation(SilentProgress(), arguments, between=Turns(3600))
+    assert collection_status(judged, "papers").n_pending == 1
+    carry_out_evaluation(SilentProgress(), arguments, between=Turns(0.001))
+    assert collection_status(judged, "papers").n_pending == 0

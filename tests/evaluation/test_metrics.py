@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embedhub.evaluation import judged
@@ -54,6 +54,8 @@ def test_a_list_is_looked_at_down_to_its_depth() -> None:
     assert metric_names(5, 6)[-1] == "recall@6"
 
 
+# Without a deadline: a loaded machine would fail what is right.
+@settings(deadline=None)
 @given(
     st.permutations("abcdefgh"),
     st.dictionaries(st.sampled_from("abcdxyz"), st.integers(0, 4)).filter(
