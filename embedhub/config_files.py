@@ -10,8 +10,8 @@ class FilePart(BaseSettings):
     # --- files
     file_storage: str = Field(
         "",
-        description="Where original files lie, as a URL of fsspec such as s3://bucket/folder; empty:"
-        " the folder files in EMBEDHUB_HOME.",
+        description="Where original files lie, as a URL of fsspec such as s3://bucket/folder;"
+        " empty: the folder files in EMBEDHUB_HOME.",
     )
     file_storage_options: SecretStr = Field(
         SecretStr(""),
