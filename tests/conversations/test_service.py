@@ -1,6 +1,5 @@
 """Conversations: whose they are, what they hold, and how they end."""
 
-import uuid
 from dataclasses import replace
 from datetime import timedelta
 
@@ -129,7 +128,7 @@ def test_a_full_one_takes_no_further_question(key: Caller) -> None:
         override_config(max_conversation_turns=200)
 
 
-@pytest.mark.parametrize("ident", ["", "x", "7", str(uuid.uuid4())])
+@pytest.mark.parametrize("ident", ["", "x", "7", "00000000-0000-4000-8000-000000000000"])
 def test_an_unknown_one_is_not_found(key: Caller, ident: str) -> None:
     with pytest.raises(NotFound):
         service.read_history(key, ident)
