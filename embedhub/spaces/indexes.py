@@ -4,6 +4,7 @@ Each may be repeated after any interruption: it finds what was done before, and 
 half-done. Searches answer all the while, from the shared shelf, exactly, or by the old index.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,11 +76,16 @@ def grow_space(progress: RunProgress, arguments: dict[str, Any]) -> dict[str, An
         # Asked for again when the import has ended, or has taken too long.
         if is_loading(session, space.id):
             return {"shelf_id": shelf_id, "rows_moved": moved, "waits_for": "an import"}
+
+    def answer() -> None:
+        with db.writing() as session:
+            shelves.mark_indexed(session, space_id=space.id, shelf_id=shelf_id)
+
     with db.autocommit() as connection:
         _number(connection, task, wanted, report)
-        made = build_missing(connection, task, wanted, report)
-    with db.writing() as session:
-        shelves.mark_indexed(session, space_id=space.id, shelf_id=shelf_id)
+        # Searches need not wait for those that only filters use; upkeep asks for what is missing.
+        made = build_missing(connection, task, wanted, report, then=answer)
+    answer()
     return {
         "shelf_id": shelf_id,
         "rows_moved": moved,
@@ -156,12 +162,22 @@ def index_weights(task: Task, wanted: list[ShelfIndex]) -> dict[str, float]:
 
 
 def build_missing(
-    connection: Connection, task: Task, wanted: list[ShelfIndex], report: StepReport
+    connection: Connection,
+    task: Task,
+    wanted: list[ShelfIndex],
+    report: StepReport,
+    then: Callable[[], None] = lambda: None,
 ) -> dict[str, Built]:
     """Build the indexes that are not there and let the planner know; return them by suffix.
 
-    Of those built by this release, what is no longer wanted is dropped.
+    `then` is carried out as soon as the vector index can answer. Of those built by this release,
+    what is no longer wanted is dropped.
     """
+
+    def gather_statistics() -> None:
+        with watching(activity.backend_of(connection), report, "analyze", "gathering statistics"):
+            shelf_ddl.analyze(connection, task.table)
+
     made = {}
     there = {index.name: index for index in shelf_ddl.indexes_of(connection, task.table)}
     for index in wanted:
@@ -174,12 +190,14 @@ def build_missing(
         )
         given = task.forecast if index.suffix == HNSW else None
         made[index.suffix] = build_index(connection, build, report, given)
+        if index.suffix == HNSW:
+            gather_statistics()
+            then()
     for other in there.values():
         if other.definition is not None and not other.name.endswith((NEXT, OLD)):
             with watching(activity.backend_of(connection), report, "analyze", "dropping an index"):
                 shelf_ddl.drop_index(connection, other.name)
-    with watching(activity.backend_of(connection), report, "analyze", "gathering statistics"):
-        shelf_ddl.analyze(connection, task.table)
+    gather_statistics()
     return made
 
 

@@ -6,9 +6,12 @@ from embedhub import db
 from embedhub.runs.kinds import RunKind
 from embedhub.runs.service import start_unless_paused
 from embedhub.spaces.queries import copies, shelves
+from embedhub.tables.spaces import SHARED_SHELF
 
 # Each may have to be taken into the HNSW index anew, while nobody can store into the space.
 NUMBERED_AT_ONCE = 2_000
+# Looked up at once and kept in memory meanwhile.
+FORESEEN_AT_ONCE = 200_000
 
 
 def number_copies(space_id: int) -> int:
@@ -23,7 +26,32 @@ def number_copies(space_id: int) -> int:
             return 0
         return copies.number_copies(session, shelf_id=space.shelf_id, space_id=space_id, limit=size)
 
-    return db.in_batches(step, size=NUMBERED_AT_ONCE)
+    return _number_foreseen(space_id) + db.in_batches(step, size=NUMBERED_AT_ONCE)
+
+
+def _number_foreseen(space_id: int) -> int:
+    """Number rows as a look beforehand says, while there are many; return how many were tried.
+
+    All rows of a shelf are sorted to find them: once for many batches, and nobody waits for it.
+    """
+    tried = 0
+    while True:
+        with db.reading() as session:
+            space = shelves.find_space(session, space_id)
+            if space is None or space.shelf_id == SHARED_SHELF:
+                return tried
+            place = {"shelf_id": space.shelf_id, "space_id": space_id}
+            wrong = copies.wrong_numbers(session, **place, limit=FORESEEN_AT_ONCE)
+        if len(wrong) <= NUMBERED_AT_ONCE:
+            return tried
+        for start in range(0, len(wrong), NUMBERED_AT_ONCE):
+            with db.writing() as session:
+                held = shelves.hold_space(session, space_id)
+                if held is None or held.shelf_id != place["shelf_id"]:
+                    return tried
+                some = wrong[start : start + NUMBERED_AT_ONCE]
+                copies.set_numbers(session, **place, numbers=some)
+        tried += len(wrong)
 
 
 def reach_all_copies() -> int:

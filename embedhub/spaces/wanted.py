@@ -42,7 +42,8 @@ def wanted_indexes(
     """Return the indexes that the queries of a space need on a shelf of its own.
 
     They follow from the space as it is, or with another precision, from the collection's declared
-    fields and from the settings.
+    fields and from the settings. In the order they are built in: before the vector index those that
+    a search by it relies on.
     """
     declared = {} if collection is None else collection.filterable
     filtering = [
@@ -54,7 +55,6 @@ def wanted_indexes(
         methods = enumerate(lexical_shelf_indexes())
         return [*(ShelfIndex(str(place), method) for place, method in methods), *filtering]
     return [
-        *filtering,
         ShelfIndex(SIBLINGS, f"btree ({', '.join(SIBLING_COLUMNS)})"),
         ShelfIndex("hidden", "btree (input_hash)", where=IS_HIDDEN),
         ShelfIndex(
@@ -63,6 +63,8 @@ def wanted_indexes(
             "m = {}, ef_construction = {}".format(*hnsw_settings()),
             where=IS_INDEXED,
         ),
+        # From here on it answers; these make filters faster.
+        *filtering,
         ShelfIndex("access", "gin (access)", "fastupdate = off"),
         ShelfIndex("attributes", "gin (attributes jsonb_path_ops)", "fastupdate = off"),
     ]

@@ -25,7 +25,7 @@ from embedhub.search import dense
 from embedhub.search.dense import DenseChoice, DensePlan
 from embedhub.search.request import SearchRequest, SearchResult
 from embedhub.search.service import search
-from embedhub.spaces import indexes
+from embedhub.spaces import indexes, numbering
 from embedhub.spaces.copies import DELEGATE, HIDDEN, INDEXED_COPIES
 from embedhub.spaces.doctor import examine
 from embedhub.spaces.indexes import grow_space, rebuild_index
@@ -153,9 +153,14 @@ def test_rows_of_one_vector_are_numbered_as_they_come(
     assert examine().is_clean
 
 
+@pytest.mark.parametrize("at_once", [1, 7, 1_000])
 def test_rows_are_numbered_when_they_leave_the_shared_shelf(
-    caller: Caller, vectors: np.ndarray[Any, np.dtype[np.float32]]
+    caller: Caller,
+    vectors: np.ndarray[Any, np.dtype[np.float32]],
+    monkeypatch: pytest.MonkeyPatch,
+    at_once: int,
 ) -> None:
+    monkeypatch.setattr(numbering, "NUMBERED_AT_ONCE", at_once)
     make_collection(caller, encoder="supplied", dimension=DIMENSION)
     send(caller, *(document(f"other {i}", vector) for i, vector in enumerate(vectors)))
     send(caller, *copies_of(vectors[0]))

@@ -42,6 +42,19 @@ NUMBERED = f"""
       FROM {{rows}} r LEFT JOIN counted ON counted.input_hash = r.input_hash
       LEFT JOIN (SELECT DISTINCT input_hash FROM held) d ON d.input_hash = r.input_hash)
 """
+# What is numbered otherwise than its place among the rows of its input says: `wrong (owner_id,
+# number)`, of the rows of a shelf. It takes :shelf_id, :space_id and :limit. Delegates first,
+# before those they stand for and before the delegates until now give way: a search between two
+# batches misses nothing.
+WRONG = f"""
+    numbered AS (
+      SELECT owner_id, copy, least({HIDDEN},
+             row_number() OVER (PARTITION BY input_hash ORDER BY owner_id) - 1) AS number
+      FROM embeddings WHERE shelf_id = :shelf_id AND space_id = :space_id),
+    wrong AS (
+      SELECT owner_id, number FROM numbered WHERE copy <> number
+      ORDER BY number <> {DELEGATE}, number, owner_id LIMIT :limit)
+"""
 # The same where rows are not numbered.
 UNNUMBERED = "numbered AS (SELECT id, 0 AS copy FROM {rows})"
 
@@ -85,21 +98,47 @@ def number_copies(session: Session, *, shelf_id: int, space_id: int, limit: int)
     if shelf_id == SHARED_SHELF:
         return 0
     session.execute(text("SET LOCAL statement_timeout = 0"))
-    # Delegates first, before those they stand for and before the delegates until now give way: a
-    # search between two batches misses nothing.
     statement = text(f"""
-        WITH numbered AS (
-          SELECT owner_id, copy, least({HIDDEN},
-                 row_number() OVER (PARTITION BY input_hash ORDER BY owner_id) - 1) AS number
-          FROM embeddings WHERE shelf_id = :shelf_id AND space_id = :space_id),
-        wrong AS (
-          SELECT owner_id, number FROM numbered WHERE copy <> number
-          ORDER BY number <> {DELEGATE}, number, owner_id LIMIT :limit)
+        WITH {WRONG}
         UPDATE embeddings e SET copy = wrong.number FROM wrong
         WHERE e.shelf_id = :shelf_id AND e.space_id = :space_id AND e.owner_id = wrong.owner_id
     """)
     facts = {"shelf_id": shelf_id, "space_id": space_id, "limit": limit}
     return session.execute(statement, facts).rowcount  # type: ignore[attr-defined, no-any-return]
+
+
+def wrong_numbers(
+    session: Session, *, shelf_id: int, space_id: int, limit: int
+) -> list[tuple[int, int]]:
+    """Return (owner, number) of rows that `number_copies` would number, in its order."""
+    session.execute(text("SET LOCAL statement_timeout = 0"))
+    statement = text(f"WITH {WRONG} SELECT owner_id, number FROM wrong")
+    facts = {"shelf_id": shelf_id, "space_id": space_id, "limit": limit}
+    return [(owner_id, number) for owner_id, number in session.execute(statement, facts)]
+
+
+def set_numbers(
+    session: Session, *, shelf_id: int, space_id: int, numbers: Sequence[tuple[int, int]]
+) -> None:
+    """Number rows of a held space as `wrong_numbers` said a while ago.
+
+    A row is hidden only where a delegate is by now; what that leaves out is wrong still.
+    """
+    statement = text(f"""
+        UPDATE embeddings e SET copy = w.number
+        FROM unnest(CAST(:owners AS bigint[]), CAST(:numbers AS smallint[])) AS w (owner_id, number)
+        WHERE e.shelf_id = :shelf_id AND e.space_id = :space_id AND e.owner_id = w.owner_id
+          AND (w.number <> {HIDDEN} OR EXISTS (
+            SELECT FROM embeddings d WHERE d.shelf_id = :shelf_id AND d.space_id = :space_id
+              AND d.input_hash = e.input_hash AND d.copy = {DELEGATE} AND d.owner_id <> e.owner_id))
+    """)
+    facts = {
+        "shelf_id": shelf_id,
+        "space_id": space_id,
+        "owners": [owner_id for owner_id, _ in numbers],
+        "numbers": [number for _, number in numbers],
+    }
+    session.execute(statement, facts)
 
 
 def appoint_delegates(
