@@ -10,7 +10,7 @@ from embedhub.access.caller import Caller
 from embedhub.collections.service import CollectionChanges, get_collection, update_collection
 from embedhub.config import override_config
 from embedhub.documents import rechunking
-from embedhub.documents.queries.writing import HeldCollection
+from embedhub.documents.queries.writing import HeldCollection, hold_collection
 from embedhub.documents.rechunking import rechunk_documents
 from embedhub.documents.service import open_for_writing
 from embedhub.errors import InvalidInput, NotReady
@@ -29,7 +29,9 @@ TEXT = " ".join(f"Sentence {i} speaks of fish number {i}." for i in range(30))
 @pytest.fixture(autouse=True)
 def encoding_while_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """The run's pauses are when an embed worker works."""
-    monkeypatch.setattr(rechunking.time, "sleep", lambda _: ledger.encode_pending(budget_s=10))
+    monkeypatch.setattr(
+        "embedhub.documents.rechunking.time.sleep", lambda _: ledger.encode_pending(budget_s=10)
+    )
 
 
 def change(caller: Caller, chunking: dict[str, Any]) -> int | None:
@@ -77,7 +79,7 @@ def test_old_passages_answer_until_the_new_ones_are_encoded(
         seen.append(passages(caller) == before == passages(caller, Mode.DENSE))
         ledger.encode_pending(budget_s=10)
 
-    monkeypatch.setattr(rechunking.time, "sleep", look)
+    monkeypatch.setattr("embedhub.documents.rechunking.time.sleep", look)
     carry_out(caller, change(caller, SMALL))
     assert seen == [True]
     assert passages(caller) != before
@@ -110,7 +112,7 @@ def test_a_run_that_was_killed_goes_on_where_it_was(
     with db.reading() as session:
         arguments = session.execute(text("SELECT arguments FROM runs")).scalar_one()
     killed = SilentProgress()
-    killed.report = _kill_at(2)  # type: ignore[method-assign]
+    monkeypatch.setattr(killed, "report", _kill_at(2))
     with pytest.raises(KeyboardInterrupt):
         rechunk_documents(killed, arguments)
     assert examine().is_clean
@@ -183,7 +185,7 @@ def test_a_text_that_changed_meanwhile_is_not_overwritten(
 ) -> None:
     filled(caller)
     run_id = change(caller, SMALL)
-    held = rechunking.hold_collection
+    held = hold_collection
     sent: list[object] = []
 
     def send_first(session: Any, collection_id: int) -> HeldCollection | None:
