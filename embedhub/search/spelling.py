@@ -10,6 +10,8 @@ from dataclasses import dataclass
 # Shorter words have too many neighbours that mean something else.
 MIN_LETTERS, MIN_LETTERS_FOR_TWO = 5, 9
 MAX_LETTERS = 30
+# A shorter word is near some rare word by chance: only a usual one was meant.
+SURE_LETTERS, USUAL_ROWS = 7, 5
 # Unknown words of one query that are tried.
 MAX_TRIED = 4
 # With two errors the first letters have to be right: they are what the index finds by.
@@ -69,7 +71,11 @@ def _alphabet(word: str, configuration: str) -> str:
 def best_neighbour(word: str, known: Iterable[Known]) -> Known | None:
     """Return which of the known words was meant: first letters are seldom wrong, then the usual."""
     return max(
-        (one for one in known if one.word != word),
+        (
+            one
+            for one in known
+            if one.word != word and (len(word) >= SURE_LETTERS or one.n_rows >= USUAL_ROWS)
+        ),
         key=lambda one: (one.word[0] == word[0], one.n_rows, one.word),
         default=None,
     )

@@ -44,9 +44,15 @@ def test_accented_and_foreign_letters_are_tried_where_they_belong() -> None:
 
 
 def test_the_first_letter_is_trusted_before_the_usual_word() -> None:
-    known = [Known("battle", "battl", 1, 900), Known("cattle", "cattl", 2, 3)]
+    known = [Known("battle", "battl", 1, 900), Known("cattle", "cattl", 2, 30)]
     assert spelling.best_neighbour("cattel", known) == known[1]
     assert spelling.best_neighbour("cattle", known[1:]) is None
+
+
+def test_a_short_word_is_near_rare_words_by_chance() -> None:
+    assert spelling.best_neighbour("merlin", [Known("medlin", "medlin", 1, 1)]) is None
+    long = Known("lamellipodia", "lamellipodia", 1, 1)
+    assert spelling.best_neighbour("lamelliopodia", [long]) == long
 
 
 def ask(caller: Caller, query: str, slug: str = "papers", **fields: object) -> SearchResult:
