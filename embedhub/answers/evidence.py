@@ -25,9 +25,8 @@ class Traits:
     `sentence_cosine`, `sentence_words` and `passage_words` are those of the best sentence and
     passage, `best_sentences` the mean of words and cosine together of the best three, `near` the
     share of the question's neighbouring words found near each other. `usual_cosine` and
-    `usual_words` are what the list further down reaches, `alike` the cosine of two passages of the
-    collection. `n_words` counts the question's different words. Without an encoder
-    `sentence_cosine` is None and the other cosines are 0.
+    `usual_words` are what the list further down reaches. `n_words` counts the question's different
+    words. Without an encoder `sentence_cosine` is None and the other cosines are 0.
     """
 
     sentence_cosine: float | None
@@ -37,7 +36,6 @@ class Traits:
     near: float
     usual_cosine: float
     usual_words: float
-    alike: float
     n_words: int
 
 
@@ -52,23 +50,21 @@ class Weights:
     near: float
     usual_cosine: float
     usual_words: float
-    alike: float
     log_words: float
     threshold: float
 
 
-# Chosen on half of the judged questions and on other languages (docs/decisions/evidence.md).
+# Chosen on half of the judged questions (docs/decisions/evidence.md).
 BY_MEANING = Weights(
-    sentence_cosine=2.2,
-    sentence_words=1.3,
-    passage_words=1.85,
-    best_sentences=0.4,
+    sentence_cosine=1.45,
+    sentence_words=2.2,
+    passage_words=1.5,
+    best_sentences=1.35,
     near=0.65,
-    usual_cosine=0.5,
-    usual_words=-0.15,
-    alike=-2.75,
-    log_words=-0.27,
-    threshold=2.06,
+    usual_cosine=-1.55,
+    usual_words=-0.85,
+    log_words=-0.2,
+    threshold=2.43,
 )
 BY_WORDS = Weights(
     sentence_cosine=0.0,
@@ -78,7 +74,6 @@ BY_WORDS = Weights(
     near=1.0,
     usual_cosine=0.0,
     usual_words=-0.8,
-    alike=0.0,
     log_words=0.0,
     threshold=2.15,
 )
@@ -96,7 +91,6 @@ def evidence(traits: Traits) -> float:
         + weights.near * traits.near
         + weights.usual_cosine * traits.usual_cosine
         + weights.usual_words * traits.usual_words
-        + weights.alike * traits.alike
         + weights.log_words * math.log1p(traits.n_words)
     )
     return 1 / (1 + math.exp(-SCALE * (total - weights.threshold)))

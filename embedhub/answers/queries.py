@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import and_, func, or_, select, text
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from embedhub.search.access import access_predicate
@@ -71,12 +71,10 @@ def chunk_places(
     return {row[0]: ChunkPlace(*row) for row in session.execute(statement)}
 
 
-def live_dense_spaces(
-    session: Session, *, workspace_id: int, slugs: Sequence[str]
-) -> dict[str, Space]:
-    """Return the space of the vectors that answer now for each of the collections that has one."""
+def live_encoders(session: Session, *, workspace_id: int, slugs: Sequence[str]) -> dict[str, str]:
+    """Return the encoder of the live vectors of each of the collections that has some."""
     statement = (
-        select(Collection.slug, Space)
+        select(Collection.slug, Space.encoder)
         .join(
             Space,
             and_(
@@ -93,16 +91,4 @@ def live_dense_spaces(
             Space.status == "live",
         )
     )
-    return {row[0]: row[1] for row in session.execute(statement)}
-
-
-def mean_length(session: Session, space: Space, *, limit: int) -> tuple[int, float]:
-    """Return the length of the mean of some of a space's vectors, and of how many it is."""
-    statement = text("""
-        SELECT count(*), coalesce(vector_norm(avg(CAST(vector AS vector))), 0)
-        FROM (SELECT vector FROM embeddings
-              WHERE shelf_id = :shelf_id AND space_id = :space_id LIMIT :limit) AS sampled
-    """)
-    facts = {"shelf_id": space.shelf_id, "space_id": space.id, "limit": limit}
-    n_rows, length = session.execute(statement, facts).one()
-    return n_rows, length
+    return {row.slug: row.encoder for row in session.execute(statement)}

@@ -33,7 +33,6 @@ from embedhub.answers.passages import (
     units,
 )
 from embedhub.answers.request import AnswerRequest, Context
-from embedhub.answers.spaces import LiveSpace, live_spaces
 from embedhub.answers.timing import Timing
 from embedhub.config import get_config
 from embedhub.replica import service as replica
@@ -72,16 +71,7 @@ class _Read:
 
     passages: list[Passage]
     wordings: Mapping[str, Wording]
-    spaces: Mapping[str, LiveSpace]
-
-    @property
-    def encoders(self) -> dict[str, str]:
-        """Return the encoder of each collection that has one."""
-        return {slug: space.encoder for slug, space in self.spaces.items()}
-
-    def alike(self, slug: str) -> float:
-        """Return how alike passages of a collection are; 0 without vectors."""
-        return self.spaces[slug].alike if slug in self.spaces else 0.0
+    encoders: Mapping[str, str]
 
 
 def find(
@@ -167,9 +157,9 @@ def _read(
         )
         for slug in slugs
     }
-    spaces = live_spaces(session, workspace_id=caller.workspace_id, slugs=slugs)
+    encoders = queries.live_encoders(session, workspace_id=caller.workspace_id, slugs=slugs)
     narrow = [part for passage in found for part in narrowed(passage, wordings[passage.collection])]
-    return _Read(narrow, wordings, spaces)
+    return _Read(narrow, wordings, encoders)
 
 
 def passage_of(slug: str, hit: Hit, place: queries.ChunkPlace, rank: int) -> Passage:
@@ -289,6 +279,5 @@ def traits_of(
         ),
         usual_cosine=median(dense[N_READ:]),
         usual_words=sum(usual) / len(usual) if usual else 0.0,
-        alike=found.alike(slug),
         n_words=len(wording.idf),
     )
