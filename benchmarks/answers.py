@@ -25,6 +25,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from embedhub.answers.check import MARK
 from embedhub.cli.client import HubClient
 from embedhub.cli.options import find_server
 from embedhub.evaluation.judged import JudgedSet, find_sets, read_set
@@ -150,7 +151,7 @@ def figures_of(
         "not_found_removed": not gone["found"],
         "supported": there["supported"],
         "n_citations": len(there["citations"]),
-        "n_words": len(said.split()),
+        "n_words": len(MARK.sub("", said).split()),
         "ms": there["ms"],
     }
 
@@ -162,7 +163,6 @@ def summary(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "questions": len(found),
         **{name: statistics.mean(one[name] for one in found) for name in shares},
         "most_citations": max(one["n_citations"] for one in found),
-        # marks [n] count as words here
         "most_words": max(one["n_words"] for one in found),
         "p50_ms": statistics.median(one["ms"] for one in found),
     }
