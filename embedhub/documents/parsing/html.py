@@ -32,9 +32,10 @@ LAYOUT = ("table", *HEADINGS, "ul", "ol", "form", "pre")
 CHARSET = re.compile(rb"charset\s*=\s*[\"']?\s*([\w-]{2,40})", re.IGNORECASE)
 # Where a page's own charset is looked for; some put it after much else.
 HEAD_BYTES = 1 << 16
-# No text has these: what is between them stands for a block that must stay as it is.
+# What is between them stands for a block that must stay as it is; taken out of what a page says.
 OPEN, CLOSE = "\ue000", "\ue001"
 KEPT = re.compile(f"{OPEN}([0-9]+){CLOSE}")
+SIGNS = re.compile(f"[{OPEN}{CLOSE}]")
 # Text, and neither comments nor declarations; `str` ends a block.
 WRITTEN = frozenset({NavigableString, CData, str})
 DOCUMENT_TYPE = re.compile(r"<!DOCTYPE[^\[>]{0,1000}(?:\[[^\]]{0,100000}\]\s*)?>", re.IGNORECASE)
@@ -85,17 +86,23 @@ def _frame_text(source: str) -> str:
 
 def _blocks_as_markdown(body: Tag) -> str:
     kept: list[str] = []
+    for written in body.find_all(string=SIGNS):
+        written.replace_with(type(written)(SIGNS.sub("", written)))
+
+    def filled(text: str) -> str:
+        return KEPT.sub(lambda mark: kept[int(mark[1])], text)
 
     def keep(tag: Tag, markdown: str) -> None:
-        kept.append(markdown)
+        kept.append(filled(markdown))
         tag.replace_with(f"\n\n{OPEN}{len(kept) - 1}{CLOSE}\n\n")
 
-    for code in body.find_all("pre"):
-        text = code.get_text().strip("\n")
-        keep(code, f"```\n{text}\n```" if text.strip() else "")
+    # Before code: a table with code in it lays out a page.
     for table in body.find_all("table"):
         if table.find(LAYOUT) is None:
             keep(table, _table(table))
+    for code in body.find_all("pre"):
+        text = code.get_text().strip("\n")
+        keep(code, f"```\n{text}\n```" if text.strip() else "")
     for heading in body.find_all(HEADINGS):
         words = " ".join(heading.get_text(" ").split())
         heading.string = f"{'#' * int(heading.name[1])} {words}" if words else ""
@@ -105,7 +112,7 @@ def _blocks_as_markdown(body: Tag) -> str:
     for item in body.find_all("li"):
         if item.parent is None or item.parent.name != "ol":
             item.insert(0, "- ")
-    return KEPT.sub(lambda mark: kept[int(mark[1])], _lines(body)).strip()
+    return filled(_lines(body)).strip()
 
 
 def _lines(body: Tag) -> str:
