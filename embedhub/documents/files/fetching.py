@@ -12,9 +12,11 @@ import time
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import httpcore
+import httpx
 from httpcore import SOCKET_OPTION, NetworkBackend, NetworkStream, SyncBackend
 
 from embedhub.config import get_config
@@ -24,8 +26,8 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 HEADERS = [(b"User-Agent", b"EmbedHub"), (b"Accept", b"*/*"), (b"Accept-Encoding", b"identity")]
 # IPv6 addresses in which an IPv4 one is hidden: it is that one which is reached.
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
-COMPATIBLE = ipaddress.ip_network("::/96")
-LOCAL_NAT64 = ipaddress.ip_network("64:ff9b:1::/48")
+# What is given out at all: the rest is for networks of their own, for tunnels, or for later.
+GIVEN_OUT = ipaddress.ip_network("2000::/3")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -46,12 +48,21 @@ def fetch(url: str, target: Path, *, max_bytes: int) -> None:
     config = get_config()
     deadline = time.monotonic() + config.fetch_s
     for _ in range(config.fetch_redirects + 1):
+        url = as_sent(url)
         check_address(url)
         location = _download(url, target, max_bytes, deadline)
         if location is None:
             return
         url = urljoin(url, location)
     raise FetchFailed("unreachable", f"more than {config.fetch_redirects} redirects")
+
+
+def as_sent(url: str) -> str:
+    """Return an address in ASCII, as a browser sends what people write; raises FetchFailed."""
+    try:
+        return str(httpx.URL(url))
+    except (httpx.InvalidURL, ValueError) as error:
+        raise FetchFailed("address_refused", "is not an address") from error
 
 
 def check_address(url: str) -> None:
@@ -86,8 +97,6 @@ def public_addresses(host: str, port: int) -> list[str]:
 def is_public(address: Address) -> bool:
     """Say whether everybody on the internet means the same by this address."""
     if isinstance(address, ipaddress.IPv6Address):
-        if address in LOCAL_NAT64 or address in COMPATIBLE:
-            return False
         inner = address.ipv4_mapped or address.sixtofour
         if address.teredo is not None:
             return False
@@ -95,14 +104,50 @@ def is_public(address: Address) -> bool:
             inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(inner)
+        if address not in GIVEN_OUT:
+            return False
     return address.is_global and not address.is_multicast
+
+
+class _UntilDeadline(NetworkStream):
+    """A connection that waits no longer than until a moment, however little comes at a time."""
+
+    def __init__(self, inner: NetworkStream, deadline: float) -> None:
+        self._inner, self._deadline = inner, deadline
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._inner.read(max_bytes, self._left(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._inner.write(buffer, self._left(timeout))
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> NetworkStream:
+        inner = self._inner.start_tls(ssl_context, server_hostname, self._left(timeout))
+        return _UntilDeadline(inner, self._deadline)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
+
+    def _left(self, timeout: float | None) -> float:
+        seconds = self._deadline - time.monotonic()
+        if seconds <= 0:
+            raise httpcore.ReadTimeout("the time for all of it is over")
+        return seconds if timeout is None else min(timeout, seconds)
 
 
 class _PublicOnly(NetworkBackend):
     """Connects to public addresses only, whatever name leads to them."""
 
-    def __init__(self) -> None:
-        self._inner = SyncBackend()
+    def __init__(self, deadline: float) -> None:
+        self._inner, self._deadline = SyncBackend(), deadline
 
     def connect_tcp(
         self,
@@ -115,9 +160,10 @@ class _PublicOnly(NetworkBackend):
         error: Exception | None = None
         for address in public_addresses(host, port):
             try:
-                return self._inner.connect_tcp(
+                stream = self._inner.connect_tcp(
                     address, port, timeout, local_address, socket_options
                 )
+                return _UntilDeadline(stream, self._deadline)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as failed:
                 error = failed
         raise error or httpcore.ConnectError(f"{host} has no address")
@@ -144,7 +190,7 @@ def _download(url: str, target: Path, max_bytes: int, deadline: float) -> str | 
 
     wait = min(CONNECT_S, left())
     timeouts = {"connect": wait, "read": wait, "write": wait, "pool": wait}
-    pool = httpcore.ConnectionPool(ssl_context=_trusted(), network_backend=_PublicOnly())
+    pool = httpcore.ConnectionPool(ssl_context=_trusted(), network_backend=_PublicOnly(deadline))
     try:
         with (
             pool,
@@ -152,7 +198,7 @@ def _download(url: str, target: Path, max_bytes: int, deadline: float) -> str | 
         ):
             if answer.status in REDIRECTS:
                 headers = {name.lower(): value for name, value in answer.headers}
-                return headers.get(b"location", b"").decode("latin-1")
+                return headers.get(b"location", b"").decode("utf-8", "replace")
             if answer.status != 200:
                 raise FetchFailed("unreachable", f"its server answered {answer.status}")
             n_bytes = 0

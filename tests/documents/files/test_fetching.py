@@ -25,6 +25,7 @@ from embedhub.documents.files.fetching import FetchFailed, fetch, is_public
         *("::1", "::", "fe80::1", "fc00::1", "fd12::1", "ff02::1", "2001:db8::1"),
         *("::ffff:127.0.0.1", "::ffff:10.0.0.1", "::127.0.0.1", "64:ff9b::7f00:1"),
         *("64:ff9b:1::1", "2002:7f00:1::", "2001:0:4136:e378:8000:63bf:3fff:fdd2"),
+        *("fec0::1", "5f00::1", "::ffff:0:7f00:1"),
     ],
 )
 def test_addresses_of_private_networks_are_told(address: str) -> None:
@@ -110,6 +111,15 @@ class Site(BaseHTTPRequestHandler):
             for _ in range(60):
                 self.wfile.write(b"x")
                 sleep(0.05)
+        elif name == "endless":
+            self.wfile.write(b"HTTP/1.0 200 OK\r\nX-Long: ")
+            for _ in range(60):
+                self.wfile.write(b"x")
+                sleep(0.05)
+        elif "%" in name:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(name.encode())
         else:
             self.send_response(404 if name == "missing" else 200)
             self.end_headers()
@@ -150,17 +160,24 @@ def test_a_file_is_fetched_behind_redirects(site: str, tmp_path: Path) -> None:
         ("missing", "unreachable", "answered 404"),
         ("long", "too_large", "more than 100 bytes"),
         ("slow", "unreachable", "longer than 1 second"),
+        ("endless", "unreachable", "longer than 1 second"),
     ],
 )
 def test_each_redirect_and_each_answer_is_looked_at(
     site: str, tmp_path: Path, path: str, code: str, told: str
 ) -> None:
-    if path == "slow":
+    if path in {"slow", "endless"}:
         override_config(fetch_s=1)
     with pytest.raises(FetchFailed) as raised:
         fetch(f"{site}/{path}", tmp_path / "a", max_bytes=100)
     assert raised.value.code == code
     assert told in str(raised.value)
+
+
+def test_an_address_as_people_write_it_is_fetched(site: str, tmp_path: Path) -> None:
+    target = tmp_path / "a"
+    fetch(f"{site}/Käse und Brot", target, max_bytes=100)
+    assert target.read_bytes() == b"K%C3%A4se%20und%20Brot"
 
 
 def test_a_name_that_changes_its_mind_changes_nothing(
