@@ -52,8 +52,11 @@ def demanded(
 
 
 def _with(scope: Scope, condition: WordCondition | None) -> Restriction:
-    is_empty = condition is None or not (condition.required or condition.excluded)
-    return scope.plain if is_empty else replace(scope.plain, words=condition)
+    if condition is None:
+        return scope.plain
+    # Where others hold a phrase, who cannot look it up has no passage to show.
+    is_demanding = condition.required or condition.excluded or condition.owners is not None
+    return replace(scope.plain, words=condition) if is_demanding else scope.plain
 
 
 def _condition(
@@ -104,7 +107,12 @@ def _wordings(
 ) -> tuple[Wording, ...]:
     """Return what the index can find of the phrases; a single word left out takes its forms too."""
     return tuple(
-        Wording(terms, exact_pattern(phrase) if is_exact or " " in phrase else None)
+        Wording(terms, _pattern(phrase) if is_exact or " " in phrase else None)
         for phrase, terms in zip(phrases, found, strict=True)
         if terms
     )
+
+
+def _pattern(phrase: str) -> str:
+    # As the texts that it is compared with.
+    return exact_pattern(unicodedata.normalize("NFKC", phrase))

@@ -77,6 +77,15 @@ def test_scripts_without_spaces_have_phrases_too(papers: Caller) -> None:
     assert NoteCode.PHRASE_NOT_FOUND in {note.code for note in ask(papers, '"学习机器"').notes}
 
 
+def test_a_phrase_is_the_same_however_its_characters_are_composed(papers: Caller) -> None:
+    send(papers, {"external_id": "cafe", "text": "They met in the caf\u00e9 noir of the town."})
+    send(papers, {"external_id": "wide", "text": "The ABC of statutes."})
+    encode_everything()
+    assert ids(ask(papers, '"cafe\u0301 noir"')) == {"cafe"}
+    assert ids(ask(papers, '"\uff21\uff22\uff23 of statutes"')) == {"wide"}
+    assert "cafe" not in ids(ask(papers, 'town -"cafe\u0301 noir"'))
+
+
 @pytest.mark.parametrize("mode", list(Mode))
 def test_a_word_left_out_is_in_no_hit_in_any_of_its_forms(papers: Caller, mode: Mode) -> None:
     found = ask(papers, "limitations -statute", mode=mode)

@@ -106,6 +106,18 @@ def test_phrases_hold_for_all_collections(two: Caller) -> None:
     assert NoteCode.PHRASE_NOT_FOUND in {note.code for note in nobody.notes}
 
 
+def test_a_phrase_that_one_collection_cannot_look_up_is_found_in_the_others(caller: Caller) -> None:
+    """Of a phrase of stop words the English index knows nothing."""
+    for slug, language in (("english", "english"), ("plain", "simple")):
+        make_collection(caller, slug, language=language)
+        send_texts(caller, ["To be or not to be.", "Cats hunt mice."], slug=slug)
+    encode_everything()
+    result = ask(caller, "english", "plain", query='"to be"')
+    assert NoteCode.PHRASE_NOT_FOUND not in {note.code for note in result.notes}
+    assert found(result) == [("plain", "0")]
+    assert found(ask(caller, "english", "plain", query='"to be" -mice')) == [("plain", "0")]
+
+
 def test_collections_are_checked(two: Caller) -> None:
     with pytest.raises(InvalidInput) as error:
         ask(two, "animals", "animals", query="cats")
