@@ -196,6 +196,7 @@ class Ranker:
             scores=scores,
             terms=source.terms[0],
             has_curations=source.has_curations,
+            words=source.restriction.words,
         )
         result = rank_behind_fusion(context, fused)
         if scores is None and result.to_score:

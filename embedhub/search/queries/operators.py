@@ -1,7 +1,7 @@
 """The SQL of what a passage must and must not hold: phrases in quotes and words left out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import (
@@ -65,6 +65,13 @@ class WordCondition:
             return found
         if "terms" in table.c:
             return self._holds(table)
+        return self._looked_up(table.c.owner_id)
+
+    def without_excluded(self, owner: ColumnElement[int]) -> ColumnElement[bool]:
+        """Return the condition that a passage, by its id, holds nothing of what is left out."""
+        return replace(self, required=(), owners=None)._looked_up(owner)
+
+    def _looked_up(self, owner: ColumnElement[int]) -> ColumnElement[bool]:
         # Not EXISTS: that the planner may turn into a list of all rows that fulfil it.
         own = SPARSE.alias("worded")
         return (
@@ -72,7 +79,7 @@ class WordCondition:
             .where(
                 own.c.shelf_id == self.space.shelf_id,
                 own.c.space_id == self.space.id,
-                own.c.owner_id == table.c.owner_id,
+                own.c.owner_id == owner,
                 self._holds(own),
             )
             .limit(1)

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from embedhub.search.cursor import Position
 from embedhub.search.fusion import Ranked
 from embedhub.search.legs import QueryTerms
+from embedhub.search.queries.operators import WordCondition
 from embedhub.search.question import Question
 from embedhub.search.request import Note
 from embedhub.search.stopwatch import Stopwatch
@@ -28,7 +29,7 @@ class RankingContext:
 
     `first` is None for the first pool of candidates; for what only the deep pools hold, which is
     appended, it is the first tier. `position` is where the page begins. `scores` are a reranker's,
-    None before it was asked.
+    None before it was asked. `words` are what the query demands beside its words.
     """
 
     session: Session
@@ -40,6 +41,7 @@ class RankingContext:
     scores: Scores | None
     terms: QueryTerms | None
     has_curations: bool
+    words: WordCondition | None = None
 
     @property
     def now(self) -> float:

@@ -125,16 +125,16 @@ class Stage:
 
     def pinned(self, decisions: Decisions, ranked: Sequence[Ranked]) -> list[Ranked]:
         """Return the best chunk of each pinned document; of one that was not found the first."""
-        if not decisions.pinned:
-            return []
+        context = self.context
+        wanted = [one for one in decisions.pinned if one not in context.question.excluded]
         found = {one.document_id: one for one in reversed(ranked)}
-        missing = [ident for ident in decisions.pinned if ident not in found]
-        first = queries.first_chunks(self.context.session, missing) if missing else {}
+        missing = [ident for ident in wanted if ident not in found]
+        first = queries.first_chunks(context.session, missing, context.words) if missing else {}
         found |= {
             document_id: Ranked(chunk_id, document_id, 0.0, ())
             for document_id, chunk_id in first.items()
         }
-        return [found[ident] for ident in decisions.pinned if ident in found]
+        return [found[ident] for ident in wanted if ident in found]
 
     def others(
         self, ranked: Sequence[Ranked], decisions: Decisions, shown: Sequence[Ranked]

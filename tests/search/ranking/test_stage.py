@@ -320,6 +320,22 @@ def test_examples_move_a_query_and_are_no_hits(papers: Caller) -> None:
     assert any(score_of[hit.document.external_id] > hit.score for hit in liked.hits)
 
 
+def test_examples_are_no_hits_even_if_they_are_pinned(papers: Caller) -> None:
+    for external_id in ("1", "2", "5"):
+        add_curation(papers, "papers", CurationInput(Action.PIN, external_id))
+    assert ids(ask(papers, "cats", like=("1",), unlike=("2",)))[0] == "5"
+    assert sorted(ids(ask(papers, like=("1",), unlike=("2",)))) == ["0", "3", "4", "5"]
+
+
+def test_a_pin_shows_no_passage_with_a_word_that_is_left_out(papers: Caller) -> None:
+    for external_id in ("5", "3"):
+        add_curation(papers, "papers", CurationInput(Action.PIN, external_id))
+    assert ids(ask(papers, "cats"))[:2] == ["5", "3"]
+    found = ids(ask(papers, "cats -word5"))
+    assert found[0] == "3"
+    assert "5" not in found
+
+
 def test_examples_that_cannot_be_used_are_named(papers: Caller, settings: None) -> None:
     send(papers, {"external_id": "closed", "text": "secret", "access": ["staff"]})
     cases: list[tuple[dict[str, Any], str]] = [

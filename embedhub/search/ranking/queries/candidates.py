@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from embedhub.search.access import access_predicate
 from embedhub.search.filters import Filter
+from embedhub.search.queries.operators import WordCondition
 from embedhub.search.queries.restriction import place_of
 from embedhub.search.ranking.adjusting import DocumentFacts
 from embedhub.tables import Chunk, Curation, Document, DocumentVersion, Embedding, Space
@@ -180,8 +181,10 @@ def decisions(session: Session, *, seen: Seen, normalized: Sequence[str]) -> Dec
     return Decisions(tuple(document_id for _, document_id in pinned), frozenset(hidden))
 
 
-def first_chunks(session: Session, document_ids: Collection[int]) -> dict[int, int]:
-    """Return the first live chunk of each document, by document."""
+def first_chunks(
+    session: Session, document_ids: Collection[int], words: WordCondition | None = None
+) -> dict[int, int]:
+    """Return the first live chunk of each document, by document, without a word left out."""
     statement = (
         select(CHUNKS.c.document_id, CHUNKS.c.id)
         .join(DOCUMENTS, IS_LIVE)
@@ -189,6 +192,8 @@ def first_chunks(session: Session, document_ids: Collection[int]) -> dict[int, i
         .distinct(CHUNKS.c.document_id)
         .order_by(CHUNKS.c.document_id, CHUNKS.c.position)
     )
+    if words is not None and words.excluded:
+        statement = statement.where(words.without_excluded(CHUNKS.c.id))
     return {row[0]: row[1] for row in session.execute(statement)}
 
 
