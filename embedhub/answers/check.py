@@ -13,6 +13,19 @@ MARKS_IN_FRONT = re.compile(r"\s*(?:\[\d{1,3}(?:\s*,\s*\d{1,3})*\][\s.,;:]*)+")
 LINE = re.compile(r"[^\n]+")
 NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 WORD = re.compile(r"\w")
+NUMERAL = re.compile(r"\s*(\d{1,2})[.)]\s+")
+# The stop is the word's own: titles, initials and what is shortened, what counts, ordinals.
+SHORTENED = re.compile(
+    r"(?:^|[\s(])(?:Dr|Mrs?|Ms|Prof|St|vs|cf|vgl|bzw|[A-Z]|[A-Za-z](?:\.\s?[A-Za-z])+)\.\s*$"
+)
+COUNTING = re.compile(
+    r"(?:^|[\s(])(?:No|Nr|Figs?|Eq|Sec|Vol|Abb|Tab|pp?|ca|approx|S)\.\s*$", re.IGNORECASE
+)
+ORDINAL = re.compile(r"(?:^|\s)\d{1,2}\.\s*$")
+NUMBER_ALONE = re.compile(r"\s*\d+[.)]\s*")
+MONTH = re.compile(
+    r"(?:Januar|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember)\b"
+)
 # Backed by words alone; or by some words and a sentence of the same meaning.
 MIN_WORDS, MIN_SOME_WORDS, MIN_COSINE = 0.65, 0.3, 0.55
 
@@ -27,13 +40,18 @@ class Claim:
 
 
 def claims(text: str) -> list[Claim]:
-    """Return the sentences of an answer in order; marks behind a stop belong before it."""
+    """Return the sentences of an answer in order, without the numerals of a list.
+
+    Marks behind a stop belong before it, and so do marks alone on a line; those in front of a line
+    are the line's own.
+    """
     found: list[Span] = []
-    for line in LINE.finditer(text):
-        for sentence in _sentences(line[0]):
-            span = Span(line.start() + sentence.start, line.start() + sentence.end)
+    for start, end in _lines(text):
+        for sentence in _sentences(text[start:end]):
+            span = Span(start + sentence.start, start + sentence.end)
             marks = MARKS_IN_FRONT.match(text, span.start, span.end)
-            if marks and found:
+            is_own = span.start == start and marks is not None and marks.end() < span.end
+            if marks and found and not is_own:
                 found[-1] = Span(found[-1].start, span.start + len(marks[0].rstrip()))
                 span = Span(marks.end(), span.end)
             if span.end > span.start:
@@ -42,9 +60,40 @@ def claims(text: str) -> list[Claim]:
     return [claim for claim in read if WORD.search(claim.text)]
 
 
+def _lines(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where the lines begin, behind the numeral of an item, and end."""
+    counted = 0
+    for line in LINE.finditer(text):
+        start = line.start() + len(line[0]) - len(line[0].lstrip())
+        numeral = NUMERAL.match(text, line.start(), line.end())
+        if numeral and int(numeral[1]) in {1, counted + 1}:
+            counted = int(numeral[1])
+            start = numeral.end()
+        yield start, line.end()
+
+
 def _sentences(line: str) -> Iterator[Span]:
     # A mark between stop and space hides the end of the sentence from the splitter.
-    yield from sentences(re.sub(r"([.!?…])((?:\[[\d,\s]+\])+)(?=\s)", _swap, line))
+    plain = re.sub(r"([.!?…])((?:\[[\d,\s]+\])+)(?=\s)", _swap, line)
+    begun: Span | None = None
+    for span in sentences(plain):
+        begun = span if begun is None else Span(begun.start, span.end)
+        if not _goes_on(plain[begun.start : begun.end], plain[begun.end :].lstrip()):
+            yield begun
+            begun = None
+    if begun is not None:
+        yield begun
+
+
+def _goes_on(sentence: str, rest: str) -> bool:
+    """Return whether the stop of a sentence is that of its last word."""
+    if not rest:
+        return False
+    if ORDINAL.search(sentence) and MONTH.match(rest):
+        return True
+    if COUNTING.search(sentence) and rest[0].isdigit():
+        return True
+    return bool(NUMBER_ALONE.fullmatch(sentence) or SHORTENED.search(sentence))
 
 
 def _swap(found: re.Match[str]) -> str:
@@ -82,9 +131,11 @@ def is_supported(
 def shared_words(
     weights: Mapping[str, float], said: frozenset[str], cited: frozenset[str]
 ) -> float:
-    """Return the share of what is said that the cited text holds, rare words weighing more."""
-    wanted = {word: weights.get(word, 1.0) for word in said}
-    return coverage(wanted, cited) if wanted else 1.0
+    """Return the share of what is said that the cited text holds, rare words weighing more.
+
+    0 for a sentence of such words alone as every text has: "No, it is not" is backed by none.
+    """
+    return coverage({word: weights.get(word, 1.0) for word in said}, cited)
 
 
 def _numbers(text: str) -> set[str]:

@@ -9,7 +9,7 @@ from embedhub.access.caller import Caller
 from embedhub.answers.check import Claim, is_supported, shared_words
 from embedhub.answers.context import cite, place_of
 from embedhub.answers.encoding import text_vectors
-from embedhub.answers.extract import spoken
+from embedhub.answers.extract import says
 from embedhub.answers.passages import units
 from embedhub.answers.reading import Found
 from embedhub.answers.request import CheckedSentence, Citation, Context, Source
@@ -142,7 +142,7 @@ def _hold(
     told = frozenset[str]().union(
         *(part.held for source in cited for part in parts.get(source.number, ()))
     )
-    is_verbatim = any(spoken(claim.text) in spoken(source.text) for source in cited)
+    is_verbatim = any(says(source.text, claim.text) for source in cited)
     words = 1.0 if is_verbatim else shared_words(wording.idf, said, told)
     nearest = sorted(
         (part for source in cited for part in parts.get(source.number, ())),

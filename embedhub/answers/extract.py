@@ -79,6 +79,23 @@ def spoken(text: str) -> str:
     return " ".join(text.split())
 
 
+def says(text: str, sentence: str) -> bool:
+    """Return whether a text holds a sentence word by word."""
+    told, wanted = spoken(text), spoken(sentence)
+    start = told.find(wanted)
+    while start >= 0:
+        end = start + len(wanted)
+        if not _is_in_word(told, start) and not _is_in_word(told, end):
+            return True
+        start = told.find(wanted, start + 1)
+    return False
+
+
+def _is_in_word(text: str, place: int) -> bool:
+    pair = text[max(0, place - 1) : place + 1]
+    return place > 0 and len(pair) == 2 and pair.isalnum() and not UNSPACED.search(pair)
+
+
 def count_words(text: str) -> int:
     """Return how many words a text has; of scripts without spaces two signs are taken as one."""
     signs = sum(len(run) for run in UNSPACED.findall(text))
