@@ -64,8 +64,8 @@ class AnswerSettings(BaseSettings):
     llm_calls: int = Field(
         0,
         ge=0,
-        description="Calls of endpoints that one web process makes at once; more get 429. 0 means"
-        " half of its threads.",
+        description="Calls of endpoints that one web process makes at once; more get 429 with"
+        " Retry-After, streams an error event. 0 means half of its threads.",
     )
     max_answer_chars: int = Field(
         50_000, ge=1, description="Characters of a generated answer; a longer one is refused."

@@ -34,6 +34,12 @@ class GenerationFailed(HubError):
         self.sources = tuple(sources)
 
 
+class GenerationBusy(GenerationFailed):
+    """As many answers as this server has written at once are under way: send again later."""
+
+    code = "busy"
+
+
 class Generator(Protocol):
     """Answers from sources in a language model's words; safe to call from several threads.
 

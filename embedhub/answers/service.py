@@ -16,7 +16,7 @@ from embedhub.answers.context import cite, place_of
 from embedhub.answers.events import AnswerEvent, CitationMade, Delta, Done, Failed, SourcesFound
 from embedhub.answers.extract import choose
 from embedhub.answers.extracting import cite_first, compose, exact_citations, quotable
-from embedhub.answers.generator import GenerationFailed, Generator
+from embedhub.answers.generator import GenerationBusy, GenerationFailed, Generator
 from embedhub.answers.marks import MarkReader
 from embedhub.answers.reading import Found, find
 from embedhub.answers.request import (
@@ -40,8 +40,8 @@ def answer(caller: Caller, slugs: Sequence[str], request: AnswerRequest) -> Answ
 
     Only documents that the caller and the request's principals and filter let pass are read, cited
     or named as nearest. Raises NotFound for a collection the caller may not know of, InvalidInput
-    and TooLarge naming the part of the request, NotReady, and GenerationFailed with the sources
-    where the language model gave no answer.
+    and TooLarge naming the part of the request, NotReady, and with the sources GenerationFailed
+    where the language model gave no answer, GenerationBusy where it could not be asked just now.
     """
     sources: tuple[Source, ...] = ()
     for event in stream(caller, slugs, request):
@@ -50,8 +50,9 @@ def answer(caller: Caller, slugs: Sequence[str], request: AnswerRequest) -> Answ
                 sources = event.sources
             case Done(answer=found):
                 return found
-            case Failed(message=message, retry_after_s=retry_after_s):
-                raise GenerationFailed(message, retry_after_s=retry_after_s, sources=sources)
+            case Failed(message=message, retry_after_s=retry_after_s, code=code):
+                kind = GenerationBusy if code == GenerationBusy.code else GenerationFailed
+                raise kind(message, retry_after_s=retry_after_s, sources=sources)
             case _:
                 continue
     raise RuntimeError("an answer ended without an end")
@@ -162,10 +163,11 @@ class _Asked:
             return
         finally:
             _close(deltas)
-        if not text.strip() or text.strip().startswith(prompt.NOT_FOUND):
+        said = claims(text)
+        if not said or all(claim.text == prompt.NOT_FOUND for claim in said):
             yield Done(self._nothing(Method.GENERATED, text.strip() or NOT_FOUND))
             return
-        checked = check_answer(self.caller, self.found, context, claims(text), {})
+        checked = check_answer(self.caller, self.found, context, said, {})
         yield Done(self._answer(Method.GENERATED, text, checked))
 
     def _whole(self, number: int) -> Citation:

@@ -14,7 +14,7 @@ from psycopg import errors as postgres
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from embedhub.answers.generator import GenerationFailed
+from embedhub.answers.generator import GenerationBusy, GenerationFailed
 from embedhub.config import get_config
 from embedhub.errors import (
     Busy,
@@ -46,6 +46,7 @@ STATUSES: dict[type[HubError], int] = {
     Busy: 429,
     StorageFull: 507,
     GenerationFailed: 502,
+    GenerationBusy: 429,
 }
 
 # What the database refuses for a moment: the same request may pass when it is sent again.

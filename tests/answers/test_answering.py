@@ -244,6 +244,20 @@ def test_a_language_model_that_finds_nothing_is_believed(papers: Caller, worded:
     assert answer.nearest
 
 
+def test_what_is_said_behind_not_found_is_checked(papers: Caller, worded: Any) -> None:
+    worded("The documents do not say. Whales live on the moon in cities of cheese [1].")
+    answer = ask(papers, method=Method.AUTO)
+    assert answer.sentences
+    assert not answer.is_supported
+
+
+def test_marks_alone_are_no_answer(papers: Caller, worded: Any) -> None:
+    worded("[1] ...")
+    answer = ask(papers, method=Method.AUTO)
+    assert not answer.found
+    assert answer.nearest
+
+
 def test_without_evidence_no_language_model_is_asked(papers: Caller, worded: Any) -> None:
     words = worded("Madrid [1].")
     answer = ask(papers, "Who won the final in Madrid?", method=Method.AUTO, min_evidence=1.0)

@@ -1,12 +1,14 @@
 """Answers as events, and conversations, over REST: with a language model, without, and broken."""
 
 import json
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from embedhub.access.caller import Caller
+from embedhub.answers.llm import client
 from embedhub.answers.llm.service import LlmSettingInput, save_setting
 from tests.answers.test_prompt import PLANTED, gullible
 from tests.factories import encode_everything, make_collection, send
@@ -127,6 +129,35 @@ def test_a_fault_is_told_and_the_sources_are_there_all_the_same(
     if reply.status == 429:
         assert response["Retry-After"] == "60"
         assert found[-1][1]["retry_after_s"] == 60
+
+
+def test_while_all_places_are_taken_callers_are_told_to_come_back(
+    api: ApiClient, llm: FakeLlm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = threading.BoundedSemaphore(1)
+    taken.acquire()
+    monkeypatch.setattr(client, "places", lambda: taken)
+    response = api.post(PATH, {"question": QUESTION})
+    assert response.status_code == 429
+    assert int(response["Retry-After"]) >= 1
+    assert response.json()["code"] == "busy"
+    assert response.json()["sources"][0]["external_id"] == "whales"
+    last, told = events(api)[-1]
+    assert (last, told["code"]) == ("error", "busy")
+    assert told["retry_after_s"] > 0
+    chat = {"model": "papers", "messages": [{"role": "user", "content": QUESTION}]}
+    assert api.post("/chat/completions", chat).status_code == 429
+    streamed = b"".join(api.post("/chat/completions", chat | {"stream": True})).decode()
+    assert "rate_limit_error" in streamed
+    assert llm.bodies == []
+
+
+@pytest.mark.parametrize("asked", ["inf", "1e999", "nan"])
+def test_a_wait_without_end_is_not_passed_on(api: ApiClient, llm: FakeLlm, asked: str) -> None:
+    llm.usual = Reply(status=400, headers={"Retry-After": asked})
+    response = api.post(PATH, {"question": QUESTION})
+    assert response.status_code == 502
+    assert "Retry-After" not in response
 
 
 def test_what_is_wrong_before_the_first_event_is_a_problem(

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import orjson
 
-from embedhub.answers.generator import GenerationFailed
+from embedhub.answers.generator import GenerationBusy
 from embedhub.answers.llm import pieces
 from embedhub.answers.llm.connection import Call, post
 from embedhub.answers.llm.endpoint import Endpoint
@@ -48,11 +48,12 @@ def stream_chat(endpoint: Endpoint, messages: Sequence[Message]) -> Iterator[str
     """Yield an endpoint's answer bit by bit; closing the iterator ends the call.
 
     What was refused as too many, or failed before the first bit, is tried again. Raises
-    GenerationFailed, also amid the answer, and Disconnected once this thread's client has left.
+    GenerationBusy while as many calls as may at once are under way, GenerationFailed, also amid
+    the answer, and Disconnected once this thread's client has left.
     """
     if not places().acquire(blocking=False):
         told = "as many answers as this server writes at once are under way; try again"
-        raise GenerationFailed(told, retry_after_s=BUSY_RETRY_S)
+        raise GenerationBusy(told, retry_after_s=BUSY_RETRY_S)
     try:
         yield from _in_words(endpoint, messages)
     finally:

@@ -1,5 +1,6 @@
 """What can go wrong with an endpoint, in words for whoever asked, and what is worth repeating."""
 
+import math
 import random
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -105,7 +106,8 @@ def retry_after(value: str | None, now: datetime) -> float | None:
     if value is None:
         return None
     try:
-        return max(0.0, float(value))
+        asked = float(value)
+        return max(0.0, asked) if math.isfinite(asked) else None
     except ValueError:
         pass
     try:
