@@ -13,6 +13,7 @@ from embedhub.search.access import access_predicate
 from embedhub.tables import Collection, Document, File, Run, Workspace
 
 UNFINISHED = ("waiting", "reading")
+BEING_DELETED = "is being deleted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,11 +213,33 @@ def still_of(session: Session, file_id: int, document_ids: Sequence[int]) -> lis
     return list(session.scalars(statement.order_by(Document.id)))
 
 
+def begin_deletion(session: Session, file_id: int, path: str) -> bool:
+    """Mark a file as being deleted; False if it has another original by now, or is gone."""
+    statement = (
+        update(File)
+        .where(File.id == file_id, File.storage_path == path)
+        .values(status="failed", reason_code=None, reason=BEING_DELETED, updated_at=func.now())
+    )
+    return bool(session.execute(statement).rowcount)  # type: ignore[attr-defined]
+
+
+def hold_deleted(session: Session, file_id: int, path: str) -> bool:
+    """Keep a file that is being deleted as it is; False if it was sent again, or is gone."""
+    is_same = (File.id == file_id, File.storage_path == path, File.reason == BEING_DELETED)
+    statement = select(File.id).where(*is_same, File.status == "failed")
+    return session.execute(statement.with_for_update(key_share=True)).first() is not None
+
+
+def has_documents(session: Session, file_id: int) -> bool:
+    """Say whether any document was read from a file."""
+    return bool(documents_of(session, file_id, after=0, limit=1))
+
+
 def delete_if_bare(session: Session, file_id: int) -> bool:
     """Delete the row of a file that has no document left; False if it has."""
     # Whoever stores a document of it waits for this lock, or is waited for.
     session.execute(select(File.id).where(File.id == file_id).with_for_update())
-    if documents_of(session, file_id, after=0, limit=1):
+    if has_documents(session, file_id):
         return False
     session.execute(delete(File).where(File.id == file_id))
     return True

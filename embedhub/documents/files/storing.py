@@ -10,7 +10,8 @@ import orjson
 from embedhub import db
 from embedhub.collections.service import find_by_id
 from embedhub.config import get_config
-from embedhub.documents.attempts import ATTEMPTS
+from embedhub.documents.attempts import attempts
+from embedhub.documents.files import queries
 from embedhub.documents.inputs import DocumentInput, parse_document
 from embedhub.documents.parsing.child import Report
 from embedhub.documents.preparation import CollectionFacts, Prepared, prepare_many
@@ -35,7 +36,9 @@ class Storing:
         # part, reason, code of what could be parsed but not stored
         self.refused: list[tuple[str, str, str]] = []
         self.n_refused = self.n_documents = 0
-        self.has_predecessors = file.n_documents > 0
+        with db.reading() as session:
+            # Also of a reading that was broken off, which its row does not tell.
+            self.has_predecessors = queries.has_documents(session, file.id)
         # of all documents, where there may be others to delete
         self.names: set[str] = set()
 
@@ -102,7 +105,7 @@ class Storing:
         )
 
     def _store(self, documents: list[DocumentInput]) -> None:
-        for _ in range(ATTEMPTS):
+        for _ in attempts():
             facts = self._facts()
             batch = self._prepare(documents, facts)
             refused = chunk_changed(facts, batch)

@@ -13,7 +13,7 @@ from embedhub.access.caller import Caller
 from embedhub.collections.service import delete_collection, purge_collection
 from embedhub.config import get_config, override_config
 from embedhub.console.words import FILE_STATUS_WORDS
-from embedhub.documents.files import service, storage, upkeep
+from embedhub.documents.files import removal, service, storage, upkeep
 from embedhub.documents.files.inputs import parse_fields
 from embedhub.documents.files.reading import read_files
 from embedhub.documents.files.service import FileStatus
@@ -194,6 +194,43 @@ def test_a_deleted_file_leaves_nothing(caller: Caller) -> None:
         service.get_file(caller, "papers", file.id)
     with pytest.raises(storage.OriginalMissing):
         next(storage.pieces(path))
+
+
+def test_a_file_sent_while_it_is_deleted_stays(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was deleted is the file as it was, not what somebody sends under its name meanwhile."""
+    file = sent_and_read(caller, "notes.zip", zipped(a_txt=b"first", b_txt=b"second"))
+    remove = removal.remove_documents_of
+
+    def sent_meanwhile(file_id: int, **named: Any) -> int:
+        monkeypatch.undo()
+        again = sent_and_read(caller, "notes.zip", zipped(b_txt=b"third"))
+        assert again.status == "stored"
+        return remove(file_id, **named)
+
+    monkeypatch.setattr(removal, "remove_documents_of", sent_meanwhile)
+    assert service.delete_file(caller, "papers", file.id) == 0
+    assert names(caller) == {"notes.zip/b.txt"}
+    assert original_of(caller, file.id) == zipped(b_txt=b"third")
+
+
+def test_a_file_replaced_before_it_expired_stays(caller: Caller) -> None:
+    accepted = send_file(caller, "a.txt", "words")
+    before = stored_path(accepted.file.id)
+    send_file(caller, "a.txt", "other words")
+    assert removal.remove_file(accepted.file.id, before) == 0
+    assert original_of(caller, accepted.file.id) == b"other words"
+
+
+def test_what_a_broken_off_reading_has_stored_goes_with_the_next_content(caller: Caller) -> None:
+    accepted = send_file(caller, "notes.zip", zipped(a_txt=b"first", b_txt=b"second"))
+    read(accepted)
+    with db.writing() as session:
+        # As a worker leaves it that ends between the documents and the row of their file.
+        session.execute(text("UPDATE files SET status = 'reading', n_documents = 0"))
+    sent_and_read(caller, "notes.zip", zipped(b_txt=b"second"))
+    assert names(caller) == {"notes.zip/b.txt"}
 
 
 def test_a_text_sent_under_its_name_no_longer_belongs_to_the_file(caller: Caller) -> None:
