@@ -16,8 +16,8 @@ from embedhub.search.request import Leg
 # (docs/decisions/scores-looked-up.md).
 PART = 0.15
 N_NEAREST = 8
-# Only so many of the best fused candidates are compared with each other.
-MAX_COMPARED = 100
+# Only so many of the best fused candidates are compared with each other: all of two first pools.
+MAX_COMPARED = 200
 
 
 def spread(fused: Sequence[Ranked], vectors: Mapping[int, NDArray[np.float32]]) -> list[Ranked]:
