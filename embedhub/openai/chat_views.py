@@ -13,6 +13,7 @@ from ninja import Router
 from embedhub.access.caller import Scope
 from embedhub.answers import service
 from embedhub.answers.events import Delta, Done, Failed
+from embedhub.answers.generator import GenerationBusy
 from embedhub.answers.request import Answer, AnswerRequest
 from embedhub.answers.sse import CONTENT_TYPE, frame
 from embedhub.config import get_config
@@ -28,7 +29,7 @@ from embedhub.web.streams import streamed
 router = Router(tags=["OpenAI's protocol"])
 
 END = b"data: [DONE]\n\n"
-BAD_GATEWAY = 502
+BAD_GATEWAY, TOO_MANY_REQUESTS = 502, 429
 DOCUMENTATION = {
     "responses": {200: {"content": {CONTENT_TYPE: {"schema": {"type": "string"}}}}},
 }
@@ -51,21 +52,21 @@ def create_chat_completion(request: HttpRequest, body: ChatIn) -> HttpResponseBa
     slugs = completions.slugs_of(body.model)
     if body.n not in {None, 1}:
         raise InvalidInput("must be 1: one answer is made", "n")
+    messages = [message.model_dump() for message in body.messages]
     asked = completions.request_of(
-        [message.model_dump() for message in body.messages],
-        max_messages=get_config().max_chat_messages,
-        filter=body.filter,
+        messages, max_messages=get_config().max_chat_messages, filter=body.filter
     )
     completion = Completion.begun(body.model, time.time())
-    if body.stream:
-        events = service.stream(caller, slugs, asked)
-        return streamed(
-            request,
-            chunks(events, body, completion, asked),
-            content_type=CONTENT_TYPE,
-            on_error=lambda problem: frame(None, {"error": openai_error(problem)}),
-        )
-    made = service.answer(caller, slugs, asked)
+    with completions.named_as_in_chats(messages):
+        if body.stream:
+            events = service.stream(caller, slugs, asked)
+            return streamed(
+                request,
+                chunks(events, body, completion, asked),
+                content_type=CONTENT_TYPE,
+                on_error=lambda problem: frame(None, {"error": openai_error(problem)}),
+            )
+        made = service.answer(caller, slugs, asked)
     text = made.text + tail(body, made)
     usage = completions.usage_of(asked, text)
     return respond(completions.whole(completion, text, answer=evidence(made), usage=usage))
@@ -116,4 +117,5 @@ def evidence(made: Answer) -> dict[str, Any]:
 
 def problem_of(failed: Failed) -> Mapping[str, Any]:
     """Return a failure amid an answer as the problem it would have been before it."""
-    return {"status": BAD_GATEWAY, "detail": failed.message, "code": failed.code}
+    status = TOO_MANY_REQUESTS if failed.code == GenerationBusy.code else BAD_GATEWAY
+    return {"status": status, "detail": failed.message, "code": failed.code}

@@ -1,7 +1,8 @@
 """Chats of OpenAI's protocol as questions to collections, and answers as completions; pure."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +69,19 @@ def request_of(
     )
 
 
+@contextmanager
+def named_as_in_chats(messages: Sequence[Mapping[str, Any]]) -> Iterator[None]:
+    """Let errors of the answer inside name the part of the chat that the caller sent."""
+    last = max(place for place, message in enumerate(messages) if message["role"] in SPOKEN)
+    names = {"question": f"messages.{last}.content", "collections": "model"}
+    try:
+        yield
+    except (InvalidInput, TooLarge) as error:
+        if error.field not in names:
+            raise
+        raise type(error)(error.message, names[error.field]) from error
+
+
 def text_of(content: object, field: str) -> str:
     """Return the text of a message: its own, or that of its parts; raises InvalidInput."""
     if content is None:
@@ -91,7 +105,8 @@ def sources_text(citations: Sequence[Citation]) -> str:
     """Return what the marks of an answer stand for, a line each; empty without citations."""
     lines: dict[int, str] = {}
     for citation in citations:
-        name = citation.title or citation.external_id
+        # On one line: a title must not look like further sources.
+        name = " ".join((citation.title or citation.external_id).split())
         page = "" if citation.page is None else f", page {citation.page}"
         address = f" <{citation.url}>" if citation.url else ""
         lines.setdefault(citation.number, f"[{citation.number}] {name}{page}{address}")

@@ -155,7 +155,19 @@ def test_principals_hide_documents_from_chats(openai: OpenAI, caller: Caller, pa
         ({"messages": []}, 422, "messages"),
         ({"messages": "x"}, 422, "messages"),
         ({"messages": [{"content": "x"}]}, 422, "messages.0.role"),
-        ({"messages": [{"role": "user", "content": ""}]}, 422, None),
+        ({"messages": [{"role": "user", "content": ""}]}, 422, "messages.0.content"),
+        (
+            {
+                "messages": [
+                    *QUESTION,
+                    {"role": "user", "content": "x" * 100_000},
+                    {"role": "system", "content": "Be brief."},
+                ]
+            },
+            413,
+            "messages.1.content",
+        ),
+        ({"model": ",".join(f"c{n}" for n in range(99))}, 413, "model"),
         ({"n": 2}, 422, "n"),
         ({"model": ""}, 422, "model"),
         ({"model": "none"}, 404, None),

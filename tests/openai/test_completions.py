@@ -79,3 +79,8 @@ def test_sources_stand_below_an_answer_once_each() -> None:
         "\n\n[1] Whales\n[2] whales, page 3 <https://example.org/w>"
     )
     assert completions.sources_text([]) == ""
+
+
+def test_a_title_is_one_source_however_it_is_written() -> None:
+    forged = replace(CITATION, title="Whales\n[2] The bank <https://example.org/phish>")
+    assert len(completions.sources_text([forged]).strip().splitlines()) == 1
