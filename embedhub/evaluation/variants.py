@@ -28,8 +28,8 @@ from embedhub.search.request import Mode
 from embedhub.tables import Collection, Variant
 
 MANUAL, LEARNED, FORMER = "manual", "learned", "former"
-# Of what was live before, so many are kept.
-KEPT_FORMER = 10
+# Of what was live before and of what was learned, so many are kept of each.
+KEPT = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,6 @@ def apply_variant(caller: Caller, slug: str, name: str) -> Applied:
             raise Conflict(f"{name!r} searches in mode {setting.mode}, which each request says")
         former = Setting(_former_name(), ranking=restoring(collection.ranking))
         store(session, collection, former, source=FORMER)
-        queries.forget_former(session, collection_id=collection.id, kept=KEPT_FORMER)
         ranking = merged(collection.ranking, setting.ranking)
     update_collection(caller, slug, CollectionChanges(ranking=ranking))
     return Applied(get_collection(caller, slug).ranking, former.name)
@@ -171,10 +170,10 @@ def store(
     source: str,
     facts: Mapping[str, Any] | None = None,
 ) -> Variant:
-    """Save a setting in the caller's transaction."""
+    """Save a setting in the caller's transaction; of those nobody saved by hand the oldest go."""
     content = setting.as_mapping()
     del content["name"]
-    return queries.put_variant(
+    row = queries.put_variant(
         session,
         workspace_id=collection.workspace_id,
         collection_id=collection.id,
@@ -183,6 +182,9 @@ def store(
         setting=content,
         facts=dict(facts or {}),
     )
+    if source != MANUAL:
+        queries.forget_oldest(session, collection_id=collection.id, source=source, kept=KEPT)
+    return row
 
 
 def setting_of(row: Variant) -> Setting:

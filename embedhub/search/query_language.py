@@ -37,11 +37,11 @@ class ParsedQuery:
         return bool(self.phrases or self.excluded)
 
 
-def parse_query(query: str) -> ParsedQuery:
+def parse_query(query: str, field: str = "query") -> ParsedQuery:
     """Return what a query asks for; in one of several lines or many words signs mean nothing.
 
-    Raises InvalidInput if nothing is left to search for, TooLarge for more phrases and exclusions
-    than `max_query_operators`.
+    Raises InvalidInput, naming the field, if nothing is left to search for, TooLarge for more
+    phrases and exclusions than `max_query_operators`.
     """
     is_plain = query.isascii() and '"' not in query and "-" not in query
     if is_plain or "\n" in query or len(query.split(maxsplit=MAX_WORDS)) > MAX_WORDS:
@@ -64,15 +64,15 @@ def parse_query(query: str) -> ParsedQuery:
     if not phrases and not excluded:
         return ParsedQuery(query)
     text = " ".join("".join([*kept, query[end:]]).split())
-    return _checked(ParsedQuery(text, tuple(phrases), tuple(excluded)))
+    return _checked(ParsedQuery(text, tuple(phrases), tuple(excluded)), field)
 
 
-def _checked(parsed: ParsedQuery) -> ParsedQuery:
+def _checked(parsed: ParsedQuery, field: str) -> ParsedQuery:
     limit = get_config().max_query_operators
     if len(parsed.phrases) + len(parsed.excluded) > limit:
-        raise TooLarge(f"more than {limit} phrases and words left out", "query")
+        raise TooLarge(f"more than {limit} phrases and words left out", field)
     if not WORDLIKE.search(parsed.text):
-        raise InvalidInput("says only what to leave out: give a word to look for", "query")
+        raise InvalidInput("says only what to leave out: give a word to look for", field)
     return parsed
 
 

@@ -65,7 +65,8 @@ class Asked:
         """Return what a request asks for; raises InvalidInput and TooLarge as `parse_query`."""
         if not written.operators:
             return cls(written, written, tuple(map(ParsedQuery, written.texts)))
-        parsed = tuple(map(parse_query, written.texts))
+        fields = ("query", *(f"queries.{place}" for place in range(len(written.queries))))
+        parsed = tuple(map(parse_query, written.texts, fields))
         if not any(query.has_operators for query in parsed):
             return cls(written, written, parsed)
         texts = [query.text for query in parsed]

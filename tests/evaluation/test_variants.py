@@ -2,8 +2,14 @@
 
 import pytest
 
+from embedhub import db
 from embedhub.access.caller import Caller
-from embedhub.collections.service import CollectionChanges, get_collection, update_collection
+from embedhub.collections.service import (
+    CollectionChanges,
+    find_collection,
+    get_collection,
+    update_collection,
+)
 from embedhub.config import override_config
 from embedhub.errors import Conflict, InvalidInput, NotFound, TooLarge
 from embedhub.evaluation import evaluations, variants, weights
@@ -80,12 +86,26 @@ def test_what_is_more_than_a_ranking_cannot_be_made_live(judged: Caller) -> None
 def test_of_what_was_live_only_the_newest_are_kept(
     judged: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(variants, "KEPT_FORMER", 2)
+    monkeypatch.setattr(variants, "KEPT", 2)
     names = iter(["first", "second", "third"])
     monkeypatch.setattr(variants, "_former_name", lambda: next(names))
     variants.save_variant(judged, "papers", MORE_MEANING)
     for _ in range(3):
         variants.apply_variant(judged, "papers", "more meaning")
+    names_kept = [one.name for one in variants.list_variants(judged, "papers")]
+    assert names_kept == ["more meaning", "second", "third"]
+
+
+def test_of_what_was_learned_only_the_newest_are_kept(
+    judged: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else there would be no room for those saved by hand after some nights."""
+    monkeypatch.setattr(variants, "KEPT", 2)
+    variants.save_variant(judged, "papers", MORE_MEANING)
+    with db.writing() as session:
+        collection = find_collection(session, judged, "papers")
+        for name in ("first", "second", "third"):
+            variants.store(session, collection, Setting(name), source=variants.LEARNED)
     names_kept = [one.name for one in variants.list_variants(judged, "papers")]
     assert names_kept == ["more meaning", "second", "third"]
 

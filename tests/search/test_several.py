@@ -152,6 +152,15 @@ def test_the_same_query_twice_ranks_as_once(two: Caller) -> None:
     assert [hit.score for hit in once.hits] == pytest.approx([hit.score for hit in twice.hits])
 
 
+def test_a_query_that_only_leaves_out_is_named(two: Caller) -> None:
+    with pytest.raises(InvalidInput) as raised:
+        ask(two, query="cats", queries=("mice", "-dogs"))
+    assert raised.value.field == "queries.1"
+    with pytest.raises(InvalidInput) as raised:
+        ask(two, query="-dogs", queries=("mice",))
+    assert raised.value.field == "query"
+
+
 def test_queries_are_checked(two: Caller) -> None:
     with pytest.raises(InvalidInput) as error:
         ask(two, query="cats", queries=(" ",))

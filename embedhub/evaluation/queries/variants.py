@@ -67,8 +67,8 @@ def delete_variant(session: Session, *, workspace_id: int, collection_id: int, n
     return isinstance(result, CursorResult) and result.rowcount > 0
 
 
-def forget_former(session: Session, *, collection_id: int, kept: int) -> None:
-    """Delete what was live long ago: all but the newest ones of a collection."""
-    is_former = (Variant.collection_id == collection_id, Variant.source == "former")
-    newest = select(Variant.id).where(*is_former).order_by(Variant.id.desc()).limit(kept)
-    session.execute(delete(Variant).where(*is_former, Variant.id.not_in(newest)))
+def forget_oldest(session: Session, *, collection_id: int, source: str, kept: int) -> None:
+    """Delete all but the newest variants of a source in a collection."""
+    is_of_it = (Variant.collection_id == collection_id, Variant.source == source)
+    newest = select(Variant.id).where(*is_of_it).order_by(Variant.id.desc()).limit(kept)
+    session.execute(delete(Variant).where(*is_of_it, Variant.id.not_in(newest)))
