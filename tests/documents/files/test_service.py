@@ -204,7 +204,7 @@ def test_a_file_sent_while_it_is_deleted_stays(
     remove = removal.remove_documents_of
 
     def sent_meanwhile(file_id: int, **named: Any) -> int:
-        monkeypatch.undo()
+        monkeypatch.setattr(removal, "remove_documents_of", remove)
         again = sent_and_read(caller, "notes.zip", zipped(b_txt=b"third"))
         assert again.status == "stored"
         return remove(file_id, **named)
