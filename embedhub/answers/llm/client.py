@@ -144,7 +144,9 @@ def _attempt(endpoint: Endpoint, body: Mapping[str, Any], call: Call) -> Generat
 
 def _refusal(response: httpx.Response, endpoint: Endpoint) -> Refusal:
     try:
-        said = pieces.error_words(orjson.loads(_read(response, MAX_ERROR_BYTES)))
+        said = pieces.error_words(
+            orjson.loads(_read(response, MAX_ERROR_BYTES)), limit=MAX_ERROR_BYTES
+        )
     except (ValueError, httpx.HTTPError, pieces.Garbled):
         said = ""
     if endpoint.api_key:

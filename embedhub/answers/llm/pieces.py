@@ -124,7 +124,7 @@ def _parse(data: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Garbled("what came is not an object")
     if value.get("error"):
-        raise RefusedInStream(error_words(value))
+        raise RefusedInStream(error_words(value, limit=MAX_LINE_BYTES))
     return value
 
 

@@ -16,7 +16,7 @@ from embedhub.answers.llm import queries
 from embedhub.answers.llm.client import complete_chat
 from embedhub.answers.llm.endpoint import Endpoint, check_base_url, check_key, check_name
 from embedhub.answers.llm.faults import Refusal
-from embedhub.answers.llm.pieces import RefusedInStream
+from embedhub.answers.llm.pieces import RefusedInStream, error_words
 from embedhub.answers.llm.sealing import Unreadable, seal, unseal
 from embedhub.config import get_config
 from embedhub.errors import InvalidInput
@@ -172,6 +172,8 @@ def try_endpoint(endpoint: Endpoint) -> Trial:
         hint = cause.words if isinstance(cause, Refusal) else ""
         if isinstance(cause, RefusedInStream):
             hint = str(cause)
+    # An endpoint may repeat the key; masked before it is cut, or a part of it would be left.
+    hint = error_words(hint.replace(endpoint.api_key, "***") if endpoint.api_key else hint)
     return Trial(succeeded, words, hint, (time.perf_counter() - began) * 1_000)
 
 

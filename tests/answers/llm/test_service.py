@@ -10,6 +10,7 @@ from embedhub import db
 from embedhub.access.caller import Caller
 from embedhub.answers.generator import GenerationFailed
 from embedhub.answers.llm import service
+from embedhub.answers.llm.endpoint import Endpoint
 from embedhub.answers.llm.service import LlmSettingInput, find_endpoint, save_setting, try_setting
 from embedhub.config import get_config, override_config
 from embedhub.errors import InvalidInput
@@ -154,3 +155,16 @@ def test_the_stored_key_is_tried_at_its_own_address_alone(caller: Caller) -> Non
         try_setting(caller.workspace_id, replace(OWN, base_url=other.base_url, api_key=None))
     assert llm.keys == [f"Bearer {KEY}"]
     assert other.keys == [None]
+
+
+@pytest.mark.parametrize("status", [200, 401])
+@pytest.mark.parametrize("n_before", [0, 275, 290])
+def test_a_key_that_an_endpoint_repeats_is_not_shown(status: int, n_before: int) -> None:
+    key = "sk-0123456789abcdef"
+    said = f"{'x' * n_before} the key {key} is wrong"
+    with fake_llm(Reply(status=status, error={"message": said})) as fake:
+        endpoint = Endpoint(fake.base_url, "small", key, None, 50, 2, 2, 5, 1, 0.01, 5_000)
+        trial = service.try_endpoint(endpoint)
+    assert not trial.succeeded
+    assert trial.hint
+    assert "sk-" not in trial.hint + trial.words
