@@ -17,8 +17,9 @@ pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason=f"no evaluation data
 def test_every_file_ends_as_its_manifest_says(tmp_path: Path) -> None:
     with (FOLDER / "manifest.tsv").open() as manifest:
         rows = list(csv.DictReader(manifest, delimiter="\t", quoting=csv.QUOTE_NONE))
-    out, wrong = tmp_path / "out", []
-    with Parser(tmp_path, memory_mb=768, time_s=60, limits=Limits()) as parser:
+    work, out, wrong = tmp_path / "work", tmp_path / "out", []
+    work.mkdir()
+    with Parser(work, memory_mb=768, time_s=60, limits=Limits()) as parser:
         for row in rows:
             path = FOLDER / row["kind"] / row["file"]
             report = parser.parse(row["file"], path, out, lambda *_: None)

@@ -1,6 +1,7 @@
 """The REST of files."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
@@ -14,7 +15,7 @@ from ninja import Router
 from embedhub.access.caller import Scope
 from embedhub.config import get_config
 from embedhub.documents.files import service
-from embedhub.documents.files.inputs import FIELDS, parse_fields
+from embedhub.documents.files.inputs import FIELDS, FileFields, parse_fields
 from embedhub.documents.files.schemas import (
     AcceptedFiles,
     FetchIn,
@@ -24,6 +25,7 @@ from embedhub.documents.files.schemas import (
     GetFilesIn,
     GotFiles,
 )
+from embedhub.documents.files.storage import refuse_larger
 from embedhub.errors import InvalidInput, TooLarge
 from embedhub.web.authentication import Principals, caller_of, from_query, narrowed_caller
 from embedhub.web.idempotency import idempotent
@@ -101,6 +103,7 @@ def send_files(request: HttpRequest, slug: str) -> HttpResponse:
         )
         for place, file in enumerate(files)
     ]
+    refuse_some(files, checked)
     for place, (file, fields) in enumerate(zip(files, checked, strict=True)):
         sent = service.add_file(caller, slug, fields, file, field=f"files.{place}")
         accepted.append(sent)
@@ -196,6 +199,21 @@ def uploads(request: HttpRequest) -> list[Uploaded]:
     if len(files) > limit:
         raise TooLarge(f"{len(files):,} files; at most {limit:,} at once", PART)
     return files
+
+
+def refuse_some(files: Sequence[Uploaded], checked: Sequence[FileFields]) -> None:
+    """Return if each file has a name of its own and a size that is taken; else none is stored.
+
+    Raises InvalidInput or TooLarge naming the file.
+    """
+    limit = get_config().max_file_bytes
+    seen: set[str] = set()
+    for place, (file, fields) in enumerate(zip(files, checked, strict=True)):
+        refuse_larger(file.size or 0, limit, f"files.{place}")
+        if fields.external_id in seen:
+            told = f"{fields.external_id!r} is sent twice: give each file an external_id"
+            raise InvalidInput(told, f"files.{place}.external_id")
+        seen.add(fields.external_id)
 
 
 def form_fields(request: HttpRequest) -> dict[str, Any]:

@@ -7,6 +7,7 @@ else. It is started on first use and reads one file after the other.
 import contextlib
 import os
 import select
+import shutil
 import subprocess
 import sys
 import time
@@ -35,7 +36,7 @@ class Parser:
     """A process that parses one file at a time; `with` ends it."""
 
     def __init__(self, folder: Path, *, memory_mb: int, time_s: float, limits: Limits) -> None:
-        """`folder` is for temporary files, which a process that is killed leaves behind."""
+        """`folder` is for temporary files alone: what is in it goes with the process."""
         self._folder = folder
         self._memory_mb, self._time_s, self._limits = memory_mb, time_s, limits
         self._process: subprocess.Popen[bytes] | None = None
@@ -166,6 +167,11 @@ class Parser:
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
                 pipe.close()
+        for left in self._folder.iterdir():
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink()
 
 
 def _fileno(pipe: Any) -> int:

@@ -193,6 +193,17 @@ def test_a_file_that_takes_for_ever_is_given_up(tmp_path: Path, parser: Parser) 
     assert parser.pid is None
 
 
+def test_a_process_that_is_ended_leaves_no_files(tmp_path: Path, parser: Parser) -> None:
+    """Unpacked members of one archive after the other would fill the disk until the run ends."""
+    path, out = tmp_path / "a", tmp_path / "out"
+    path.write_bytes(zipped({"a.html": b"<table><tr><td>" * 30_000}))
+    report = parser.parse("a.zip", path, out, lambda done, total: None)
+    assert report.reason_code == Reason.TIME
+    assert list((tmp_path / "work").iterdir()) == []
+    path.write_text("words")
+    assert parser.parse("a.txt", path, out, lambda done, total: None).n_documents == 1
+
+
 def test_what_the_caller_raises_ends_the_process(tmp_path: Path, parser: Parser) -> None:
     def stop(done: int, total: int) -> None:
         raise KeyboardInterrupt
