@@ -126,6 +126,8 @@ def not_stored(
     for (name, path), stored in zip(files, answer["items"], strict=True):
         try:
             is_new = stored is None or stored["status"] == "failed"
+            # Also of a new one: what cannot be opened would end the sending of all.
+            path.open("rb").close()
             if is_new or stored["sha256"] != sha256_of(path):
                 yield name, path
             else:

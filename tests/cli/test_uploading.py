@@ -81,5 +81,16 @@ def test_a_refused_file_costs_no_other(tmp_path: Path) -> None:
     }
 
 
+def test_a_file_that_cannot_be_opened_costs_no_other(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("words")
+    files = [(name, tmp_path / name) for name in ("gone.txt", "a.txt")]
+    server = ServerDouble()
+    upload = send_folder(server, "a/b", files, lambda _: None)  # type: ignore[arg-type]
+    assert server.sent == [["a.txt"]]
+    assert [(each.path, each.reason) for each in upload.failures] == [
+        ("gone.txt", "No such file or directory")
+    ]
+
+
 def test_an_empty_folder_says_so(tmp_path: Path) -> None:
     assert ingest(ServerDouble(), tmp_path).sentence() == "nothing found"
