@@ -12,6 +12,8 @@ MARK = re.compile(r"\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
 MARKS_IN_FRONT = re.compile(r"\s*(?:\[\d{1,3}(?:\s*,\s*\d{1,3})*\][\s.,;:]*)+")
 LINE = re.compile(r"[^\n]+")
 NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
+# Elsewhere a comma is that of a decimal: 3,5 is not 35.
+THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 WORD = re.compile(r"\w")
 NUMERAL = re.compile(r"\s*(\d{1,2})[.)]\s+")
 # The stop is the word's own: titles, initials and what is shortened, what counts, ordinals.
@@ -139,4 +141,7 @@ def shared_words(
 
 
 def _numbers(text: str) -> set[str]:
-    return {number.replace(",", "") for number in NUMBER.findall(text)}
+    return {
+        number.replace(",", "") if THOUSANDS.fullmatch(number) else number
+        for number in NUMBER.findall(text)
+    }

@@ -1,7 +1,8 @@
 """An answer in the documents' own words: the sentences that answer best; pure."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from embedhub.answers.passages import Passage
 from embedhub.search.analysis import UNSPACED
@@ -47,7 +48,7 @@ def choose(
     """Return the sentences of the answer, by document, the best one's first.
 
     Each of the best documents gives its best sentence, then the best of what is left follows while
-    there is room; nothing is said twice.
+    there is room; nothing is said twice. Where no sentence has room the best one is cut.
     """
     by_document: dict[int, list[ReadSentence]] = {}
     for one in sorted(sentences, key=lambda one: -one.value):
@@ -70,8 +71,18 @@ def choose(
         chosen.append(one)
         said.add(plain)
         left -= n_words
+    if ranked and not chosen:
+        # Each is longer than an answer may be: the beginning of the best one is better than none.
+        chosen = [shortened(max(firsts, key=lambda one: one.value), max_words)]
     order = {found[0].passage.document_id: place for place, found in enumerate(ranked)}
     return sorted(chosen, key=lambda one: (order[one.passage.document_id], one.start))
+
+
+def shortened(sentence: ReadSentence, max_words: int) -> ReadSentence:
+    """Return the beginning of a sentence, of so many words."""
+    text, span = sentence.text, sentence.span
+    n_chars = bisect_right(range(len(text) + 1), max_words, key=lambda n: count_words(text[:n])) - 1
+    return replace(sentence, span=Span(span.start, span.start + len(text[:n_chars].rstrip())))
 
 
 def spoken(text: str) -> str:

@@ -103,6 +103,19 @@ def test_citations_and_words_are_bounded(papers: Caller) -> None:
     assert sum(len(text.split()) - 1 for text in said) <= 8
 
 
+def test_a_sentence_longer_than_an_answer_may_be_is_cut(papers: Caller) -> None:
+    answer = ask(papers, max_words=2)
+    assert answer.found
+    assert [len(one.text.split()) for one in answer.citations] == [2]
+    assert answer.citations[0].text == stored_text(answer.citations[0])
+    assert answer.is_supported
+    send(papers, {"external_id": "long", "title": "Zh", "text": "蓝鲸吃磷虾、" * 60 + "它们很大。"})
+    encode_everything()
+    answer = ask(papers, "蓝鲸吃什么磷虾", max_citations=1)
+    assert answer.citations[0].text == stored_text(answer.citations[0])
+    assert 200 <= len(answer.citations[0].text) <= 300
+
+
 def test_every_sentence_of_an_extract_is_supported(papers: Caller) -> None:
     answer = ask(papers)
     assert answer.sentences

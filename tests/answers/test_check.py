@@ -2,7 +2,7 @@
 
 import pytest
 
-from embedhub.answers.check import claims, shared_words
+from embedhub.answers.check import claims, is_supported, shared_words
 from embedhub.answers.extract import says
 
 
@@ -69,6 +69,24 @@ def test_spans_hold_the_sentences() -> None:
 def test_what_holds_no_word_to_compare_is_backed_by_none() -> None:
     """Such as "No, it is not": every word is one that each text has."""
     assert shared_words({}, frozenset(), frozenset({"whale"})) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("number", "cited", "is_held"),
+    [
+        ("1,000,000", "1000000", True),
+        ("1000", "1,000", True),
+        ("3,5", "35", False),
+        ("3.5", "35", False),
+        ("2020,2021", "20202021", False),
+    ],
+)
+def test_a_comma_within_a_number_is_left_out_between_thousands_alone(
+    number: str, cited: str, is_held: bool
+) -> None:
+    said = f"They eat {number} fish"
+    held = f"They eat {cited} fish"
+    assert is_supported(cites=True, words=1.0, cosine=None, says=said, cited=held) is is_held
 
 
 def test_a_part_of_a_word_is_no_quotation() -> None:
