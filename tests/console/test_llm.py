@@ -5,6 +5,7 @@ from typing import Any
 from django.test import Client
 
 from embedhub.answers.llm.service import find_setting
+from embedhub.console.pages import conversations
 from embedhub.tables import StaffAction
 from tests.console.pages import html_of
 from tests.console.seed import SCRIPT, House
@@ -98,3 +99,7 @@ def test_a_conversation_is_read_with_its_answers(house: House, staff: Client) ->
     assert "page 3" in page
     assert "not every sentence is backed" in page
     assert SCRIPT not in page
+
+
+def test_what_is_no_number_is_no_conversation() -> None:
+    assert conversations.said("²") == {}

@@ -9,7 +9,7 @@ from embedhub.conversations.service import TURNS_READ, read_turns
 
 def said(object_id: str) -> dict[str, Any]:
     """Return what the template of a conversation's page shows; empty for what is no id."""
-    if not object_id.isdigit() or len(object_id) > 18:
+    if not object_id.isdecimal() or len(object_id) > 18:
         return {}
     return {"turns": read_turns(int(object_id)), "n_shown": TURNS_READ}
 
