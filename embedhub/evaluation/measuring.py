@@ -10,7 +10,7 @@ from embedhub import db
 from embedhub.access.caller import Caller
 from embedhub.collections.service import find_by_id, find_collection
 from embedhub.encoders import SUPPLIED, encode_query, get_encoder
-from embedhub.errors import InvalidInput, NotFound, NotReady
+from embedhub.errors import InvalidInput, NotFound, NotReady, TooLarge
 from embedhub.evaluation.evaluations import NO_QUERIES
 from embedhub.evaluation.metrics import is_measurable, measure, metric_names
 from embedhub.evaluation.queries import history, judged
@@ -24,6 +24,8 @@ from embedhub.spaces.service import live_spaces
 
 # A note that means: the words alone were searched, because of something that passes.
 PASSING = NoteCode.ENCODER_NOT_READY
+# Told of queries that no search takes, such as one that only says what to leave out.
+REFUSED = "query_refused"
 PATIENCE_S = 120.0
 POLL_S = 0.5
 
@@ -138,7 +140,15 @@ def ask(subject: Subject, setting: Setting, row: JudgedRow, into: Asked) -> None
     slug = setting.collection or subject.slug
     deadline = time.monotonic() + PATIENCE_S
     while True:
-        result = search(subject.caller, slug, request, is_counted=False)
+        try:
+            result = search(subject.caller, slug, request, is_counted=False)
+        except (InvalidInput, TooLarge) as error:
+            if error.field != "query":
+                raise
+            # Whoever asks so gets this error, too: one query is no reason to measure none.
+            into.n_without_hits += 1
+            into.notes[REFUSED] += 1
+            return
         codes = {note.code for note in result.notes}
         if PASSING not in codes:
             break
@@ -177,7 +187,7 @@ def result_of(
         "metrics": [{"metric": name, **asdict(estimate(_column(figures, name)))} for name in names],
         "n_without_hits": asked.n_without_hits,
         "notes": dict(asked.notes),
-        "median_ms": round(took[len(took) // 2], 1),
+        "median_ms": round(took[len(took) // 2], 1) if took else 0.0,
         "comparison": None,
     }
     if baseline is not None:

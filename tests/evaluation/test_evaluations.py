@@ -17,6 +17,8 @@ from embedhub.collections.service import (
 from embedhub.errors import Conflict, InvalidInput, NotFound, TooLarge
 from embedhub.evaluation import evaluations, service, variants
 from embedhub.evaluation.evaluations import EvaluationView
+from embedhub.evaluation.inputs import JudgedInput
+from embedhub.evaluation.service import put_judged
 from embedhub.evaluation.setting import Setting
 from embedhub.jobs import Job
 from embedhub.runs.service import cancel_run, get_run
@@ -93,6 +95,17 @@ def test_documents_that_are_not_there_count_as_not_found(judged: Caller) -> None
     assert view.n_missing == 1
     rows = evaluations.evaluated_queries(judged, "papers", view.id)
     assert rows[1].figures["recall@10"] == [0.5]
+
+
+def test_a_query_that_no_search_takes_finds_nothing(judged: Caller) -> None:
+    before = evaluated(judged)
+    put_judged(judged, "papers", [JudgedInput("-dogs", "refused", relevance={"0": 1})])
+    view = evaluated(judged)
+    assert view.status == "succeeded", view.error
+    assert before.n_queries is not None
+    assert view.n_queries == before.n_queries + 1
+    assert view.results[0]["notes"]["query_refused"] == 1
+    assert view.results[0]["n_without_hits"] == before.results[0]["n_without_hits"] + 1
 
 
 def test_another_collection_can_be_tried_beside(judged: Caller) -> None:

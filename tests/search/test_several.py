@@ -73,6 +73,23 @@ def test_pages_of_several_collections_repeat_and_miss_nothing(two: Caller, group
     assert len(set(paged)) == 8
 
 
+def test_the_order_of_the_collections_does_not_matter(two: Caller) -> None:
+    for slug in ("animals", "rules"):
+        send_texts(two, ["Cats hunt mice."] * 6, slug=slug)
+    encode_everything()
+    whole = found(ask(two, query="cats", limit=50))
+    seen: list[tuple[str, str]] = []
+    cursor, slugs = None, ["animals", "rules"]
+    while True:
+        result = ask(two, *slugs, query="cats", limit=2, cursor=cursor)
+        seen += found(result)
+        cursor = result.cursor
+        slugs.reverse()
+        if cursor is None:
+            break
+    assert seen == whole
+
+
 def test_a_collection_with_vectors_of_its_own_making_takes_part(two: Caller) -> None:
     make_collection(two, "supplied", encoder="supplied", dimension=2)
     send(two, {"external_id": "v", "text": "Cats in vectors.", "vector": [1, 0]}, slug="supplied")
