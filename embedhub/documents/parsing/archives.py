@@ -79,6 +79,17 @@ def harmless(member: str) -> str:
     return "/".join(parts)[-MAX_NAME_CHARS:] or "file"
 
 
+def told_apart(name: str, taken: set[str]) -> str:
+    """Return a name that is not taken, with a number before its ending, and take it."""
+    stem, dot, ending = name.rpartition(".")
+    found, number = name, 1
+    while found in taken:
+        number += 1
+        found = f"{stem} ({number}).{ending}" if dot else f"{name} ({number})"
+    taken.add(found)
+    return found
+
+
 def inner_name(name: str) -> str:
     """Return what a file was called before it was packed alone."""
     return name[:-3] if name.lower().endswith(".gz") else f"{name}/content"

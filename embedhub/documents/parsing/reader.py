@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from embedhub.documents.parsing import records
-from embedhub.documents.parsing.archives import Budget, harmless, members
+from embedhub.documents.parsing.archives import Budget, harmless, members, told_apart
 from embedhub.documents.parsing.encoding import read_bytes, read_text
 from embedhub.documents.parsing.epub import parse_epub
 from embedhub.documents.parsing.html import parse_html
@@ -146,8 +146,9 @@ class _Reader:
         """Yield what lies in the files that came with a mail or a PDF; pictures are passed over."""
         with TemporaryDirectory(prefix="embedhub-") as folder:
             place = Path(folder) / "attachment"
+            taken: set[str] = set()
             for file_name, content in attachments:
-                part = f"{name}/{harmless(file_name)}"
+                part = f"{name}/{told_apart(harmless(file_name), taken)}"
                 self._budget.count_file()
                 self._budget.count_bytes(len(content))
                 place.write_bytes(content)
