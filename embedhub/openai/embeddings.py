@@ -46,7 +46,8 @@ class Embedded:
 
 @lru_cache(maxsize=1)
 def _seats() -> threading.BoundedSemaphore:
-    return threading.BoundedSemaphore(max(1, get_config().web_threads // 2))
+    # Answers may hold half of the threads: a quarter stays for searches and probes.
+    return threading.BoundedSemaphore(max(1, get_config().web_threads // 4))
 
 
 # One slice at a time: several would wait for each other's cores, and keep queries waiting.

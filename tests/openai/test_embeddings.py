@@ -12,7 +12,7 @@ import pytest
 from openai import OpenAI
 
 from embedhub.access.caller import Caller
-from embedhub.config import override_config
+from embedhub.config import get_config, override_config
 from embedhub.encoders import get_encoder
 from tests.factories import make_collection
 from tests.web.conftest import ApiClient
@@ -133,6 +133,23 @@ def test_as_many_as_may_encode_at_once_do(api: ApiClient, monkeypatch: pytest.Mo
         assert response.status_code == 429
         assert response["Retry-After"] == "1"
     assert api.post("/embeddings", body).status_code == 200
+
+
+def test_answers_and_embeddings_together_leave_threads_for_searches() -> None:
+    from embedhub.answers.llm.client import places
+    from embedhub.openai import embeddings
+
+    bounds = (places(), embeddings._seats())
+    taken = sum(_n_free(bound) for bound in bounds)
+    assert 2 <= taken < get_config().web_threads
+
+
+def _n_free(bound: threading.BoundedSemaphore) -> int:
+    n = 0
+    while bound.acquire(blocking=False):
+        n += 1
+    bound.release(n)
+    return n
 
 
 def test_models_are_collections_and_encoders(
