@@ -77,9 +77,7 @@ def make_hit(
         shown.metadata,
         collection,
     )
-    chunk = HitChunk(
-        shown.chunk_id, shown.text, shown.start, shown.end, shown.position, shown.page
-    )
+    chunk = HitChunk(shown.chunk_id, shown.text, shown.start, shown.end, shown.position, shown.page)
     return Hit(
         score=ranked.score,
         document=document,
