@@ -37,13 +37,25 @@ def repeat_or_start(
     if n_rows <= limit:
         generations.repeat_filter_columns(session, spaces, document_ids)
         return None
-    return start_run(
+    return start(
         session,
         workspace_id=facts.workspace_id,
+        collection_id=facts.id,
+        document_ids=document_ids,
+    )
+
+
+def start(
+    session: Session, *, workspace_id: int, collection_id: int, document_ids: Sequence[int]
+) -> int:
+    """Start the run that repeats in the index what documents say for filters; return it."""
+    return start_run(
+        session,
+        workspace_id=workspace_id,
         kind=RunKind.RELABEL_DOCUMENTS,
         # Of its own for each request: the one under way works on other documents.
-        subject=f"collection {facts.id}, change {uuid.uuid4().hex[:8]}",
-        arguments={"collection_id": facts.id, "document_ids": sorted(document_ids)},
+        subject=f"collection {collection_id}, change {uuid.uuid4().hex[:8]}",
+        arguments={"collection_id": collection_id, "document_ids": sorted(document_ids)},
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy import ARRAY, ColumnElement, Text, case, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -99,6 +99,34 @@ def replace_file(session: Session, file_id: int, **columns: Any) -> None:
         "updated_at": func.now(),
     }
     session.execute(update(File).where(File.id == file_id).values(**fresh | columns))
+
+
+def narrow_documents(session: Session, file_id: int) -> list[int]:
+    """Let the documents of a file be seen by nobody who may not see the file, and by nobody new.
+
+    Returns the ids of those that this changed.
+    """
+    name = func.unnest(Document.access).column_valued("name")
+    both = select(name).where(name == func.any(File.access)).correlate(Document, File)
+    statement = (
+        update(Document)
+        .where(
+            Document.file_id == File.id,
+            File.id == file_id,
+            File.access.is_not(None),
+            or_(Document.access.is_(None), ~Document.access.op("<@")(File.access)),
+        )
+        .values(
+            access=case(
+                (Document.access.is_(None), File.access),
+                else_=func.array(both.scalar_subquery(), type_=ARRAY(Text)),
+            ),
+            updated_at=func.now(),
+        )
+        .returning(Document.id)
+        .execution_options(synchronize_session=False)
+    )
+    return list(session.scalars(statement))
 
 
 def is_at_least(session: Session, place: Place, limit: int) -> bool:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,6 +21,7 @@ from embedhub.config import get_config
 from embedhub.documents.back_pressure import refuse_backlog
 from embedhub.documents.files import queries, storage
 from embedhub.documents.files.fetching import FetchFailed, fetch
+from embedhub.documents.files.narrowing import narrow
 from embedhub.documents.files.removal import remove_documents_of
 from embedhub.documents.files.storage import OriginalMissing
 from embedhub.documents.files.storing import Storing
@@ -112,6 +114,11 @@ def take(collection_id: int, run_id: int) -> File | None:
 
 def settle(file: File, run_id: int, outcome: _Outcome) -> None:
     """Write what became of a file, unless it was replaced or removed meanwhile."""
+    if not db.retry_deadlocks(partial(_settle, file, run_id, outcome)):
+        logger.info("file changed while it was read", extra={"file_id": file.id})
+
+
+def _settle(file: File, run_id: int, outcome: _Outcome) -> bool:
     with db.writing() as session:
         is_ours = queries.settle(
             session,
@@ -122,8 +129,9 @@ def settle(file: File, run_id: int, outcome: _Outcome) -> None:
             is_finished=True,
             **outcome.columns,
         )
-    if not is_ours:
-        logger.info("file changed while it was read", extra={"file_id": file.id})
+        # Some were stored with the access of a file that was replaced while it was read.
+        narrow(session, file)
+        return is_ours
 
 
 def read_one(file: File, process: Parser, folder: Path, progress: RunProgress) -> _Outcome:

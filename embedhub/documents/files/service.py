@@ -5,6 +5,7 @@ replaces it; the same content with the same fields changes nothing, and tries a 
 """
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import IO, Any
 
 from sqlalchemy.orm import Session
@@ -15,6 +16,7 @@ from embedhub.collections.service import find_collection
 from embedhub.config import get_config
 from embedhub.documents.files import queries, storage
 from embedhub.documents.files.inputs import FileFields
+from embedhub.documents.files.narrowing import narrow
 from embedhub.documents.files.queries import Place
 from embedhub.documents.files.removal import remove_file
 from embedhub.documents.files.storage import OriginalMissing, StoredOriginal
@@ -76,8 +78,8 @@ def _accept(
 ) -> Accepted:
     outdated: str | None = original.path
     try:
-        with db.writing() as session:
-            accepted, outdated = _write(session, place, fields, original, url)
+        # Whoever stores its documents at this moment holds them, and then its row.
+        accepted, outdated = db.retry_deadlocks(partial(_write, place, fields, original, url))
     finally:
         # What was replaced; or, if it was refused or unchanged, what was stored just now.
         if outdated:
@@ -86,9 +88,16 @@ def _accept(
 
 
 def _write(
-    session: Session, place: Place, fields: FileFields, original: StoredOriginal, url: str | None
+    place: Place, fields: FileFields, original: StoredOriginal, url: str | None
 ) -> tuple[Accepted, str | None]:
     """Write the row of a file; return what became of it and the original no longer needed."""
+    with db.writing() as session:
+        return _insert_or_replace(session, place, fields, original, url)
+
+
+def _insert_or_replace(
+    session: Session, place: Place, fields: FileFields, original: StoredOriginal, url: str | None
+) -> tuple[Accepted, str | None]:
     columns = _columns(fields, original, url)
     stored = queries.hold_file(session, place, fields.external_id)
     if stored is None:
@@ -111,6 +120,7 @@ def _write(
         return Accepted(view_of(stored), "unchanged", stored.run_id), original.path
     outdated = stored.storage_path or None
     queries.replace_file(session, stored.id, **columns)
+    narrow(session, stored)
     kind = "retried" if is_same else "updated"
     return _have_read(session, place, fields.external_id, kind), outdated
 

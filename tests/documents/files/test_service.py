@@ -201,18 +201,19 @@ def test_a_file_sent_while_it_is_deleted_stays(
 ) -> None:
     """What was deleted is the file as it was, not what somebody sends under its name meanwhile."""
     file = sent_and_read(caller, "notes.zip", zipped(a_txt=b"first", b_txt=b"second"))
+    newer = zipped(b_txt=b"third")
     remove = removal.remove_documents_of
 
     def sent_meanwhile(file_id: int, **named: Any) -> int:
         monkeypatch.setattr(removal, "remove_documents_of", remove)
-        again = sent_and_read(caller, "notes.zip", zipped(b_txt=b"third"))
+        again = sent_and_read(caller, "notes.zip", newer)
         assert again.status == "stored"
         return remove(file_id, **named)
 
     monkeypatch.setattr(removal, "remove_documents_of", sent_meanwhile)
     assert service.delete_file(caller, "papers", file.id) == 0
     assert names(caller) == {"notes.zip/b.txt"}
-    assert original_of(caller, file.id) == zipped(b_txt=b"third")
+    assert original_of(caller, file.id) == newer
 
 
 def test_a_file_replaced_before_it_expired_stays(caller: Caller) -> None:

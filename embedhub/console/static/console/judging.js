@@ -39,6 +39,7 @@
     const body = new FormData(hit.querySelector("form"));
     body.set("relevance", grade);
     waiting.push([hit, grade, body]);
+    tell("Storing…", true);
     if (!isSending) sendAll();
   }
 
@@ -46,6 +47,11 @@
     isSending = true;
     while (waiting.length) await send(...waiting.shift());
     isSending = false;
+  }
+
+  function tell(text, isWell) {
+    told.textContent = text;
+    told.className = isWell ? "eh-row" : "eh-note eh-note-bad";
   }
 
   async function send(hit, grade, body) {
@@ -64,12 +70,10 @@
       document.querySelector("[data-judged-words]").textContent =
         found.n_queries === 1 ? "query" : "queries";
       const n = hits.filter(function (one) { return (one.dataset.stored || "") !== ""; }).length;
-      told.textContent = `Stored. ${n} of ${hits.length} hits judged.`;
-      told.className = "eh-row";
+      if (!waiting.length) tell(`Stored. ${n} of ${hits.length} hits judged.`, true);
     } catch (error) {
       show(hit, hit.dataset.stored || "");
-      told.textContent = `Not stored: ${error.message || "the server does not answer"}.`;
-      told.className = "eh-note eh-note-bad";
+      tell(`Not stored: ${error.message || "the server does not answer"}.`, false);
     }
   }
 
