@@ -13,15 +13,15 @@ PORT ?= 8000
 DOCS ?=
 LANGUAGE ?= english
 ONCE ?=
-# Options of `make test`
+# Options of `make test` and `make test-slow`
 WORKERS ?= 2
 TESTS ?= tests
 
-.PHONY: help install demo up down test lint format docs bench clean
+.PHONY: help install demo up down test test-slow lint format docs bench clean
 
 help: ## Show this list
 	@echo "Usage: make TARGET [OPTION=value ...]"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
 
 install: $(VENV)/.installed ## Build .venv with everything the service needs
 	@echo "Installed. Next: make demo, or $(VENV)/bin/embedhub --help"
@@ -36,8 +36,11 @@ up: $(VENV)/.installed ## Run the service until Ctrl-C: PORT=8000 HOME_DIR=folde
 down: $(VENV)/.installed ## Stop the service of HOME_DIR
 	@$(PY) -m embedhub.cli down $(if $(HOME_DIR),--home '$(HOME_DIR)')
 
-test: lint ## Check style and types, then run every test: TESTS=path WORKERS=2
-	$(PY) -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
+test: lint ## Check style and types, then run the tests but the long ones: TESTS=path WORKERS=2
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile -m "not slow" $(TESTS)
+
+test-slow: $(VENV)/.installed-dev ## Run the long tests: TESTS=path WORKERS=2
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile -m slow $(TESTS)
 
 lint: $(VENV)/.installed-dev ## Check style and types
 	$(PY) -m ruff check .

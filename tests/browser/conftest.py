@@ -49,12 +49,23 @@ def faults() -> list[str]:
     return []
 
 
-@pytest.fixture
-def browser_page(server: str, faults: list[str]) -> Iterator[Any]:
-    """A page of Chromium that may reach this server only."""
+# Not of the session: the loop that drives it keeps Django from its database.
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A running Chromium."""
     if not CHROMIUM.exists():
         pytest.skip(f"no Chromium at {CHROMIUM}: install it, or name another one with CHROMIUM=")
     from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def browser_page(server: str, faults: list[str], chromium: Any) -> Iterator[Any]:
+    """A page of Chromium that may reach this server only."""
 
     def watch_request(request: Any) -> None:
         if not request.url.startswith((server, "data:", "blob:")):
@@ -68,19 +79,16 @@ def browser_page(server: str, faults: list[str]) -> Iterator[Any]:
         faults.append(f"dialog: {dialog.message}")
         dialog.dismiss()
 
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
-        context = chromium.new_context(base_url=server, viewport={"width": 1360, "height": 900})
-        context.grant_permissions(["clipboard-read", "clipboard-write"])
-        page = context.new_page()
-        page.set_default_timeout(15_000)
-        page.on("request", watch_request)
-        page.on("response", watch_answer)
-        page.on("dialog", watch_dialog)
-        page.on("pageerror", lambda error: faults.append(f"script: {error}"))
-        yield page
-        context.close()
-        chromium.close()
+    context = chromium.new_context(base_url=server, viewport={"width": 1360, "height": 900})
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.set_default_timeout(15_000)
+    page.on("request", watch_request)
+    page.on("response", watch_answer)
+    page.on("dialog", watch_dialog)
+    page.on("pageerror", lambda error: faults.append(f"script: {error}"))
+    yield page
+    context.close()
 
 
 @pytest.fixture

@@ -3,10 +3,13 @@
 import os
 
 import psutil
+import pytest
 
 from embedhub.local.postgres import PostgresFolder
 from embedhub.local.processes import is_running
 from tests.e2e.hub import Hub, wait_for
+
+pytestmark = pytest.mark.slow
 
 N = 60
 

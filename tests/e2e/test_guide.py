@@ -6,7 +6,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.e2e.hub import Hub
+
+pytestmark = pytest.mark.slow
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guide.md"
 SEARCH = "/v1/collections/papers/search"

@@ -13,6 +13,8 @@ import pytest
 
 from tests.e2e.hub import Hub, wait_for
 
+pytestmark = pytest.mark.slow
+
 DIMENSION = 32
 N = 7_000
 # Committed in batches of 2,000 lines: this one is in the third.

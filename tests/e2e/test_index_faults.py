@@ -10,6 +10,8 @@ import pytest
 
 from tests.e2e.hub import Hub, wait_for
 
+pytestmark = pytest.mark.slow
+
 DIMENSION = 128
 N_FIRST, N_MORE = 2_500, 600
 N = N_FIRST + N_MORE

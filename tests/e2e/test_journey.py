@@ -61,6 +61,7 @@ def test_a_folder_is_ingested_once_and_searched(hub: Hub, notes: Path) -> None:
     assert [hit["document"]["title"] for hit in json.loads(found.stdout)["hits"]] == ["Ada"]
 
 
+@pytest.mark.slow
 def test_mistakes_are_one_line(hub: Hub, notes: Path) -> None:
     for arguments, line in [
         (("search", "x", "--collection", "nothing"), "no collection 'nothing'"),
@@ -90,6 +91,7 @@ def test_a_taken_port_is_named_and_nothing_is_left_running(tmp_path: Path) -> No
     assert not Home.at(tmp_path / "home").is_locked()
 
 
+@pytest.mark.slow
 def test_keys_are_made_used_and_revoked(hub: Hub, kept: str) -> None:
     made = hub.run("key", "create", "--workspace", "team", "--scopes", "read,write", "--name", "ci")
     assert re.fullmatch(r"eh_\w+\n", made.stdout)
@@ -112,6 +114,7 @@ def test_keys_are_made_used_and_revoked(hub: Hub, kept: str) -> None:
     wait_for(refused, seconds=15)
 
 
+@pytest.mark.slow
 def test_staff_get_a_login_that_opens_the_admin(hub: Hub) -> None:
     made = hub.run("staff", "grace")
     assert made.returncode == 0, made.stderr
@@ -178,6 +181,7 @@ def test_a_body_over_the_limit_is_refused_and_writes_nothing(hub: Hub) -> None:
     assert hub.status("over")["n_documents"] == 0
 
 
+@pytest.mark.slow
 def test_a_streamed_import_arrives_line_by_line(hub: Hub) -> None:
     hub.client.ensure_collection("stream")
 
@@ -193,6 +197,7 @@ def test_a_streamed_import_arrives_line_by_line(hub: Hub) -> None:
     assert hub.found("stream", "number1199")[0] == "1199"
 
 
+@pytest.mark.slow
 def test_the_demo_uses_a_running_service_and_leaves_it(hub: Hub, notes: Path) -> None:
     (notes / "broken.txt").unlink()
     done = hub.run("demo", "--docs", str(notes), "--once")
@@ -206,6 +211,7 @@ def test_the_demo_uses_a_running_service_and_leaves_it(hub: Hub, notes: Path) ->
     assert hub.home.running() is not None
 
 
+@pytest.mark.slow
 def test_a_backup_is_restored_into_a_fresh_home_only(hub: Hub, kept: str, tmp_path: Path) -> None:
     file = tmp_path / "hub.dump"
     key = find_server(hub.home.root, None, None).key
@@ -228,6 +234,7 @@ def test_a_backup_is_restored_into_a_fresh_home_only(hub: Hub, kept: str, tmp_pa
         fresh.down()
 
 
+@pytest.mark.slow
 def test_the_demo_starts_its_own_service_and_ends_it_on_interrupt(
     tmp_path: Path, notes: Path
 ) -> None:

@@ -72,6 +72,7 @@ def become(folder: Path, config: PretrainedConfig | None, pooling: str) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("padding_side", ["left", "right"])
 def test_every_family_gets_the_vectors_of_the_library(
@@ -92,6 +93,7 @@ def test_every_family_gets_the_vectors_of_the_library(
     assert encoder.query_runtime == "openvino"
 
 
+@pytest.mark.slow
 def test_what_follows_the_transformer_is_computed_too(
     tmp_path: Path, write_tiny_bert: WriteBert
 ) -> None:
@@ -113,6 +115,7 @@ def test_what_follows_the_transformer_is_computed_too(
     assert encoder.query_runtime == "openvino"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_the_bundled_encoder_keeps_its_vectors(
     minilm: SentenceEncoder, precision: str, caplog: pytest.LogCaptureFixture
@@ -127,6 +130,7 @@ def test_the_bundled_encoder_keeps_its_vectors(
     assert caplog.text.count("queries are encoded by OpenVINO") == 1
 
 
+@pytest.mark.slow
 def test_threads_get_the_vectors_of_their_own_queries(minilm: SentenceEncoder) -> None:
     pytest.importorskip("openvino")
     encoder = load_sentence_encoder(minilm.checkpoint, device="cpu", n_threads=2)
@@ -137,6 +141,7 @@ def test_threads_get_the_vectors_of_their_own_queries(minilm: SentenceEncoder) -
     assert np.array_equal(found, expected)
 
 
+@pytest.mark.slow
 def test_a_compiled_network_serves_threads_at_once(minilm: SentenceEncoder) -> None:
     pytest.importorskip("openvino")
     network = SentenceTransformer(str(minilm.checkpoint.folder), device="cpu")[0]
@@ -204,6 +209,7 @@ def test_a_network_that_cannot_be_converted_stays_with_torch(
     assert "a page of details" not in caplog.text
 
 
+@pytest.mark.slow
 def test_vectors_that_turn_too_far_stay_with_torch(
     tiny_bert: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -237,6 +243,7 @@ def test_documents_never_compile_anything(tiny_bert: Path, monkeypatch: pytest.M
     load(tiny_bert).encode_documents(QUERIES)
 
 
+@pytest.mark.slow
 def test_it_reports_to_nobody_and_warns_of_nothing(tiny_bert: Path, tmp_path: Path) -> None:
     pytest.importorskip("openvino")
     program = """
