@@ -57,7 +57,7 @@ def _migrate_django(url: str) -> None:
     from django.db import connections
 
     django.setup()
-    # Slow on purpose, and not what these tests are about.
+    # The usual one is slow on purpose, and not what these tests are about.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     from embedhub.settings import database as django_database
 

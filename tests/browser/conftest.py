@@ -1,7 +1,6 @@
 """A real Chromium in front of the real server, over a seeded house."""
 
 import os
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import pytest
 
 from tests.console.conftest import house
 from tests.console.seed import House
+from tests.live import live_server
 
 __all__ = ["house"]
 
@@ -30,17 +30,11 @@ NAME, PASSWORD = "sam", "a long password"
 def server(clean: str) -> Iterator[str]:
     """The address of the real web server, in a thread of this process."""
     from django.contrib.auth.models import User
-    from django.core.wsgi import get_wsgi_application
-    from waitress.server import create_server
 
     User.objects.filter(username=NAME).delete()
     User.objects.create_superuser(NAME, "", PASSWORD)
-    served = create_server(get_wsgi_application(), host="127.0.0.1", port=0, threads=4)
-    thread = threading.Thread(target=served.run, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{served.effective_port}"
-    served.close()
-    served.task_dispatcher.shutdown()
+    with live_server() as address:
+        yield address
 
 
 @pytest.fixture
@@ -49,7 +43,6 @@ def faults() -> list[str]:
     return []
 
 
-# Not of the session: the loop that drives it keeps Django from its database.
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
     """A running Chromium."""
@@ -57,7 +50,9 @@ def chromium() -> Iterator[Any]:
         pytest.skip(f"no Chromium at {CHROMIUM}: install it, or name another one with CHROMIUM=")
     from playwright.sync_api import sync_playwright
 
-    with sync_playwright() as playwright:
+    with sync_playwright() as playwright, pytest.MonkeyPatch.context() as patch:
+        # The loop that drives it is not one in which Django would wait for its database.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
         yield browser
         browser.close()
