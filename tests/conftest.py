@@ -24,6 +24,7 @@ from embedhub.access.service import create_workspace
 from embedhub.config import override_config
 from embedhub.local.postgres import embedded_postgres
 from embedhub.search.observed import observer
+from embedhub.search.search_log import writer
 from embedhub.tables import Base
 
 PROJECT = Path(__file__).parent.parent
@@ -47,6 +48,7 @@ def database(server_url: str) -> Iterator[str]:
     yield server_url
     # What tests of searches left behind is not worth a warning at the end of the process.
     observer.flush()
+    writer.flush()
     db.dispose()
 
 
