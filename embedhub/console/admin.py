@@ -5,6 +5,7 @@ from django.contrib import admin
 from embedhub.console import (
     admin_access,
     admin_catalog,
+    admin_collections,
     admin_content,
     admin_conversations,
     admin_evaluation,
@@ -20,6 +21,7 @@ from embedhub.console import (
 __all__ = [
     "admin_access",
     "admin_catalog",
+    "admin_collections",
     "admin_content",
     "admin_conversations",
     "admin_evaluation",

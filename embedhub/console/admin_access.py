@@ -29,7 +29,11 @@ class WorkspaceAdmin(ReadOnlyAdmin):
     change_form_outer_after_template = "console/workspace_links.html"
     empty_title = "No workspace yet"
     empty_words = "A workspace holds one tenant's API keys, collections and documents."
-    empty_link = ("admin:console_workspace_new_workspace", "Create the first workspace")
+    empty_link = (
+        "admin:console_workspace_new_workspace",
+        "Create the first workspace",
+        "create_workspace",
+    )
 
     @action(
         description="New workspace",
@@ -109,7 +113,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     change_form_template = "console/key.html"
     empty_title = "No API key yet"
     empty_words = "Programs call the REST API with a key. A key opens one workspace."
-    empty_link = ("admin:console_apikey_new_key", "Create the first key")
+    empty_link = ("admin:console_apikey_new_key", "Create the first key", "issue_apikey")
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self._revoke)

@@ -14,6 +14,7 @@ from unfold.admin import ModelAdmin
 from embedhub.console import markup, words
 from embedhub.console.mirror import Mirror
 from embedhub.console.paging import BoundedPaginator
+from embedhub.console.permissions import may
 from embedhub.console.row_key import RowKey
 
 
@@ -42,7 +43,8 @@ class ReadOnlyAdmin(ModelAdmin):
     # what an empty list says: why it is empty, and what to do next
     empty_title = "Nothing here yet"
     empty_words = ""
-    empty_link: tuple[str, str] | None = None  # name of a URL, and its words
+    # name of a URL, its words, and the permission without which it leads nowhere
+    empty_link: tuple[str, str, str] | None = None
 
     def __init__(self, model: type[models.Model], admin_site: admin.AdminSite) -> None:
         for field in model._meta.fields:
@@ -87,7 +89,11 @@ class ReadOnlyAdmin(ModelAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """Return the list under its plain name."""
         title = self.opts.verbose_name_plural
-        context = {"title": title[:1].upper() + title[1:], **(extra_context or {})}
+        context = {
+            "title": title[:1].upper() + title[1:],
+            "empty_url": self.empty_url(request),
+            **(extra_context or {}),
+        }
         try:
             answer = super().changelist_view(request, context)
             # Rows are fetched while the page is written: here, where it can still be refused.
@@ -102,9 +108,11 @@ class ReadOnlyAdmin(ModelAdmin):
             )
             return redirect(request.path)
 
-    def empty_url(self) -> str | None:
+    def empty_url(self, request: HttpRequest) -> str | None:
         """Return where the empty state's button leads, None without a button."""
-        return reverse(self.empty_link[0]) if self.empty_link else None
+        if self.empty_link is None or not may(request, self.empty_link[2]):
+            return None
+        return reverse(self.empty_link[0])
 
     def _cell_of(self, name: str) -> str:
         ways = (f"{name}_table", f"{name}_exact", f"{name}_words")

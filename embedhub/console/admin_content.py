@@ -1,136 +1,18 @@
-"""Pages of collections, documents with their versions, and chunks."""
+"""Pages of documents with their versions, and chunks."""
 
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, path, reverse
 from unfold.contrib.filters.admin import DropdownFilter
 
-from embedhub.console import markup, models, queries, words
-from embedhub.console.admin_base import ReadOnlyAdmin, detail_url
+from embedhub.console import markup, models, words
+from embedhub.console.admin_base import ReadOnlyAdmin
 from embedhub.console.filters import ByRelated, UpdatedSince
-from embedhub.console.pages import ask, documents, indexes, search, service_quality
+from embedhub.console.pages import documents
 
 Rows = Any
-
-
-class DeletedCollections(DropdownFilter):
-    """Collections that answer, or those whose rows are still being deleted."""
-
-    title = "state"
-    parameter_name = "state"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("live", "In use"), ("deleted", "Being deleted")]
-
-    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
-        if self.value() in {"live", "deleted"}:
-            return queryset.filter(deleted_at__isnull=self.value() == "live")
-        return queryset
-
-
-@admin.register(models.Collection)
-class CollectionAdmin(ReadOnlyAdmin):
-    sortable_by = None
-    list_display = (
-        "shown_slug",
-        "workspace_link",
-        "language",
-        "encoder",
-        "shown_documents",
-        "shown_chunks",
-        "shown_progress",
-        "created_at_ago",
-    )
-    list_display_links = None
-    list_select_related = ("workspace",)
-    list_filter = (("workspace", ByRelated), DeletedCollections)
-    search_fields = ("slug", "name")
-    search_help_text = "Slug or name"
-    ordering = ("workspace", "slug")
-    fields = (
-        ("slug", "name"),
-        "workspace",
-        ("language", "encoder"),
-        "chunking",
-        "filterable",
-        "ranking",
-        ("created_at", "deleted_at"),
-    )
-    change_form_outer_before_template = "console/collection_state.html"
-    empty_title = "No collection yet"
-    empty_words = (
-        "Create one with POST /v1/collections, or let “embedhub ingest PATH” make it while it "
-        "reads a folder."
-    )
-
-    def get_urls(self) -> list[URLPattern]:
-        search_view = self.admin_site.admin_view(self._search)
-        ask_view = self.admin_site.admin_view(self._ask)
-        index_view = self.admin_site.admin_view(self._index)
-        return [
-            path("search/", search_view, name="console_search"),
-            path("ask/", ask_view, name="console_ask"),
-            path("<int:collection_id>/index/", index_view, name="console_index"),
-            *super().get_urls(),
-        ]
-
-    def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Return the page of rows, each with its progress: one query for all of them."""
-        changelist = super().get_changelist_instance(request)
-        rows = list(changelist.result_list)
-        figures = queries.collection_progress([row.pk for row in rows])
-        for row in rows:
-            row.progress = figures[row.pk]
-        changelist.result_list = rows
-        return changelist
-
-    def _index(self, request: HttpRequest, collection_id: int) -> HttpResponse:
-        return indexes.index_page(request, self, collection_id)
-
-    def _ask(self, request: HttpRequest) -> HttpResponse:
-        return ask.ask_page(request, self)
-
-    def _search(self, request: HttpRequest) -> HttpResponse:
-        return search.search_page(request, self)
-
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        figures = queries.Progress()
-        row = self.get_object(request, object_id)
-        if row is not None:
-            figures = queries.collection_progress([int(object_id)])[int(object_id)]
-        context = {
-            **(extra_context or {}),
-            "progress": markup.progress(figures, "progress"),
-            "n_documents": words.bounded(figures.n_documents, queries.COUNT_BOUND),
-            "n_chunks": f"{figures.n_chunks:,}",
-            "n_dead": figures.n_dead,
-            **(service_quality.of_collection(row) if row is not None else {}),
-        }
-        return super().change_view(request, object_id, form_url, context)
-
-    @admin.display(description="collection", ordering="slug")
-    def shown_slug(self, row: Any) -> object:
-        link = markup.link(detail_url(row), row.slug)
-        return markup.join(link, markup.label("being deleted", "warn")) if row.deleted_at else link
-
-    @admin.display(description="documents")
-    def shown_documents(self, row: Any) -> object:
-        url = reverse("admin:console_document_changelist")
-        count = words.bounded(row.progress.n_documents, queries.COUNT_BOUND)
-        return markup.link(f"{url}?collection__id__exact={row.pk}", count)
-
-    @admin.display(description="chunks")
-    def shown_chunks(self, row: Any) -> str:
-        return f"{row.progress.n_chunks:,}"
-
-    @admin.display(description="embedded")
-    def shown_progress(self, row: Any) -> object:
-        return markup.progress(row.progress, f"progress-{row.pk}")
 
 
 class DocumentState(DropdownFilter):

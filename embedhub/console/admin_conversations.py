@@ -88,7 +88,7 @@ class LlmSettingAdmin(ReadOnlyAdmin):
         "Answers are worded by the installation's language model if EMBEDHUB_LLM_BASE_URL names"
         " one, else they are sentences of the documents. A workspace may have another."
     )
-    empty_link = ("admin:console_llmsetting_edit", "Set up a language model")
+    empty_link = ("admin:console_llmsetting_edit", "Set up a language model", "set_up_llm")
 
     @action(
         description="Set up a language model",

@@ -46,7 +46,7 @@ class JudgedQueryAdmin(ReadOnlyAdmin):
         "Judge the hits of some queries here, import a set with “embedhub eval import”, or let "
         "clicks judge: POST /v1/feedback."
     )
-    empty_link = ("admin:console_judge", "Judge hits")
+    empty_link = ("admin:console_judge", "Judge hits", "judge_judgedquery")
 
     def get_urls(self) -> list[URLPattern]:
         page, store = map(self.admin_site.admin_view, (self._judging, self._judge))
@@ -201,7 +201,7 @@ class EvaluationAdmin(ReadOnlyAdmin):
     change_list_template = "console/evaluations.html"
     empty_title = "Nothing was measured yet"
     empty_words = "Compare two settings over the queries that you judged."
-    empty_link = ("admin:console_compare", "Compare two settings")
+    empty_link = ("admin:console_compare", "Compare two settings", "start_evaluation")
 
     def get_urls(self) -> list[URLPattern]:
         compare = self.admin_site.admin_view(self._compare)

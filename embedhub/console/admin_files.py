@@ -1,12 +1,15 @@
 """Pages of files: what was sent, what became of it, and why a file could not be read."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from unfold.contrib.filters.admin import DropdownFilter
+from unfold.decorators import action
 
 from embedhub.console import markup, models, words
 from embedhub.console.admin_base import ReadOnlyAdmin
@@ -67,9 +70,11 @@ class FileAdmin(ReadOnlyAdmin):
     )
     empty_title = "No file yet"
     empty_words = (
-        "Files sent with POST /v1/collections/{slug}/files, or read from a folder with"
+        "Files sent from here, with POST /v1/collections/{slug}/files, or from a folder with"
         " “embedhub ingest PATH”, appear here with what became of them."
     )
+    empty_link = ("admin:console_files", "Send files", "upload_file")
+    actions_list = ("send_files",)
 
     def get_urls(self) -> list[URLPattern]:
         retry, original = map(self.admin_site.admin_view, (self._retry, self._original))
@@ -86,6 +91,16 @@ class FileAdmin(ReadOnlyAdmin):
         """Return the columns, without the button for those who may not press it."""
         may = self.has_retry_permission(request)
         return [name for name in super().get_list_display(request) if may or name != "shown_retry"]
+
+    def has_upload_permission(self, request: HttpRequest) -> bool:
+        return may(request, "upload_file")
+
+    @action(description="Send files", url_path="send", icon="upload", permissions=["upload"])
+    def send_files(self, request: HttpRequest) -> HttpResponse:
+        # Of the collection whose files the list shows, if it does.
+        chosen = request.GET.get("collection__id__exact", "")
+        query = f"?{urlencode({'collection': chosen})}" if chosen else ""
+        return redirect(reverse("admin:console_files") + query)
 
     @admin.action(description="Read selected failed files again", permissions=["retry"])
     def retry_selected(self, request: HttpRequest, queryset: Rows) -> None:

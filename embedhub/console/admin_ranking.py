@@ -67,7 +67,11 @@ class CurationAdmin(ReadOnlyAdmin):
         "Pin a document to show it first, or hide it, in one search or in all of a collection."
         " Both can be taken back."
     )
-    empty_link = ("admin:console_curation_new_curation", "Pin or hide a document")
+    empty_link = (
+        "admin:console_curation_new_curation",
+        "Pin or hide a document",
+        "curate_document",
+    )
 
     def get_urls(self) -> list[URLPattern]:
         undo = self.admin_site.admin_view(curations.undo)

@@ -26,7 +26,11 @@ Collection = mirror(
     tables.Collection,
     "collection",
     title="slug",
-    permissions={"rebuild_collection": "Can rebuild indexes"},
+    permissions={
+        "create_collection": "Can create collections",
+        "rebuild_collection": "Can rebuild indexes",
+        "rechunk_collection": "Can change how documents become passages",
+    },
 )
 Document = mirror(tables.Document, "document", title="external_id")
 DocumentVersion = mirror(tables.DocumentVersion, "document version", title="title")
@@ -44,7 +48,10 @@ File = mirror(
     tables.File,
     "file",
     title="external_id",
-    permissions={"retry_file": "Can have files read again"},
+    permissions={
+        "upload_file": "Can send files",
+        "retry_file": "Can have files read again",
+    },
 )
 SearchLogEntry = mirror(
     tables.SearchLogEntry, "logged search", plural="logged searches", title="query"

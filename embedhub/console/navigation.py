@@ -38,13 +38,19 @@ def _first() -> list[dict[str, Any]]:
             "link": reverse("admin:console_ask"),
             "permission": _may("view_document"),
         },
+        {
+            "title": "Send files",
+            "icon": "upload_file",
+            "link": reverse("admin:console_files"),
+            "permission": _may("upload_file"),
+        },
     ]
 
 
 def _content(request: HttpRequest) -> list[dict[str, Any]]:
     collections = _page("Collections", "collection", "folder_copy")
-    # The pages to search and to ask lie below the collections' address, but are none of them.
-    own = (reverse("admin:console_search"), reverse("admin:console_ask"))
+    # The pages with entries of their own lie below the collections' address, but are none of them.
+    own = tuple(map(reverse, ("admin:console_search", "admin:console_ask", "admin:console_files")))
     collections["active"] = request.path.startswith(collections["link"]) and not (
         request.path.startswith(own)
     )

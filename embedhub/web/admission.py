@@ -49,6 +49,24 @@ def refusal_of(authorization: str, path: str, query: str, length: int) -> HubErr
     return None
 
 
+def ask_staff(cookies: str, length: int) -> "Future[HubError | None]":
+    """Return the same of a form with files that staff send, known by their cookies."""
+    return _asked().submit(refusal_of_staff, cookies, length)
+
+
+def refusal_of_staff(cookies: str, length: int) -> HubError | None:
+    """Return why files of so many bytes may not come in from staff; None if they may."""
+    # The models are only there once Django is set up.
+    from embedhub.web.staff_sessions import require_staff
+
+    try:
+        require_staff(cookies, "console.upload_file")
+        require_room(length)
+    except HubError as error:
+        return error
+    return None
+
+
 def require_room(length: int) -> None:
     """Return if a body of so many bytes may wait on disk; raises Busy, to be sent again later."""
     free = shutil.disk_usage(tempfile.gettempdir()).free

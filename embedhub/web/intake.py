@@ -22,7 +22,7 @@ from waitress.utilities import Error
 from embedhub.disconnects import WaitingClient, waiting
 from embedhub.errors import Busy, HubError
 from embedhub.web import admission
-from embedhub.web.limits import body_limit, is_import, is_upload
+from embedhub.web.limits import body_limit, is_import, is_staff_upload, is_upload
 
 # Nothing that needs no key, a login form above all, is larger.
 WITHOUT_KEY_BYTES = 1 << 20
@@ -53,7 +53,7 @@ class Intake(HTTPRequestParser):  # type: ignore[misc]
     def parse_header(self, header_plus: bytes) -> None:
         """Parse the headers, then set the limit of the body that follows."""
         super().parse_header(header_plus)
-        limit = intake_limit(self.path, has_key="AUTHORIZATION" in self.headers)
+        limit = intake_limit(self.path, has_key=self._is_asked_about())
         self.adj = with_limit(self.adj, limit)
 
     def received(self, data: bytes) -> int:
@@ -67,12 +67,15 @@ class Intake(HTTPRequestParser):  # type: ignore[misc]
 
     def _ask_for_admission(self) -> None:
         is_large = self.chunked or self.content_length > UNASKED_BYTES
-        if not is_large or "AUTHORIZATION" not in self.headers:
+        if not is_large or not self._is_asked_about():
             return
         if self._asked is None:
             length = 0 if self.chunked else self.content_length
-            given = self.headers["AUTHORIZATION"]
-            self._asked = admission.ask(given, unquote(self.path), self.query, length)
+            if self._is_of_staff():
+                self._asked = admission.ask_staff(self.headers["COOKIE"], length)
+            else:
+                given = self.headers["AUTHORIZATION"]
+                self._asked = admission.ask(given, unquote(self.path), self.query, length)
         if self.body_bytes_received < self._next_look or not self._asked.done():
             return
         self._next_look = self.body_bytes_received + LOOKED_EVERY
@@ -83,6 +86,13 @@ class Intake(HTTPRequestParser):  # type: ignore[misc]
                 admission.require_room(0)
             except Busy as error:
                 self._decline(error)
+
+    def _is_asked_about(self) -> bool:
+        """Say whether it names somebody of whom it can be asked if they may send a large body."""
+        return "AUTHORIZATION" in self.headers or self._is_of_staff()
+
+    def _is_of_staff(self) -> bool:
+        return "COOKIE" in self.headers and is_staff_upload(unquote(self.path))
 
     def _decline(self, reason: HubError) -> None:
         self.error, self.completed = Declined(reason), True
@@ -166,7 +176,7 @@ def limit_intake() -> None:
 
 
 def intake_limit(path: str, *, has_key: bool) -> int:
-    """Return how many bytes of a body are read at most."""
+    """Return how many bytes of a body are read at most; a session of staff is a key too."""
     if not has_key:
         return WITHOUT_KEY_BYTES
     limit = body_limit(unquote(path))

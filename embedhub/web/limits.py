@@ -4,6 +4,8 @@ from embedhub.config import get_config
 
 IMPORT_SUFFIX = "/documents/import"
 UPLOAD_SUFFIX = "/files"
+# The admin's page that takes files.
+STAFF_UPLOAD = "/admin/console/collection/files"
 # What a form holds beside its files.
 FORM_BYTES = 1 << 20
 
@@ -16,6 +18,11 @@ def is_import(path: str) -> bool:
 def is_upload(path: str) -> bool:
     """Say whether bodies sent to this path are forms with files."""
     return path.rstrip("/").endswith(UPLOAD_SUFFIX)
+
+
+def is_staff_upload(path: str) -> bool:
+    """Say whether bodies sent to this path are forms with files, sent by staff."""
+    return path.rstrip("/") == STAFF_UPLOAD
 
 
 def body_limit(path: str) -> int:

@@ -39,6 +39,8 @@ OWN_PAGES = [
     "/admin/console/judgedquery/judge/",
     "/admin/console/judgedquery/judge/?q=animal",
     "/admin/console/evaluation/compare/",
+    "/admin/console/collection/files/",
+    "/admin/console/collection/new/",
     "/admin/console/workspace/new/",
     "/admin/console/apikey/new/",
     "/admin/console/deadletter/retry-all/",
@@ -52,6 +54,7 @@ def every_page(house: House) -> list[str]:
         f"/admin/console/apikey/{house.key_id}/change/",
         f"/admin/console/apikey/{house.key_id}/revoke/",
         f"/admin/console/collection/{house.collection_id}/change/",
+        f"/admin/console/collection/{house.collection_id}/chunking/",
         f"/admin/console/run/{house.run_id}/change/",
         f"/admin/console/run/{house.run_id}/cancel/",
     ]

@@ -9,11 +9,12 @@ from embedhub.config import override_config
 from embedhub.documents import back_pressure
 from embedhub.documents.imports import claim_import
 from embedhub.errors import Busy, Forbidden, Unauthenticated
-from embedhub.web.admission import refusal_of, status_of
+from embedhub.web.admission import ask_staff, refusal_of, refusal_of_staff, status_of
 from embedhub.web.intake import UNASKED_BYTES, Declined, Intake
 from tests.factories import make_collection
 
 IMPORT = "/v1/collections/papers/documents/import"
+UPLOAD = "/admin/console/collection/files/"
 
 
 def token(caller: Caller, *scopes: str) -> str:
@@ -99,6 +100,45 @@ def test_the_parser_stops_where_the_key_turns_out_wrong(clean: str, framing: str
     assert status == "401 Unauthorized"
     assert ("Content-Type", "application/problem+json") in headers
     assert b"unauthenticated" in body
+    parser.close()
+
+
+def cookies_of(*, permission: str | None = None, is_staff: bool = True) -> str:
+    """Return the cookies of a new member of staff who is logged in."""
+    from django.contrib.auth.models import Permission, User
+    from django.test import Client
+
+    User.objects.filter(username="kim").delete()
+    kim = User.objects.create_user("kim", "", "a long password", is_staff=is_staff)
+    if permission:
+        kim.user_permissions.add(Permission.objects.get(codename=permission))
+    client = Client()
+    client.force_login(kim)
+    return f"theme=dark; sessionid={client.cookies['sessionid'].value}"
+
+
+def test_files_of_staff_come_in_from_those_who_may_send_them(clean: str) -> None:
+    sender = cookies_of(permission="upload_file")
+    assert ask_staff(sender, 1_000).result(10) is None
+    assert isinstance(refusal_of_staff(sender, 2**60), Busy)
+    assert isinstance(refusal_of_staff(cookies_of(), 1_000), Forbidden)
+    for unknown in (sender, "sessionid=wrong", "theme=dark", ""):
+        # The first one's account is gone since.
+        assert isinstance(refusal_of_staff(unknown, 1_000), Unauthenticated)
+    nobody = cookies_of(permission="upload_file", is_staff=False)
+    assert isinstance(refusal_of_staff(nobody, 1_000), Unauthenticated)
+
+
+@pytest.mark.parametrize(
+    ("path", "is_large"), [(UPLOAD, True), ("/admin/login/", False), (f"{UPLOAD}x/", False)]
+)
+def test_a_session_lets_in_files_and_no_other_large_body(path: str, *, is_large: bool) -> None:
+    from waitress.adjustments import Adjustments
+
+    parser = Intake(Adjustments(max_request_body_size=1 << 40))
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nCookie: sessionid=a\r\nContent-Length: 3000000"
+    parser.received(f"{head}\r\n\r\n".encode())
+    assert (parser.error is None) is is_large
     parser.close()
 
 

@@ -96,19 +96,30 @@ def steps(request: HttpRequest, figures: queries.Figures) -> list[Step]:
             "New API key",
         ),
         Step(
-            "Add documents",
-            "Run “embedhub ingest PATH --collection NAME”, or send them with "
-            "POST /v1/collections/{slug}/documents.",
-            figures.n_documents > 0,
-            None,
-            "",
+            "Create a collection",
+            "A named set of documents in one language.",
+            figures.n_collections > 0,
+            reverse("admin:console_collection_new_collection")
+            if figures.n_workspaces and may(request, "create_collection")
+            else None,
+            "New collection",
         ),
         Step(
-            "Search",
-            "By words at once, by meaning as soon as the vectors are there.",
+            "Add documents",
+            "Drop a folder of files, run “embedhub ingest PATH --collection NAME”, or send them "
+            "with POST /v1/collections/{slug}/documents.",
+            figures.n_documents > 0,
+            reverse("admin:console_files")
+            if figures.n_collections and may(request, "upload_file")
+            else None,
+            "Send files",
+        ),
+        Step(
+            "Ask",
+            "Answers are made of what the documents say, and every citation leads there.",
             False,
-            reverse("admin:console_search") if figures.n_documents else None,
-            "Search",
+            reverse("admin:console_ask") if figures.n_documents else None,
+            "Ask",
         ),
     ]
 

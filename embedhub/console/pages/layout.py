@@ -63,9 +63,10 @@ def page(
 
 def add_reason(form: forms.Form, error: HubError) -> None:
     """Show why a service refused, beside the field it complains about."""
-    field = getattr(error, "field", None)
-    name = (field or "").split(".", 1)[0]
-    form.add_error(name if name in form.fields else None, getattr(error, "message", str(error)))
+    parts = (getattr(error, "field", None) or "").split(".")
+    # A form of one setting's parts has fields for the parts.
+    name = next((part for part in (parts[0], parts[-1]) if part in form.fields), None)
+    form.add_error(name, getattr(error, "message", str(error)))
 
 
 def workspace_choices(always: str = "") -> list[tuple[str, str]]:
