@@ -153,7 +153,10 @@ class Config(AnswerSettings, EvaluationPart, FilePart, MeasurePart, RankingPart)
         512 * 2**20, ge=0, description="Bytes of disk that no index build may take."
     )
     rebuild_dead_share: float = Field(
-        0.2, gt=0, le=1, description="Share of dead rows from which a rebuild is advised."
+        0.2,
+        gt=0,
+        le=1,
+        description="Share of dead rows from which a vector index is built anew; 1 means never.",
     )
     prewarm: bool = Field(
         True, description="Whether indexes are read into memory after Postgres has started."

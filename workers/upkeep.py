@@ -29,6 +29,7 @@ from embedhub.spaces import service as spaces
 from embedhub.spaces.indexes import grow_space, rebuild_index
 from embedhub.spaces.numbering import number_older_shelves, reach_all_copies
 from embedhub.spaces.prewarm import prewarm_after_start, prewarm_indexes
+from embedhub.spaces.renewal import renew_worn
 from embedhub.web.retention import forget_old_answers
 from workers import app
 
@@ -72,6 +73,7 @@ def sweep() -> None:
         number_older_shelves,
         index_upkeep.complete_shelves,
         index_upkeep.remove_left_overs,
+        renew_worn,
         prewarm_after_start,
     )
 

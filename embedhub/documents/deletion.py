@@ -24,12 +24,12 @@ from embedhub.runs.progress import RunProgress, signs_of_life
 from embedhub.runs.service import start_run
 from embedhub.search.filters import parse_filter
 from embedhub.spaces import generations
-from embedhub.spaces.tidying import vacuum_shelves
+from embedhub.spaces.renewal import tidy_shelves
 
 DELETED_AT_ONCE = 200
 # More documents than this are deleted by a run.
 DELETED_IN_REQUEST = 1_000
-# A run that deleted fewer leaves the dead rows to autovacuum.
+# A run that deleted fewer leaves the dead rows to upkeep and to autovacuum.
 WORTH_VACUUMING = 1_000
 # Less than a sweep's interval, so that two do not delete the same.
 EXPIRY_BUDGET_S = 10.0
@@ -103,7 +103,9 @@ def carry_out_deletion(progress: RunProgress, arguments: dict[str, Any]) -> dict
         progress.report(n_deleted, total)
     if n_deleted >= WORTH_VACUUMING:
         with signs_of_life(progress, n_deleted, total):
-            vacuum_shelves(chosen.collection_id)
+            run_ids = tidy_shelves(chosen.collection_id)
+        if run_ids:
+            return {"n_deleted": n_deleted, "rebuild_run_id": run_ids[0]}
     return {"n_deleted": n_deleted}
 
 

@@ -240,6 +240,23 @@ def is_any_queued(session: Session, *, kinds: Sequence[str]) -> bool:
     return session.scalars(statement.limit(1)).one_or_none() is not None
 
 
+def is_any_unfinished(session: Session, *, kinds: Sequence[str]) -> bool:
+    """Say whether a run of one of these kinds waits or is under way, whoever it belongs to."""
+    statement = select(Run.id).where(Run.status.in_(UNFINISHED), Run.kind.in_(kinds))
+    return session.scalars(statement.limit(1)).one_or_none() is not None
+
+
+def last_result(session: Session, *, kind: str, subject: str) -> dict[str, Any] | None:
+    """Return the result of the run of this kind over this subject that succeeded last."""
+    statement = (
+        select(Run.result)
+        .where(Run.kind == kind, Run.subject == subject, Run.status == RunStatus.SUCCEEDED)
+        .order_by(Run.id.desc())
+        .limit(1)
+    )
+    return session.scalars(statement).one_or_none()
+
+
 def delete_finished(session: Session, *, older_than: timedelta, limit: int) -> int:
     """Delete up to `limit` runs that ended longer ago than this; return how many."""
     chosen = (

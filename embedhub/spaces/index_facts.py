@@ -7,6 +7,8 @@ from sqlalchemy.orm import Session
 
 from embedhub.advice import Advice, AdviceCode
 from embedhub.config import get_config
+from embedhub.runs.kinds import RunKind
+from embedhub.runs.service import unfinished_run
 from embedhub.spaces.forecast import HnswShape, in_mib
 from embedhub.spaces.means import shape_of
 from embedhub.spaces.queries import server, shelf_ddl
@@ -18,6 +20,8 @@ from embedhub.spaces.wanted import HNSW, wanted_indexes
 from embedhub.tables import Collection, Space
 from embedhub.tables.spaces import SHARED_SHELF
 
+# The runs that work on an index, one at a time.
+WORKING = (RunKind.GROW_SPACE, RunKind.REBUILD_INDEX)
 # Fewer rows are rebuilt by nobody, and an index this much larger than a fresh one is worth it.
 MIN_ADVISED_ROWS = 1_000
 BLOATED = 1.5
@@ -68,8 +72,16 @@ def index_facts(session: Session, space: Space) -> IndexFacts:
     )
 
 
+def subject_of(space: Space) -> str:
+    """Return what the runs that work on the index of a space name as their subject."""
+    return f"space {space.id}"
+
+
 def index_advice(session: Session, collection: Collection, spaces: LiveSpaces) -> list[Advice]:
-    """Return what to do about a collection's vector index, by statistics alone."""
+    """Return what to do about a collection's vector index, by statistics alone.
+
+    Nothing while a run is at work on it.
+    """
     space = spaces.dense
     if space is None or space.shelf_id == SHARED_SHELF or not space.is_indexed:
         return []
@@ -77,6 +89,8 @@ def index_advice(session: Session, collection: Collection, spaces: LiveSpaces) -
     if index is None or facts.live_rows < MIN_ADVISED_ROWS:
         return []
     wanted = next(one for one in wanted_indexes(space, collection) if one.suffix == HNSW)
+    if unfinished_run(session, kinds=WORKING, subject=subject_of(space)) is not None:
+        return []
     reasons = [
         *dead_reason(facts.dead_rows, _dead_share(facts)),
         *bloat_reason(index.n_bytes, facts.live_rows, shape_of(space)),

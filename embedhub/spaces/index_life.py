@@ -13,13 +13,17 @@ from embedhub.runs.kinds import RunKind
 from embedhub.runs.service import start_run, unfinished_run
 from embedhub.spaces.distance import MAX_INDEXED_DIMENSION, Metric, Precision
 from embedhub.spaces.forecast import Forecast
-from embedhub.spaces.index_facts import IndexFacts, index_advice, index_facts
+from embedhub.spaces.index_facts import (
+    WORKING,
+    IndexFacts,
+    index_advice,
+    index_facts,
+    subject_of,
+)
 from embedhub.spaces.means import foresee, require_room
 from embedhub.spaces.service import LiveSpaces, live_spaces
 from embedhub.tables import Collection, Space
 from embedhub.tables.spaces import SHARED_SHELF
-
-WORKING = (RunKind.GROW_SPACE, RunKind.REBUILD_INDEX)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +48,7 @@ def describe_index(caller: Caller, slug: str, *, precision: str | None = None) -
         facts = index_facts(session, space)
         return IndexView(
             **{field.name: getattr(facts, field.name) for field in fields(facts)},
-            run_id=unfinished_run(session, kinds=WORKING, subject=_subject(space)),
+            run_id=unfinished_run(session, kinds=WORKING, subject=subject_of(space)),
             forecast=_forecast(session, space, facts.rows, precision),
             advice=index_advice(session, collection, spaces),
         )
@@ -62,7 +66,7 @@ def ask_for_rebuild(
     with db.writing() as session:
         collection, _, space = _found(session, caller, slug)
         check_precision(space, precision)
-        at_work = unfinished_run(session, kinds=WORKING, subject=_subject(space))
+        at_work = unfinished_run(session, kinds=WORKING, subject=subject_of(space))
         if at_work is not None:
             raise Conflict(f"run {at_work} is at work on this index; wait for it or cancel it")
         rows = index_facts(session, space).rows
@@ -72,7 +76,7 @@ def ask_for_rebuild(
             session,
             workspace_id=caller.workspace_id,
             kind=RunKind.REBUILD_INDEX,
-            subject=_subject(space),
+            subject=subject_of(space),
             arguments={
                 "space_id": space.id,
                 "collection_id": collection.id,
@@ -112,7 +116,3 @@ def _forecast(session: Session, space: Space, rows: int, precision: str | None) 
     # What shares its shelf is moved when it grows.
     moved = rows if space.shelf_id == SHARED_SHELF else 0
     return foresee(session, space, rows=rows, precision=precision, moved_rows=moved)
-
-
-def _subject(space: Space) -> str:
-    return f"space {space.id}"

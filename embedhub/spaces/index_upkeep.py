@@ -6,7 +6,7 @@ from embedhub import db
 from embedhub.runs.kinds import RunKind
 from embedhub.runs.service import start_unless_paused, unfinished_run
 from embedhub.spaces.building import NEXT, OLD, remove_left_over
-from embedhub.spaces.index_life import WORKING
+from embedhub.spaces.index_facts import WORKING, subject_of
 from embedhub.spaces.queries import shelf_ddl, shelves
 from embedhub.spaces.shelving import table_of
 from embedhub.spaces.wanted import wanted_indexes
@@ -36,7 +36,7 @@ def complete_shelves() -> None:
     """
     with db.writing() as session:
         for space, collection, names in shelves.indexed_shelves(session):
-            table, subject = table_of(space.kind, space.shelf_id), f"space {space.id}"
+            table, subject = table_of(space.kind, space.shelf_id), subject_of(space)
             wanted = {f"{table}_{index.suffix}" for index in wanted_indexes(space, collection)}
             if wanted <= set(names) or unfinished_run(session, kinds=WORKING, subject=subject):
                 continue

@@ -23,6 +23,7 @@ from embedhub.spaces.queries.loading import is_loading
 from embedhub.spaces.queries.shelves import TABLES
 from embedhub.spaces.queries.spaces import collection_of
 from embedhub.spaces.shelving import attach_shelf, drop_shelf, move_to_shelf, table_of
+from embedhub.spaces.tidying import VACUUM_STEP, clear_dead_rows
 from embedhub.spaces.wanted import HNSW, ShelfIndex, wanted_indexes
 from embedhub.spaces.watching import StepReport, watching
 from embedhub.tables import Collection, Space
@@ -32,8 +33,6 @@ from embedhub.tables.spaces import SHARED_SHELF
 MOVED_PER_S, INDEXED_PER_S, VACUUMED_PER_S = 20_000, 100_000, 50_000
 # Builds of fewer rows say nothing about how fast a machine is.
 LEARNABLE_ROWS = 5_000
-# From this share of dead rows on a rebuild removes them as well.
-WORTH_VACUUMING = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ class Task:
     collection: Collection | None
     rows: int
     forecast: Forecast | None
-    dead_share: float
+    dead_rows: int
 
     @property
     def table(self) -> str:
@@ -109,20 +108,20 @@ def rebuild_index(progress: RunProgress, arguments: dict[str, Any]) -> dict[str,
     weights = {
         **index_weights(task, wanted),
         "swap": 0.1,
-        "vacuum": task.rows / VACUUMED_PER_S,
+        VACUUM_STEP: task.rows / VACUUMED_PER_S,
     }
     report = StepReport(progress, weights, task.rows)
     with db.autocommit() as connection:
         _number(connection, task, wanted, report)
         built = _build_beside(connection, task, wanted, report, precision)
         build_missing(connection, task, wanted, report)
-        if task.dead_share >= WORTH_VACUUMING:
-            words = "removing dead rows"
-            with watching(activity.backend_of(connection), report, "vacuum", words):
-                shelf_ddl.vacuum(connection, task.table)
+        dead = clear_dead_rows(
+            connection, task.table, rows=task.rows, dead_before=task.dead_rows, report=report
+        )
     with db.writing() as session:
         shelves.mark_indexed(session, space_id=task.space.id, shelf_id=task.space.shelf_id)
-    return {"precision": precision, **account(task, built, precision)}
+    # Upkeep builds an index anew for rows that died since: these are in the table only.
+    return {"precision": precision, **account(task, built, precision), "dead_rows": dead}
 
 
 def begin(progress: RunProgress, space_id: int, *, precision: str | None = None) -> Task:
@@ -149,8 +148,7 @@ def begin(progress: RunProgress, space_id: int, *, precision: str | None = None)
     if forecast is not None:
         progress.foretell(forecast.as_mapping())
         require_room(forecast)
-    dead = facts.dead_rows / max(1, facts.dead_rows + facts.live_rows)
-    return Task(space, collection, rows, forecast, dead)
+    return Task(space, collection, rows, forecast, facts.dead_rows)
 
 
 def index_weights(task: Task, wanted: list[ShelfIndex]) -> dict[str, float]:

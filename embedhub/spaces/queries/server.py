@@ -64,6 +64,26 @@ def shelf_facts(session: Session, table: str) -> ShelfFacts:
     return ShelfFacts(0, 0, 0) if row is None else ShelfFacts(*row)
 
 
+def worn_shelves(
+    session: Session, table: str, *, dead_share: float, least_rows: int
+) -> dict[int, ShelfFacts]:
+    """Return the shelves of this many live rows and this share of dead ones, most dead first."""
+    statement = text(f"""
+        SELECT CAST(substring(relname FROM '\\d+$') AS bigint), n_live_tup, n_dead_tup
+        FROM pg_stat_user_tables
+        WHERE schemaname = '{SCHEMA}' AND relname ~ :name AND n_live_tup >= :least_rows
+          AND n_dead_tup >= :dead_share * (n_live_tup + n_dead_tup)
+        ORDER BY n_dead_tup DESC, 1
+    """)
+    facts = {
+        "name": rf"^{table}_[1-9]\d*$",
+        "dead_share": dead_share,
+        "least_rows": least_rows,
+    }
+    rows = session.execute(statement, facts)
+    return {row[0]: ShelfFacts(0, live_rows=row[1], dead_rows=row[2]) for row in rows}
+
+
 def count_rows(session: Session, *, table: str, shelf_id: int, space_id: int) -> int:
     """Return how many rows a space has on its shelf."""
     statement = text(

@@ -14,12 +14,21 @@ SCHEMA = "vectors"
 # A page holds rows with vectors of up to this many dimensions in full.
 MAX_PLAIN_DIMENSION = 1_900
 # Of a million rows stock Postgres lets 200,000 die before it looks, and a search walks over all of
-# them; migration 0005 sets the same on older shelves.
+# them. But an HNSW graph is built anew faster than they are cleared out of it, and upkeep has that
+# done long before the shares given for vectors: those are for when it cannot.
 VACUUM = {
-    "autovacuum_vacuum_scale_factor": "0.05",
-    "autovacuum_vacuum_insert_scale_factor": "0.1",
-    "autovacuum_analyze_scale_factor": "0.02",
-    "autovacuum_vacuum_cost_limit": "2000",
+    "embeddings": {
+        "autovacuum_vacuum_scale_factor": "0.8",
+        "autovacuum_vacuum_insert_scale_factor": "0.8",
+        "autovacuum_analyze_scale_factor": "0.02",
+        "autovacuum_vacuum_cost_limit": "2000",
+    },
+    "sparse_embeddings": {
+        "autovacuum_vacuum_scale_factor": "0.05",
+        "autovacuum_vacuum_insert_scale_factor": "0.1",
+        "autovacuum_analyze_scale_factor": "0.02",
+        "autovacuum_vacuum_cost_limit": "2000",
+    },
 }
 
 
@@ -35,14 +44,23 @@ class BuiltIndex:
 
 def create_shelf(connection: Connection, *, parent: str, table: str, shelf_id: int) -> None:
     """Make the table of a shelf, which belongs to nobody yet, unless it is there."""
-    vacuum = ", ".join(f"{name} = {value}" for name, value in VACUUM.items())
     connection.execute(
         text(
             f"CREATE TABLE IF NOT EXISTS {SCHEMA}.{table} (LIKE {parent} INCLUDING DEFAULTS"
             f" INCLUDING CONSTRAINTS, CHECK (shelf_id = {shelf_id}))"
-            f" WITH (toast_tuple_target = 8160, {vacuum})"
+            f" WITH (toast_tuple_target = 8160, {_vacuum(parent)})"
         )
     )
+
+
+def set_vacuum(connection: Connection, table: str) -> None:
+    """Let autovacuum see to the table of a shelf as it does to new ones."""
+    parent = table.rpartition("_")[0]
+    connection.execute(text(f"ALTER TABLE {SCHEMA}.{table} SET ({_vacuum(parent)})"))
+
+
+def _vacuum(parent: str) -> str:
+    return ", ".join(f"{name} = {value}" for name, value in VACUUM[parent].items())
 
 
 def store_plain(connection: Connection, table: str) -> None:

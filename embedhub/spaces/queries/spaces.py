@@ -64,12 +64,12 @@ def collection_of(session: Session, space: Space) -> Collection | None:
     return session.get(Collection, space.collection_id) if space.collection_id else None
 
 
-def own_shelves(session: Session, *, collection_id: int) -> list[tuple[str, int]]:
-    """Return (kind, shelf) of the spaces of a collection that have a shelf of their own."""
-    statement = select(Space.kind, Space.shelf_id).where(
+def spaces_on_own_shelves(session: Session, *, collection_id: int) -> list[Space]:
+    """Return the spaces of a collection that have a shelf of their own."""
+    statement = select(Space).where(
         Space.collection_id == collection_id, Space.shelf_id != SHARED_SHELF
     )
-    return [(row[0], row[1]) for row in session.execute(statement.order_by(Space.id))]
+    return list(session.execute(statement.order_by(Space.id)).scalars())
 
 
 def lock_collection_spaces(session: Session, *, collection_id: int) -> list[Space]:
