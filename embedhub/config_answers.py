@@ -71,6 +71,13 @@ class AnswerSettings(BaseSettings):
         50_000, ge=1, description="Characters of a generated answer; a longer one is refused."
     )
 
+    stream_beat_s: float = Field(
+        15,
+        gt=0,
+        description="Seconds without a word of the language model after which a stream gets a"
+        " comment line, so that proxies in front keep it open.",
+    )
+
     # --- conversations
     conversation_days: int = Field(
         30, ge=1, description="Days that a conversation is kept after its last answer."

@@ -2,6 +2,7 @@
 
 A stream ends with `Done` or with `Failed`, and with nothing behind it. `CitationMade` follows the
 delta whose mark [n] names a source for the first time; `Done` holds the checked answer as a whole.
+`Waiting` may come between any two.
 """
 
 import uuid
@@ -24,6 +25,11 @@ class Delta:
     """More of the answer's text, to be appended to what came before."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Nothing has come from the language model for a while; it is still waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,4 +59,4 @@ class Failed:
     retry_after_s: float | None = None
 
 
-AnswerEvent = SourcesFound | Delta | CitationMade | Done | Failed
+AnswerEvent = SourcesFound | Delta | Waiting | CitationMade | Done | Failed

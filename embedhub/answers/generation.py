@@ -39,7 +39,10 @@ class EndpointGenerator:
         return prompt.read_question(text, asked=question, max_chars=get_config().max_query_chars)
 
     def generate(self, question: str, context: Context, history: Sequence[Turn]) -> Iterator[str]:
-        """Yield the answer's text bit by bit, with a mark [n] for each source it draws on."""
+        """Yield the answer's text bit by bit, with a mark [n] for each source it draws on.
+
+        An empty bit says that the endpoint is still silent.
+        """
         messages = prompt.answer_messages(
             question, context, _bounded(history), boundary=prompt.make_boundary()
         )

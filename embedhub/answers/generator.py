@@ -51,5 +51,8 @@ class Generator(Protocol):
         ...
 
     def generate(self, question: str, context: Context, history: Sequence[Turn]) -> Iterator[str]:
-        """Yield the answer's text bit by bit, with a mark [n] for each source it draws on."""
+        """Yield the answer's text bit by bit, with a mark [n] for each source it draws on.
+
+        An empty bit says that it is still being waited for.
+        """
         ...

@@ -13,7 +13,15 @@ from embedhub.answers.check import claims
 from embedhub.answers.checking import Checked, check_answer
 from embedhub.answers.checks import Limits, check_request
 from embedhub.answers.context import cite, place_of
-from embedhub.answers.events import AnswerEvent, CitationMade, Delta, Done, Failed, SourcesFound
+from embedhub.answers.events import (
+    AnswerEvent,
+    CitationMade,
+    Delta,
+    Done,
+    Failed,
+    SourcesFound,
+    Waiting,
+)
 from embedhub.answers.extract import choose
 from embedhub.answers.extracting import cite_first, compose, exact_citations, quotable
 from embedhub.answers.generator import GenerationBusy, GenerationFailed, Generator
@@ -154,6 +162,9 @@ class _Asked:
         try:
             with self.timing.part("generate"):
                 for delta in deltas:
+                    if not delta:
+                        yield Waiting()
+                        continue
                     text += delta
                     yield Delta(delta)
                     for number in marks.read(delta):

@@ -2,9 +2,19 @@
 
 import orjson
 
-from embedhub.answers.events import AnswerEvent, CitationMade, Delta, Done, Failed, SourcesFound
+from embedhub.answers.events import (
+    AnswerEvent,
+    CitationMade,
+    Delta,
+    Done,
+    Failed,
+    SourcesFound,
+    Waiting,
+)
 
 CONTENT_TYPE = "text/event-stream"
+# Readers pass over comments; a proxy sees that the answer is still being made.
+COMMENT = b": waiting\n\n"
 
 
 def frame(name: str | None, payload: object) -> bytes:
@@ -21,6 +31,8 @@ def frame_of(event: AnswerEvent) -> bytes:
             return frame("sources", found)
         case Delta(text=text):
             return frame("delta", {"text": text})
+        case Waiting():
+            return COMMENT
         case CitationMade(citation=citation):
             return frame("citation", citation)
         case Done(answer=answer):

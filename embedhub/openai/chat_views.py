@@ -12,10 +12,10 @@ from ninja import Router
 
 from embedhub.access.caller import Scope
 from embedhub.answers import service
-from embedhub.answers.events import Delta, Done, Failed
+from embedhub.answers.events import Delta, Done, Failed, Waiting
 from embedhub.answers.generator import GenerationBusy
 from embedhub.answers.request import Answer, AnswerRequest
-from embedhub.answers.sse import CONTENT_TYPE, frame
+from embedhub.answers.sse import COMMENT, CONTENT_TYPE, frame
 from embedhub.config import get_config
 from embedhub.errors import InvalidInput
 from embedhub.openai import completions
@@ -84,6 +84,8 @@ def chunks(
                 case Delta():
                     text += event.text
                     yield frame(None, completions.text_chunk(completion, event.text))
+                case Waiting():
+                    yield COMMENT
                 case Failed():
                     yield frame(None, {"error": openai_error(problem_of(event))})
                     return

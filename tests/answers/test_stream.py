@@ -10,6 +10,7 @@ import pytest
 from embedhub.access.caller import Caller
 from embedhub.answers.llm import client
 from embedhub.answers.llm.service import LlmSettingInput, save_setting
+from embedhub.config import get_config, override_config
 from tests.answers.test_prompt import PLANTED, gullible
 from tests.factories import encode_everything, make_collection, send
 from tests.fake_llm import FakeLlm, Reply, fake_llm
@@ -150,6 +151,27 @@ def test_while_all_places_are_taken_callers_are_told_to_come_back(
     streamed = b"".join(api.post("/chat/completions", chat | {"stream": True})).decode()
     assert "rate_limit_error" in streamed
     assert llm.bodies == []
+
+
+def test_a_stream_gets_comments_while_the_language_model_is_silent(
+    api: ApiClient, llm: FakeLlm
+) -> None:
+    usual = get_config().stream_beat_s
+    override_config(stream_beat_s=0.05)
+    try:
+        llm.usual = Reply(WORDED, silence_s=0.3)
+        sent = b"".join(api.post(PATH, {"question": QUESTION, "stream": True})).decode()
+        chat = {"model": "papers", "messages": [{"role": "user", "content": QUESTION}]}
+        chatted = b"".join(api.post("/chat/completions", chat | {"stream": True})).decode()
+    finally:
+        override_config(stream_beat_s=usual)
+    blocks = sent.strip().split("\n\n")
+    assert blocks[0].startswith("event: sources\n")
+    assert blocks[1:3] == [": waiting"] * 2
+    assert blocks[-1].startswith("event: done\n")
+    assert "event: delta" not in sent.partition(": waiting")[0]
+    assert "\n\n: waiting\n\n" in chatted
+    assert chatted.endswith("data: [DONE]\n\n")
 
 
 @pytest.mark.parametrize("asked", ["inf", "1e999", "nan"])

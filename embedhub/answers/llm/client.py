@@ -13,6 +13,7 @@ import orjson
 
 from embedhub.answers.generator import GenerationBusy
 from embedhub.answers.llm import pieces
+from embedhub.answers.llm.beats import with_beats
 from embedhub.answers.llm.connection import Call, post
 from embedhub.answers.llm.endpoint import Endpoint
 from embedhub.answers.llm.faults import (
@@ -45,7 +46,7 @@ def places() -> BoundedSemaphore:
 
 
 def stream_chat(endpoint: Endpoint, messages: Sequence[Message]) -> Iterator[str]:
-    """Yield an endpoint's answer bit by bit; closing the iterator ends the call.
+    """Yield an endpoint's answer bit by bit, "" while it is silent; closing ends the call.
 
     What was refused as too many, or failed before the first bit, is tried again. Raises
     GenerationBusy while as many calls as may at once are under way, GenerationFailed, also amid
@@ -76,35 +77,44 @@ def _in_words(endpoint: Endpoint, messages: Sequence[Message]) -> Iterator[str]:
 
 
 def _repeated(endpoint: Endpoint, messages: Sequence[Message]) -> Iterator[str]:
+    """Yield the answer of the first attempt that succeeds, and "" while nothing comes."""
+    call = Call()
+    attempts = _attempts(endpoint, messages, call)
+    beats = with_beats(attempts, every_s=get_config().stream_beat_s, end=call.end)
+    with call.endings(endpoint.total_s), closing(beats):
+        yield from beats
+
+
+def _attempts(
+    endpoint: Endpoint, messages: Sequence[Message], call: Call
+) -> Generator[str, None, None]:
     """Yield the answer of the first attempt that succeeds; raises what the last one raised."""
     body = chat_body(endpoint, messages)
-    call = Call()
     attempt = 0
-    with call.endings(endpoint.total_s):
-        while True:
-            n_chars = 0
-            try:
-                with closing(_attempt(endpoint, body, call)) as texts:
-                    for text in texts:
-                        n_chars += len(text)
-                        if n_chars > endpoint.max_chars:
-                            raise TooLong
-                        yield text
-                if not n_chars:
-                    raise Empty
-            except FAULTS as error:
-                call.raise_if_ended(error)
-                if wants_newer_tokens(error, body):
-                    body[NEWER_TOKENS] = body.pop(TOKENS)
-                    continue
-                wait_s = wait_before(error, attempt, endpoint.retry_base_s)
-                attempt += 1
-                if n_chars or wait_s is None or attempt >= endpoint.attempts:
-                    raise
-                call.wait(wait_s)
-                call.raise_if_ended(error)
-            else:
-                return
+    while True:
+        n_chars = 0
+        try:
+            with closing(_attempt(endpoint, body, call)) as texts:
+                for text in texts:
+                    n_chars += len(text)
+                    if n_chars > endpoint.max_chars:
+                        raise TooLong
+                    yield text
+            if not n_chars:
+                raise Empty
+        except FAULTS as error:
+            call.raise_if_ended(error)
+            if wants_newer_tokens(error, body):
+                body[NEWER_TOKENS] = body.pop(TOKENS)
+                continue
+            wait_s = wait_before(error, attempt, endpoint.retry_base_s)
+            attempt += 1
+            if n_chars or wait_s is None or attempt >= endpoint.attempts:
+                raise
+            call.wait(wait_s)
+            call.raise_if_ended(error)
+        else:
+            return
 
 
 def chat_body(endpoint: Endpoint, messages: Sequence[Message]) -> dict[str, Any]:

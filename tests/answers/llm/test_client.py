@@ -15,6 +15,7 @@ from embedhub.answers.llm import client
 from embedhub.answers.llm.client import complete_chat, stream_chat
 from embedhub.answers.llm.endpoint import Endpoint
 from embedhub.answers.llm.faults import Refusal
+from embedhub.config import get_config, override_config
 from embedhub.disconnects import Disconnected, WaitingClient, waiting
 from tests.fake_llm import FakeLlm, Reply, fake_llm
 
@@ -60,6 +61,49 @@ def test_an_answer_comes_bit_by_bit(llm: FakeLlm, endpoint: Endpoint) -> None:
     ]
     assert llm.keys == [f"Bearer {KEY}"]
     assert llm.paths == ["/v1/chat/completions"]
+
+
+@pytest.fixture
+def beats() -> Iterator[None]:
+    usual = get_config().stream_beat_s
+    override_config(stream_beat_s=0.05)
+    yield
+    override_config(stream_beat_s=usual)
+
+
+@pytest.mark.usefixtures("beats")
+@pytest.mark.parametrize(
+    "reply", [Reply("At last.", silence_s=0.3), Reply("At last.", pause_s=0.2)]
+)
+def test_a_silent_endpoint_is_waited_for_with_signs_of_life(
+    llm: FakeLlm, endpoint: Endpoint, reply: Reply
+) -> None:
+    llm.replies.append(reply)
+    bits = list(stream_chat(endpoint, MESSAGES))
+    assert bits[0] == ""
+    assert bits.count("") >= 2
+    assert "".join(bits) == "At last."
+
+
+@pytest.mark.usefixtures("beats")
+def test_a_wait_before_the_next_attempt_gives_signs_of_life(
+    llm: FakeLlm, endpoint: Endpoint
+) -> None:
+    llm.replies += [Reply(status=429), Reply("At last.")]
+    bits = list(stream_chat(replace(endpoint, retry_base_s=0.4), MESSAGES))
+    assert "" in bits
+    assert "".join(bits) == "At last."
+
+
+@pytest.mark.usefixtures("beats")
+def test_closing_amid_a_silence_ends_the_call(llm: FakeLlm, endpoint: Endpoint) -> None:
+    llm.replies.append(Reply("never", silence_s=30))
+    stream = stream_chat(replace(endpoint, silence_s=60, total_s=60), MESSAGES)
+    assert next(stream) == ""
+    started = time.monotonic()
+    stream.close()  # type: ignore[attr-defined]
+    assert time.monotonic() - started < 5
+    assert not [one for one in threading.enumerate() if one.name.startswith("endpoint")]
 
 
 @pytest.mark.parametrize(
