@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from embedhub.search.fusion import Ranked, ScoredList, Strand
 from embedhub.search.legs import LegResult, QueryTerms, dense_leg, lexical_leg
 from embedhub.search.lexical import query_vector
+from embedhub.search.nearness import Vectors, scores_of
 from embedhub.search.queries import scores
 from embedhub.search.queries.restriction import Restriction
 from embedhub.search.question import Question
@@ -65,44 +66,82 @@ def run_legs(session: Session, source: Source, watch: Stopwatch, limit: int) -> 
     return {strand: _told(source, strand, result) for strand, result in found.items()}
 
 
+def vectors_to_compare(
+    session: Session, source: Source, found: Found, watch: Stopwatch
+) -> Vectors | None:
+    """Return the vectors of all candidates; None if these are too many to be compared."""
+    space, chunk_ids = source.spaces.dense, _chunk_ids(found)
+    if space is None or len(chunk_ids) > MAX_COMPARED:
+        return None
+    with watch.part("dense"):
+        return scores.vectors_of(session, space=space, owner_ids=sorted(chunk_ids))
+
+
 def scored_lists(
-    session: Session, source: Source, found: Found, best: Mapping[Strand, float], watch: Stopwatch
+    session: Session,
+    source: Source,
+    found: Found,
+    best: Mapping[Strand, float],
+    watch: Stopwatch,
+    *,
+    vectors: Vectors | None = None,
 ) -> dict[Strand, ScoredList]:
     """Return the lists with the scores of each other's candidates, as fusion takes them.
 
-    `best` are the maxima to divide by where other collections count as well.
+    `best` are the maxima to divide by where other collections count as well; `vectors` are those of
+    all candidates, if they are known.
     """
-    chunk_ids = {one.chunk_id for result in found.values() for one in result.candidates}
+    chunk_ids = _chunk_ids(found)
     lists = {}
     for strand, result in found.items():
         lacking = chunk_ids - {one.chunk_id for one in result.candidates}
         with watch.part(strand.leg.value):
-            others = _scores(session, source, strand, sorted(lacking)) if lacking else {}
+            others = _scores(session, source, strand, sorted(lacking), vectors) if lacking else {}
         lists[strand] = ScoredList(result.candidates, others, best.get(strand))
     return lists
 
 
 def near_ones_heard(
-    session: Session, source: Source, fused: Sequence[Ranked], watch: Stopwatch
+    session: Session,
+    source: Source,
+    fused: Sequence[Ranked],
+    watch: Stopwatch,
+    *,
+    vectors: Vectors | None = None,
 ) -> list[Ranked]:
-    """Return the candidates of both legs with their nearest ones' part in the scores."""
+    """Return the candidates of both legs with their nearest ones' part in the scores.
+
+    `vectors` are those of all candidates, if they are known.
+    """
     space = source.spaces.dense
     if space is None:
         return list(fused)
     with watch.part("dense"):
-        chunk_ids = [one.chunk_id for one in fused[:MAX_COMPARED]]
-        vectors = scores.vectors_of(session, space=space, owner_ids=chunk_ids)
+        if vectors is None:
+            chunk_ids = [one.chunk_id for one in fused[:MAX_COMPARED]]
+            vectors = scores.vectors_of(session, space=space, owner_ids=chunk_ids)
         return spread(fused, vectors)
 
 
+def _chunk_ids(found: Found) -> set[int]:
+    return {one.chunk_id for result in found.values() for one in result.candidates}
+
+
 def _scores(
-    session: Session, source: Source, strand: Strand, chunk_ids: Sequence[int]
+    session: Session,
+    source: Source,
+    strand: Strand,
+    chunk_ids: Sequence[int],
+    vectors: Vectors | None,
 ) -> dict[int, float]:
     """Return what a leg makes of chunks that its list lacks; those without a row stay away."""
     if strand.leg is Leg.DENSE:
         space, vector = source.spaces.dense, source.question.vectors[strand.query]
         if space is None or vector is None:
             return {}
+        if vectors is not None:
+            known = {one: vectors[one] for one in chunk_ids if one in vectors}
+            return scores_of(known, vector, space.metric)
         return scores.dense_scores(session, space=space, query=vector, owner_ids=chunk_ids)
     space, terms = source.spaces.sparse, source.terms[strand.query]
     if space is None or terms is None or not terms.terms:

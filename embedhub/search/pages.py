@@ -18,6 +18,7 @@ from embedhub.search.candidates import (
     near_ones_heard,
     run_legs,
     scored_lists,
+    vectors_to_compare,
 )
 from embedhub.search.checks import leg_weights
 from embedhub.search.cursor import Position, after
@@ -168,14 +169,15 @@ class Ranker:
             return [
                 one for strand, leg in found.items() for one in single(strand.leg, leg.candidates)
             ]
-        lists = scored_lists(self.session, source, found, best, self.watch)
         own = source.question.ranking.settings.dense_weight
         weights = leg_weights(self.request.weights, own)
-        fused = fuse(lists, weights)
         if any(not weights[leg] or Strand(leg) not in found for leg in (Leg.DENSE, Leg.LEXICAL)):
             # One leg is to rank alone.
-            return fused
-        return near_ones_heard(self.session, source, fused, self.watch)
+            return fuse(scored_lists(self.session, source, found, best, self.watch), weights)
+        vectors = vectors_to_compare(self.session, source, found, self.watch)
+        lists = scored_lists(self.session, source, found, best, self.watch, vectors=vectors)
+        fused = fuse(lists, weights)
+        return near_ones_heard(self.session, source, fused, self.watch, vectors=vectors)
 
     def behind_fusion(
         self,

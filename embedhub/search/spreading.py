@@ -52,8 +52,8 @@ def average_of_nearest(
     unit = vectors / np.where(lengths > 0, lengths, 1)
     likeness = np.maximum(unit @ unit.T, 0).astype(np.float64) ** 2
     np.fill_diagonal(likeness, 0)
-    n_nearest = min(N_NEAREST, len(scores) - 1)
-    least = -np.partition(-likeness, n_nearest - 1, axis=1)[:, n_nearest - 1 : n_nearest]
+    place = len(scores) - min(N_NEAREST, len(scores) - 1)
+    least = np.partition(likeness, place, axis=1)[:, place : place + 1]
     likeness[likeness < least] = 0
     total: NDArray[np.float64] = likeness.sum(axis=1)
     near: NDArray[np.float64] = likeness @ scores
