@@ -174,6 +174,8 @@ class Turn(StrEnum):
 
     COLLECTION = "collection"
     SPACE = "space"
+    # Shared by who adds items or users; alone by who keeps interactions that wait for them.
+    CATALOG = "catalog"
 
 
 def share_turn(session: Session, what: Turn, ids: Sequence[int]) -> None:

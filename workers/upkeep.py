@@ -7,6 +7,7 @@ from typing import Any
 
 from celery import signals
 
+from embedhub.catalog import service as catalogs
 from embedhub.collections.service import purge_collection, resume_deletions
 from embedhub.conversations import service as conversations
 from embedhub.documents import imports
@@ -38,6 +39,7 @@ logger = logging.getLogger(__name__)
 _stopping = threading.Event()
 
 WORK: dict[RunKind, Callable[[RunProgress, dict[str, Any]], dict[str, Any]]] = {
+    RunKind.DELETE_CATALOG: catalogs.purge_catalog,
     RunKind.DELETE_COLLECTION: purge_collection,
     RunKind.DELETE_DOCUMENTS: carry_out_deletion,
     RunKind.GROW_SPACE: grow_space,
@@ -69,6 +71,7 @@ def sweep() -> None:
         files.delete_expired,
         files.ring_for_waiting,
         resume_deletions,
+        catalogs.resume_deletions,
         spaces.grow_outgrown,
         number_older_shelves,
         index_upkeep.complete_shelves,

@@ -68,6 +68,14 @@ class InteractionAdmin(CatalogRowAdmin):
     empty_title = "No interaction yet"
 
 
+@admin.register(models.HeldInteraction)
+class HeldInteractionAdmin(CatalogRowAdmin):
+    list_display = ("id", "user_external_id", "type", "item_external_id", "happened_at_ago")
+    ordering = ("-id",)
+    empty_title = "No interaction waits"
+    empty_words = "Interactions wait here until their user and item are sent."
+
+
 @admin.register(models.Impression)
 class ImpressionAdmin(CatalogRowAdmin):
     list_display = ("request_id", "position", "user_link", "item_link", "placement", "shown_at_ago")

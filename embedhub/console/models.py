@@ -95,6 +95,7 @@ Catalog = mirror(tables.Catalog, "catalog", title="slug")
 Item = mirror(tables.Item, "item", title="external_id")
 User = mirror(tables.User, "user of a catalog", plural="users of catalogs", title="external_id")
 Interaction = mirror(tables.Interaction, "interaction")
+HeldInteraction = mirror(tables.HeldInteraction, "waiting interaction", title="user_external_id")
 Impression = mirror(tables.Impression, "impression")
 
 # Tables without a page, and why; a test compares this list with the metadata.

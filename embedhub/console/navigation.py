@@ -108,6 +108,7 @@ def _catalogs() -> list[dict[str, Any]]:
         _page("Items", "item", "inventory_2"),
         _page("Users", "user", "group"),
         _page("Interactions", "interaction", "touch_app"),
+        _page("Waiting interactions", "heldinteraction", "hourglass_empty"),
         _page("Impressions", "impression", "visibility"),
     ]
 

@@ -12,7 +12,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from embedhub.config import Config, get_config
+from embedhub.config import get_config
 from embedhub.documents.formats import DocumentFormat, parse_format, parse_page_starts
 from embedhub.errors import InvalidInput, TooLarge
 
@@ -122,15 +122,15 @@ def parse_document(raw: object, field: str, *, decode: Decode | None = None) -> 
     given = raw.get
     text = _string(given("text"), field, "text", config.max_text_chars) or ""
     return DocumentInput(
-        external_id=_external_id(given("external_id"), field),
+        external_id=parse_external_id(given("external_id"), f"{field}.external_id"),
         title=_string(given("title"), field, "title", config.max_title_chars) or "",
         text=text,
         url=_string(given("url"), field, "url", MAX_URL_CHARS),
-        metadata=_metadata(given("metadata"), field, config),
+        metadata=parse_metadata(given("metadata"), f"{field}.metadata"),
         access=parse_principals(given("access"), f"{field}.access"),
-        source_version=_source_version(given("source_version"), field),
+        source_version=parse_source_version(given("source_version"), f"{field}.source_version"),
         language=_string(given("language"), field, "language", 64),
-        expires_at=_timestamp(given("expires_at"), field),
+        expires_at=parse_timestamp(given("expires_at"), f"{field}.expires_at"),
         vector=(decode or parse_vector)(given("vector"), f"{field}.vector"),
         sent_format=parse_format(given("format"), f"{field}.format"),
         page_starts=parse_page_starts(given("page_starts"), len(text), f"{field}.page_starts"),
@@ -157,8 +157,8 @@ def _string(value: object, field: str, name: str, max_chars: int) -> str | None:
     return None if value is None else check_string(value, f"{field}.{name}", max_chars)
 
 
-def _external_id(value: object, field: str) -> str:
-    field = f"{field}.external_id"
+def parse_external_id(value: object, field: str) -> str:
+    """Return the caller's id; raises InvalidInput or TooLarge naming `field`."""
     if value is None:
         raise InvalidInput("is required", field)
     external_id = check_string(value, field, MAX_EXTERNAL_ID_CHARS)
@@ -181,18 +181,19 @@ def parse_principals(value: object, field: str) -> tuple[str, ...] | None:
     )
 
 
-def _source_version(value: object, field: str) -> int | None:
+def parse_source_version(value: object, field: str) -> int | None:
+    """Return the caller's version number; None stays None. Raises InvalidInput."""
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= INT64_MAX:
-        raise InvalidInput("must be a whole number from 0 to 2^63-1", f"{field}.source_version")
+        raise InvalidInput("must be a whole number from 0 to 2^63-1", field)
     return value
 
 
-def _timestamp(value: object, field: str) -> datetime | None:
+def parse_timestamp(value: object, field: str) -> datetime | None:
+    """Return the moment in UTC, which is also what a time without zone is; None stays None."""
     if value is None:
         return None
-    field = f"{field}.expires_at"
     if not isinstance(value, str):
         raise InvalidInput("must be an ISO 8601 time such as 2027-01-31T12:00:00Z", field)
     try:
@@ -205,10 +206,11 @@ def _timestamp(value: object, field: str) -> datetime | None:
         raise InvalidInput("lies outside the years 1 to 9999 in UTC", field) from None
 
 
-def _metadata(value: object, field: str, config: Config) -> dict[str, Any]:
+def parse_metadata(value: object, field: str) -> dict[str, Any]:
+    """Return an object that PostgreSQL can store; {} for None. Raises InvalidInput, TooLarge."""
+    config = get_config()
     if value is None:
         return {}
-    field = f"{field}.metadata"
     if not isinstance(value, dict):
         raise InvalidInput("must be an object", field)
     _check_json(value, field, config.max_metadata_depth)

@@ -6,6 +6,7 @@ from enum import StrEnum
 class RunKind(StrEnum):
     """What a run does; at most one unfinished run of a kind works on a subject."""
 
+    DELETE_CATALOG = "delete_catalog"
     DELETE_COLLECTION = "delete_collection"
     DELETE_DOCUMENTS = "delete_documents"
     EVALUATE = "evaluate"  # settings of searches, over the judged queries of a collection
@@ -22,6 +23,7 @@ class RunKind(StrEnum):
     def can_be_cancelled(self) -> bool:
         """Say whether stopping half-way leaves something that a caller can still use."""
         return self not in {
+            RunKind.DELETE_CATALOG,
             RunKind.DELETE_COLLECTION,
             RunKind.RELABEL_DOCUMENTS,
             RunKind.UPDATE_ATTRIBUTES,

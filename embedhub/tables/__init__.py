@@ -2,7 +2,14 @@
 
 from embedhub.tables.access import ApiKey, IdempotencyRecord, StaffAction, Workspace
 from embedhub.tables.base import Base
-from embedhub.tables.catalog import Catalog, Impression, Interaction, Item, User
+from embedhub.tables.catalog import (
+    Catalog,
+    HeldInteraction,
+    Impression,
+    Interaction,
+    Item,
+    User,
+)
 from embedhub.tables.conversations import Conversation, ConversationTurn, LlmSetting
 from embedhub.tables.documents import Chunk, Collection, Document, DocumentVersion
 from embedhub.tables.evaluation import (
@@ -45,6 +52,7 @@ __all__ = [
     "Feedback",
     "File",
     "FilterUse",
+    "HeldInteraction",
     "IdempotencyRecord",
     "Import",
     "Impression",

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    CheckConstraint,
     ForeignKey,
     Index,
     LargeBinary,
@@ -26,6 +27,12 @@ class Catalog(Base):
 
     __tablename__ = "catalogs"
     __table_args__ = (
+        CheckConstraint(
+            "unknown_users IN ('create', 'hold', 'reject')", name="unknown_users_known"
+        ),
+        CheckConstraint(
+            "unknown_items IN ('create', 'hold', 'reject')", name="unknown_items_known"
+        ),
         Index(
             "uq_catalogs_workspace_id_slug", "workspace_id", "slug",
             unique=True, postgresql_where=text("deleted_at IS NULL"),
@@ -42,6 +49,9 @@ class Catalog(Base):
     content_template: Mapped[str] = mapped_column(Text, server_default="")
     # weight of each interaction type; negative types have negative weights
     interaction_weights: Mapped[dict[str, float]] = mapped_column(JSONB, server_default="{}")
+    # what becomes of an interaction whose user or item was never sent
+    unknown_users: Mapped[str] = mapped_column(Text, server_default="create")
+    unknown_items: Mapped[str] = mapped_column(Text, server_default="hold")
     filterable: Mapped[dict[str, str]] = mapped_column(JSONB, server_default="{}")
     created_at: Mapped[CreatedAt]
     deleted_at: Mapped[Timestamp | None]
@@ -99,10 +109,13 @@ class Interaction(Base):
 
     __tablename__ = "interactions"
     __table_args__ = (
-        UniqueConstraint("catalog_id", "user_id", "item_id", "type", "happened_at"),
+        UniqueConstraint(
+            "catalog_id", "user_id", "item_id", "type", "happened_at", "request_id",
+            name="uq_interactions_event", postgresql_nulls_not_distinct=True,
+        ),
         Index(None, "user_id", "happened_at"),
         Index(None, "item_id"),
-    )
+    )  # fmt: skip
 
     id: Mapped[Id]
     workspace_id: Mapped[WorkspaceId]
@@ -115,6 +128,32 @@ class Interaction(Base):
     value: Mapped[float] = mapped_column(server_default=text("1"))
     happened_at: Mapped[Timestamp]
     # the list that led here, if one did
+    request_id: Mapped[uuid.UUID | None] = mapped_column(Uuid)
+    created_at: Mapped[CreatedAt]
+
+
+class HeldInteraction(Base):
+    """An interaction that waits for its user or its item to be sent."""
+
+    __tablename__ = "held_interactions"
+    __table_args__ = (
+        UniqueConstraint(
+            "catalog_id", "item_external_id", "user_external_id", "type", "happened_at",
+            "request_id", name="uq_held_interactions_event", postgresql_nulls_not_distinct=True,
+        ),
+        Index(None, "catalog_id", "user_external_id"),
+    )  # fmt: skip
+
+    id: Mapped[Id]
+    workspace_id: Mapped[WorkspaceId]
+    catalog_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("catalogs.id", ondelete="CASCADE")
+    )
+    user_external_id: Mapped[str] = mapped_column(Text)
+    item_external_id: Mapped[str] = mapped_column(Text)
+    type: Mapped[str] = mapped_column(Text)
+    value: Mapped[float]
+    happened_at: Mapped[Timestamp]
     request_id: Mapped[uuid.UUID | None] = mapped_column(Uuid)
     created_at: Mapped[CreatedAt]
 

@@ -10,6 +10,7 @@ from ninja.operation import Operation
 from embedhub import __version__
 from embedhub.access.views import router as keys
 from embedhub.answers.views import router as answers
+from embedhub.catalog.views import router as catalogs
 from embedhub.collections.views import router as collections
 from embedhub.conversations.views import router as conversations
 from embedhub.documents.files.views import router as files
@@ -61,6 +62,7 @@ api = Api(
 for router in (
     health,
     collections,
+    catalogs,
     importing,
     imports,
     documents,

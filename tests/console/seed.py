@@ -17,6 +17,7 @@ from embedhub.tables import (
     Curation,
     File,
     FilterUse,
+    HeldInteraction,
     Import,
     Impression,
     Interaction,
@@ -233,6 +234,16 @@ def add_catalog(session: Session, workspace_id: int) -> None:
     session.flush()
     pair = {"user_id": user.id, "item_id": item.id}
     session.add(Interaction(**place, **pair, type="view", happened_at=datetime.now(UTC)))
+    session.add(
+        HeldInteraction(
+            **place,
+            user_external_id="u1",
+            item_external_id="m2",
+            type="view",
+            value=1,
+            happened_at=datetime.now(UTC),
+        )
+    )
     session.add(
         Impression(**place, **pair, request_id=uuid.uuid4(), position=1, score=0.7, variant="a")
     )

@@ -7,6 +7,7 @@ from typing import Any
 OPEN = {"/v1/health/live", "/v1/health/ready", "/v1/version"}
 # Have no id of a workspace's row in their path: a stranger gets its own rows, or its own mistakes.
 WITHOUT_ROW = {
+    "/v1/catalogs",
     "/v1/collections",
     "/v1/conversations",
     "/v1/embeddings",
@@ -50,6 +51,7 @@ class Endpoint:
 COLLECTION = "/v1/collections/{slug}"
 DOCUMENTS = COLLECTION + "/documents"
 FILES = COLLECTION + "/files"
+CATALOG = "/v1/catalogs/{slug}"
 JUDGED = COLLECTION + "/judged-queries"
 RELEVANT = {"external_id": "open", "relevance": 1}
 # A search that is in our log.
@@ -135,6 +137,11 @@ ENDPOINTS = [
     Endpoint("POST", COLLECTION + "/variants/apply", {"name": "saved"}),
     Endpoint("POST", COLLECTION + "/variants/learn", {}, status=202),
     Endpoint("POST", COLLECTION + "/variants/delete", {"name": "saved"}, is_last=True),
+    Endpoint("POST", "/v1/catalogs", {"slug": "fresh"}, status=201),
+    Endpoint("GET", "/v1/catalogs"),
+    Endpoint("GET", CATALOG),
+    Endpoint("GET", CATALOG + "/status"),
+    Endpoint("PATCH", CATALOG, {"interaction_weights": {"view": 1, "dislike": -2}}),
     Endpoint("GET", "/v1/runs"),
     Endpoint("GET", "/v1/runs/{run_id}"),
     Endpoint("POST", "/v1/keys", {"name": "another"}, status=201),
@@ -144,6 +151,7 @@ ENDPOINTS = [
     Endpoint("DELETE", DOCUMENTS + "/{external_id}", is_last=True),
     Endpoint("POST", "/v1/runs/{run_id}/cancel", is_last=True),
     Endpoint("DELETE", COLLECTION, status=202, is_last=True),
+    Endpoint("DELETE", CATALOG, status=202, is_last=True),
     Endpoint("DELETE", "/v1/keys/{key_id}", is_last=True),
 ]  # fmt: skip
 

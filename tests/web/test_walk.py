@@ -11,6 +11,7 @@ from sqlalchemy import text
 from embedhub import db
 from embedhub.access.caller import Caller
 from embedhub.access.service import create_key
+from embedhub.catalog.service import CatalogInput, create_catalog
 from embedhub.conversations import service as conversations
 from embedhub.documents.imports import create_import
 from embedhub.runs.service import RunKind, start_run
@@ -73,6 +74,8 @@ def names(caller: Caller, api: ApiClient) -> dict[str, object]:
             subject=f"collection {collection.id}",
             arguments={"collection_id": collection.id},
         )
+    # Found under the collection's slug, which is what the walk fills in.
+    create_catalog(caller, CatalogInput(slug="papers"))
     key, _ = create_key(caller.workspace_id, name="to be revoked")
     conversation_id = conversations.add_turn(
         replace(caller, key_id=api.key_id),

@@ -1,0 +1,1 @@
+"""Catalogs: items, users, and what users did with items."""

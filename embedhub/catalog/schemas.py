@@ -1,0 +1,100 @@
+"""The JSON of catalogs."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from embedhub.catalog.checks import DEFAULT_WEIGHTS, MAX_NAME_CHARS, MAX_TYPES
+from embedhub.web.body import AnswerBody, RequestBody
+
+Policy = Literal["create", "hold", "reject"]
+EXAMPLE: dict[str, Any] = {
+    "slug": "films",
+    "content_template": "{title}\n{plot}\nGenres: {genres}",
+    "interaction_weights": {"view": 1, "purchase": 4, "dislike": -3},
+}
+TEMPLATE = (
+    "How fields of an item become the text that stands for it: text with {names of fields}, where"
+    " a line whose fields are all empty is left out. Empty: every field, a line each, by name."
+)
+WEIGHTS = (
+    "What an interaction of each type counts, times its value; below zero: unwelcome. Other types"
+    " are refused."
+)
+UNKNOWN = (
+    "Of an interaction whose {} was never sent: create adds it empty, hold keeps the interaction"
+    " until it is sent, reject drops the interaction."
+)
+
+
+class CatalogIn(RequestBody):
+    """A catalog to create; only the slug is required."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, json_schema_extra={"examples": [EXAMPLE]}
+    )
+
+    slug: str = Field(description="Its name in addresses, unique in the workspace.")
+    name: str | None = Field(default=None, max_length=MAX_NAME_CHARS)
+    content_template: str | None = Field(default=None, description=TEMPLATE)
+    interaction_weights: dict[str, float] | None = Field(
+        default=None,
+        max_length=MAX_TYPES,
+        description=f"{WEIGHTS} Default {dict(DEFAULT_WEIGHTS)}.",
+    )
+    unknown_users: Policy = Field(default="create", description=UNKNOWN.format("user"))
+    unknown_items: Policy = Field(default="hold", description=UNKNOWN.format("item"))
+
+
+class CatalogPatch(RequestBody):
+    """What to change; what is left out stays."""
+
+    name: str | None = Field(default=None, max_length=MAX_NAME_CHARS)
+    content_template: str | None = Field(
+        default=None, description="Only while the catalog has no items."
+    )
+    interaction_weights: dict[str, float] | None = Field(
+        default=None,
+        max_length=MAX_TYPES,
+        description="Replaces all; a type left out weighs nothing from then on.",
+    )
+    unknown_users: Policy | None = None
+    unknown_items: Policy | None = None
+    # Accepted here so that the refusal can say why.
+    slug: Any = None
+
+
+class CatalogOut(AnswerBody):
+    """A catalog."""
+
+    id: int
+    slug: str
+    name: str
+    content_template: str
+    interaction_weights: dict[str, float]
+    unknown_users: Policy
+    unknown_items: Policy
+    created_at: datetime
+
+
+class CatalogPage(AnswerBody):
+    """Catalogs, oldest first."""
+
+    items: list[CatalogOut]
+    cursor: str | None
+
+
+class CatalogStatusOut(AnswerBody):
+    """How much a catalog holds."""
+
+    n_items: int
+    n_users: int
+    n_interactions: int
+    n_held: int = Field(description="Interactions that wait for their user or item to be sent.")
+
+
+class CatalogRemovalOut(AnswerBody):
+    """The run that removes a catalog."""
+
+    run_id: int
