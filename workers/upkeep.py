@@ -118,6 +118,7 @@ def forget_old() -> None:
         filter_advice.forget_old,
         forget_old_answers,
         imports.forget_old,
+        files.remove_lost_originals,
         conversations.forget_old,
         feedback.forget_old,
         evaluations.forget_old,

@@ -1,10 +1,12 @@
 """Where originals lie: a folder of this machine, or whatever fsspec reaches (S3 and its likes)."""
 
 import hashlib
+import os
 import shutil
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, cast
@@ -94,6 +96,38 @@ def remove_folder(folder: str) -> None:
         filesystem.rm(f"{root}/{folder}", recursive=True)
     except FileNotFoundError:
         return
+
+
+def list_originals(folder: str) -> Iterator[str]:
+    """Yield the paths in a folder that `folder_of` has named; none if there is no such folder.
+
+    A local folder is read as it is asked for, others are listed whole.
+    """
+    filesystem, root = _storage()
+    try:
+        if "file" in filesystem.protocol:
+            with os.scandir(f"{root}/{folder}") as entries:
+                for entry in entries:
+                    if entry.is_file(follow_symlinks=False):
+                        yield f"{folder}/{entry.name}"
+            return
+        # What was listed before may be kept, and be older than what is asked here.
+        filesystem.invalidate_cache()
+        names = filesystem.ls(f"{root}/{folder}", detail=False)
+    except FileNotFoundError:
+        return
+    for name in names:
+        yield f"{folder}/{str(name).rstrip('/').rsplit('/', 1)[-1]}"
+
+
+def written_at(path: str) -> datetime | None:
+    """Return when an original was last written to; None if it is gone."""
+    filesystem, root = _storage()
+    try:
+        found: datetime = filesystem.modified(f"{root}/{path}")
+    except FileNotFoundError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def folder_of(workspace_id: int, collection_id: int) -> str:

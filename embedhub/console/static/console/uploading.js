@@ -129,12 +129,15 @@
       return;
     }
     const reader = entry.createReader();
+    const all = [];
     // A folder is told in parts, the last of which is empty.
     for (;;) {
       const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
-      if (!some.length) return;
-      for (const one of some) await addEntry(one);
+      if (!some.length) break;
+      all.push(...some);
     }
+    all.sort((one, other) => (one.name < other.name ? -1 : 1));
+    for (const one of all) await addEntry(one);
   }
 
   async function addDropped(transfer) {
@@ -163,11 +166,14 @@
       entry.row.firstChild.replaceChildren(link);
     }
     say(entry, item.tone, item.state, item.told);
+    // What needs a hand is not looked for among hundreds.
+    if (item.tone === "bad") rows.prepend(entry.row);
   }
 
   function refuse(entry, words) {
     entry.state = "refused";
     say(entry, "bad", "not sent", words);
+    rows.prepend(entry.row);
   }
 
   function reasonOf(request) {
@@ -261,16 +267,21 @@
     is_polling = false;
   }
 
+  form.classList.add("eh-scripted");
   form.querySelector("[data-folder]").hidden = false;
   form.querySelector("[data-drop-words]").hidden = false;
-  form.querySelectorAll("input[type=file]").forEach(function (field) {
-    field.addEventListener("change", function () {
-      [...field.files].forEach((file) => add(file.webkitRelativePath || file.name, file));
-      // The list holds them; choosing the same again is a change then.
-      field.value = "";
-      added();
-    });
-  });
+  // On the way down: the frame's own listener looks for a field that is not here.
+  drop.addEventListener("change", function (event) {
+    const field = event.target;
+    event.stopPropagation();
+    const chosen = [...field.files].map((file) => [file.webkitRelativePath || file.name, file]);
+    // A browser tells the files of a folder in any order.
+    chosen.sort((one, other) => (one[0] < other[0] ? -1 : 1));
+    chosen.forEach((one) => add(one[0], one[1]));
+    // The list holds them; choosing the same again is a change then.
+    field.value = "";
+    added();
+  }, true);
   ["dragenter", "dragover"].forEach(function (name) {
     drop.addEventListener(name, function (event) {
       event.preventDefault();
