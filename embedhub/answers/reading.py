@@ -33,12 +33,12 @@ from embedhub.answers.passages import (
     units,
 )
 from embedhub.answers.request import AnswerRequest, Context
-from embedhub.answers.timing import Timing
 from embedhub.config import get_config
 from embedhub.replica import service as replica
 from embedhub.search.request import Group, Hit, Leg, Note, SearchRequest
 from embedhub.search.service import search_collections
 from embedhub.search.wording import Wording, read_wording
+from embedhub.stopwatch import Stopwatch
 
 # Sentences of one passage that are encoded, those with most of the question's words.
 MAX_SENTENCES = 8
@@ -79,15 +79,15 @@ def find(
     slugs: Sequence[str],
     request: AnswerRequest,
     limits: Limits,
-    timing: Timing,
+    watch: Stopwatch,
 ) -> Found:
     """Search the collections for a question and read what was found; no transaction stays open."""
-    with timing.part("search"):
+    with watch.part("search"):
         result = search_collections(caller, slugs, _search(request))
-    with timing.part("read"):
+    with watch.part("read"):
         read = replica.read(lambda session: _read(session, caller, request, result.hits, slugs))
     chosen = to_read(read.passages, limits.max_citations)
-    with timing.part("encode"):
+    with watch.part("encode"):
         sentences = _sentences(request.question, chosen, read)
     traits = [traits_of(request.question, slug, sentences, read) for slug in slugs]
     best = max(traits, key=evidence)

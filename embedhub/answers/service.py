@@ -30,13 +30,14 @@ from embedhub.answers.reading import Found, find
 from embedhub.answers.request import (
     Answer,
     AnswerRequest,
+    AnswerTook,
     Citation,
     Context,
     Method,
     Source,
 )
-from embedhub.answers.timing import Timing
 from embedhub.errors import InvalidInput
+from embedhub.stopwatch import Stopwatch
 
 __all__ = ["answer", "stream"]
 
@@ -76,17 +77,17 @@ def stream(caller: Caller, slugs: Sequence[str], request: AnswerRequest) -> Iter
     caller = caller.narrowed(request.principals)
     limits = check_request(slugs, request)
     generator = _generator(caller, request)
-    timing = Timing()
+    watch = Stopwatch()
     question, failure = request.question, None
     if generator is not None and request.history:
         try:
-            with timing.part("generate"):
+            with watch.part("generate"):
                 question = generator.standalone(question, request.history)
         except GenerationFailed as error:
             # What was asked still finds something: whoever asked gets that at least.
             failure = error
-    found = find(caller, slugs, replace(request, question=question), limits, timing)
-    asked = _Asked(caller, request, limits, found, timing)
+    found = find(caller, slugs, replace(request, question=question), limits, watch)
+    asked = _Asked(caller, request, limits, found, watch)
     return asked.events(generator, failure)
 
 
@@ -107,7 +108,7 @@ class _Asked:
     request: AnswerRequest
     limits: Limits
     found: Found
-    timing: Timing
+    watch: Stopwatch
 
     def events(
         self, generator: Generator | None, failure: GenerationFailed | None
@@ -160,7 +161,7 @@ class _Asked:
         text, marks = "", MarkReader({source.number for source in context.sources})
         deltas = generator.generate(self.found.question, context, self.request.history)
         try:
-            with self.timing.part("generate"):
+            with self.watch.part("generate"):
                 for delta in deltas:
                     if not delta:
                         yield Waiting()
@@ -203,13 +204,23 @@ class _Asked:
             min_evidence=self.limits.min_evidence,
             complete=self.found.complete,
             notes=self.found.notes,
-            took=self.timing.took(),
+            took=_took(self.watch),
         )
 
     def _nothing(self, method: Method, text: str = NOT_FOUND) -> Answer:
         nearest = sorted(self.found.context.sources, key=lambda source: -source.score)
         empty = self._answer(method, text, Checked((), ()))
         return replace(empty, found=False, nearest=tuple(nearest[: self.limits.max_citations]))
+
+
+def _took(watch: Stopwatch) -> AnswerTook:
+    return AnswerTook(
+        search=watch.spent("search"),
+        read=watch.spent("read"),
+        encode=watch.spent("encode"),
+        generate=watch.spent("generate"),
+        total=watch.total,
+    )
 
 
 def _failed(error: GenerationFailed) -> Failed:

@@ -38,11 +38,12 @@ from embedhub.search.request import (
     Note,
     NoteCode,
     SearchResult,
+    Took,
 )
 from embedhub.search.snippets import Marked
-from embedhub.search.stopwatch import Stopwatch
 from embedhub.search.terms import analyse
 from embedhub.spaces.service import LiveSpaces
+from embedhub.stopwatch import Stopwatch
 from embedhub.tables import Collection
 
 FILTERS_PENDING = "filters do not see all of the metadata and access changed lately"
@@ -146,7 +147,7 @@ def _answer(
     page = Ranker(session, sources, watch, search.progress).page(position)
     hits = _hits(session, sources, page, watch)
     notes = list(dict.fromkeys([*notes, *page.notes]))
-    took = watch.took()
+    took = _took(watch)
     legs = tuple(leg.report for leg in page.legs)
     if request.explain:
         # Behind the time that is told: a search without it does not count.
@@ -165,6 +166,18 @@ def _answer(
         notes=tuple(notes),
         legs=legs,
         took=took,
+    )
+
+
+def _took(watch: Stopwatch) -> Took:
+    return Took(
+        encode=watch.spent("encode"),
+        dense=watch.spent("dense"),
+        lexical=watch.spent("lexical"),
+        rerank=watch.spent("rerank"),
+        hydrate=watch.spent("hydrate"),
+        highlight=watch.spent("highlight"),
+        total=watch.total,
     )
 
 

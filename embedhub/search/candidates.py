@@ -14,8 +14,8 @@ from embedhub.search.queries.restriction import Restriction
 from embedhub.search.question import Question
 from embedhub.search.request import Leg, Mode
 from embedhub.search.spreading import MAX_COMPARED, spread
-from embedhub.search.stopwatch import Stopwatch
 from embedhub.spaces.service import LiveSpaces
+from embedhub.stopwatch import Stopwatch
 
 Found = Mapping[Strand, LegResult]
 

@@ -28,7 +28,7 @@ from embedhub.search.ranking.context import Ranking, RankingContext, Scores
 from embedhub.search.ranking.plan import PLAIN
 from embedhub.search.ranking.service import rank as rank_behind_fusion
 from embedhub.search.request import Group, Leg, Mode, Note, NoteCode, SearchRequest
-from embedhub.search.stopwatch import Stopwatch
+from embedhub.stopwatch import Stopwatch
 
 PENDING = "some passages have no vector yet: only their words can be found"
 

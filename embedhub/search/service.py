@@ -21,7 +21,7 @@ from embedhub.search.question import Asked, EncodedQuery, EncoderKey, encode, ne
 from embedhub.search.ranking import service as ranking
 from embedhub.search.request import SearchRequest, SearchResult
 from embedhub.search.search_log import forget_old, writer
-from embedhub.search.stopwatch import Stopwatch
+from embedhub.stopwatch import Stopwatch
 
 __all__ = ["forget_old", "search", "search_collections"]
 

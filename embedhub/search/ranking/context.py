@@ -11,8 +11,8 @@ from embedhub.search.legs import QueryTerms
 from embedhub.search.queries.operators import WordCondition
 from embedhub.search.question import Question
 from embedhub.search.request import Note
-from embedhub.search.stopwatch import Stopwatch
 from embedhub.spaces.service import LiveSpaces
+from embedhub.stopwatch import Stopwatch
 
 
 @dataclass(frozen=True, slots=True)
