@@ -25,7 +25,7 @@ from embedhub.answers.service import answer
 from embedhub.console import models
 from embedhub.console.pages.layout import PickField, add_reason, page
 from embedhub.console.pages.search import SearchForm
-from embedhub.console.permissions import demand
+from embedhub.console.permissions import demand, may
 from embedhub.errors import HubError
 
 METHODS = [
@@ -86,6 +86,10 @@ def ask_page(request: HttpRequest, model_admin: Any) -> HttpResponse:
             add_reason(form, error)
         else:
             context |= shown_answer(found, collection)
+            context["workspace_id"] = collection.workspace_id
+            context["may_set_up_llm"] = (
+                may(request, "set_up_llm") and form.question().method is Method.AUTO
+            )
     elif is_asked and form.is_valid():
         form.add_error("q", "Type a question.")
     return page(request, model_admin, "console/ask.html", context)
