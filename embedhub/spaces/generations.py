@@ -13,11 +13,12 @@ from sqlalchemy.orm import Session
 from embedhub.documents.chunking import encoder_input
 from embedhub.encoders import SUPPLIED
 from embedhub.search.lexical_index import LexicalRow, index_chunks, remove_chunks
-from embedhub.spaces.queries import embeddings, supplied
+from embedhub.spaces.queries import embeddings, server, supplied
 from embedhub.spaces.queries import generations as queries
 from embedhub.spaces.queries.generations import LiveChunk
 from embedhub.spaces.queries.spaces import collections_of_documents, lock_collection_spaces
 from embedhub.tables import Space
+from embedhub.tables.spaces import SHARED_SHELF
 
 __all__ = [
     "LiveChunk",
@@ -173,6 +174,9 @@ def remove_traces(session: Session, spaces: Sequence[Space], chunk_ids: Sequence
                     session, shelf_id=space.shelf_id, space_id=space.id, owner_ids=some
                 )
         queries.delete_pending(session, space_ids=[space.id for space in spaces], owner_ids=some)
+    if chunk_ids and any(space.shelf_id != SHARED_SHELF for space in spaces):
+        # Whether an index is worn is told from these.
+        server.tell_statistics(session)
 
 
 def repeat_filter_columns(

@@ -136,7 +136,7 @@ def _settings_reason(definition: str | None, wanted: str) -> list[str]:
 
 def _state(session: Session, space: Space) -> tuple[BuiltIndex | None, server.ShelfFacts]:
     if space.shelf_id == SHARED_SHELF:
-        return None, server.ShelfFacts(0, 0, 0)
+        return None, server.ShelfFacts(0, 0, 0, 0)
     table = table_of(space.kind, space.shelf_id)
     index = shelf_ddl.find_index(session, f"{table}_{HNSW}")
     return index, server.shelf_facts(session, table)

@@ -43,7 +43,8 @@ class Task:
     collection: Collection | None
     rows: int
     forecast: Forecast | None
-    dead_rows: int
+    # since Postgres' statistics of the table were begun
+    died: int
 
     @property
     def table(self) -> str:
@@ -115,13 +116,11 @@ def rebuild_index(progress: RunProgress, arguments: dict[str, Any]) -> dict[str,
         _number(connection, task, wanted, report)
         built = _build_beside(connection, task, wanted, report, precision)
         build_missing(connection, task, wanted, report)
-        dead = clear_dead_rows(
-            connection, task.table, rows=task.rows, dead_before=task.dead_rows, report=report
-        )
+        clear_dead_rows(connection, task.table, rows=task.rows, died=task.died, report=report)
     with db.writing() as session:
         shelves.mark_indexed(session, space_id=task.space.id, shelf_id=task.space.shelf_id)
-    # Upkeep builds an index anew for rows that died since: these are in the table only.
-    return {"precision": precision, **account(task, built, precision), "dead_rows": dead}
+    # Upkeep builds an index anew for rows that died since: others are in the table at most.
+    return {"precision": precision, **account(task, built, precision), "died_before": task.died}
 
 
 def begin(progress: RunProgress, space_id: int, *, precision: str | None = None) -> Task:
@@ -148,7 +147,7 @@ def begin(progress: RunProgress, space_id: int, *, precision: str | None = None)
     if forecast is not None:
         progress.foretell(forecast.as_mapping())
         require_room(forecast)
-    return Task(space, collection, rows, forecast, facts.dead_rows)
+    return Task(space, collection, rows, forecast, facts.died)
 
 
 def index_weights(task: Task, wanted: list[ShelfIndex]) -> dict[str, float]:

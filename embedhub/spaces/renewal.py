@@ -90,13 +90,15 @@ def is_time(facts: ShelfFacts, seen_before: int | None, dead_share: float) -> bo
     return seen_before is not None and facts.dead_rows - seen_before <= CALM * facts.live_rows
 
 
-def is_worn(facts: ShelfFacts, *, dead_before: int, dead_share: float) -> bool:
+def is_worn(facts: ShelfFacts, *, died_before: int, dead_share: float) -> bool:
     """Say whether so many rows of an index died that it is worth building anew; pure.
 
-    `dead_before` rows are in the table and not in the index: they had died when it was built, but
-    somebody's transaction kept them from being removed.
+    What died before it was built is not in it, even if somebody's transaction keeps it in the
+    table: `died_before` rows had died by then since the statistics were begun.
     """
-    in_index = facts.dead_rows - dead_before
+    # After a crash statistics begin anew.
+    died_since = facts.died - (died_before if died_before <= facts.died else 0)
+    in_index = min(facts.dead_rows, died_since)
     return in_index >= dead_share * max(1, facts.live_rows + in_index)
 
 
@@ -104,7 +106,7 @@ def _renew_if_worn(session: Session, space: Space, facts: ShelfFacts) -> int | N
     subject = subject_of(space)
     before = last_result(session, kind=RunKind.REBUILD_INDEX, subject=subject) or {}
     share = get_config().rebuild_dead_share
-    if not is_worn(facts, dead_before=before.get("dead_rows", 0), dead_share=share):
+    if not is_worn(facts, died_before=before.get("died_before", 0), dead_share=share):
         return None
     if unfinished_run(session, kinds=WORKING, subject=subject) is not None:
         return None

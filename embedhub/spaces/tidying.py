@@ -16,21 +16,18 @@ QUICKLY_VACUUMED = 0.01
 
 
 def clear_dead_rows(
-    connection: Connection, table: str, *, rows: int, dead_before: int, report: StepReport
-) -> int:
-    """Vacuum a table whose index was just built, if that is quick; return the dead rows it keeps.
+    connection: Connection, table: str, *, rows: int, died: int, report: StepReport
+) -> None:
+    """Vacuum a table whose index was just built, if it has dead rows and that is quick.
 
-    `dead_before` rows had died when that was begun. Those that died since are not counted: they
-    are in the index as well.
+    `died` is how many rows had died when the index was begun: those that died since are in it.
     """
     with db.reading() as session:
-        dead = server.shelf_facts(session, table).dead_rows
+        facts = server.shelf_facts(session, table)
         has_old_index = shelf_ddl.find_index(session, f"{table}_{HNSW}{OLD}") is not None
-    is_worth_it = dead >= WORTH_VACUUMING * max(1, rows + dead)
-    if not is_worth_it or has_old_index or dead - dead_before > QUICKLY_VACUUMED * rows:
-        return dead_before
+    is_worth_it = facts.dead_rows >= WORTH_VACUUMING * max(1, rows + facts.dead_rows)
+    if not is_worth_it or has_old_index or facts.died - died > QUICKLY_VACUUMED * rows:
+        return
     with watching(activity.backend_of(connection), report, VACUUM_STEP, "removing dead rows"):
         shelf_ddl.set_vacuum(connection, table)
         shelf_ddl.vacuum(connection, table)
-    with db.reading() as session:
-        return server.shelf_facts(session, table).dead_rows

@@ -29,6 +29,8 @@ class ShelfFacts:
     table_bytes: int
     live_rows: int
     dead_rows: int
+    # died since these statistics were begun, whatever became of them
+    died: int
 
 
 def server_facts(session: Session) -> ServerFacts:
@@ -56,12 +58,13 @@ def started_at(session: Session) -> int:
 def shelf_facts(session: Session, table: str) -> ShelfFacts:
     """Return the size of a shelf's table and its live and dead rows; zeros if there is none."""
     statement = text("""
-        SELECT pg_table_size(c.oid), coalesce(s.n_live_tup, 0), coalesce(s.n_dead_tup, 0)
+        SELECT pg_table_size(c.oid), coalesce(s.n_live_tup, 0), coalesce(s.n_dead_tup, 0),
+               coalesce(s.n_tup_del + s.n_tup_upd - s.n_tup_hot_upd, 0)
         FROM pg_class c LEFT JOIN pg_stat_user_tables s ON s.relid = c.oid
         WHERE c.oid = to_regclass(:table)
     """)
     row = session.execute(statement, {"table": f"{SCHEMA}.{table}"}).one_or_none()
-    return ShelfFacts(0, 0, 0) if row is None else ShelfFacts(*row)
+    return ShelfFacts(0, 0, 0, 0) if row is None else ShelfFacts(*row)
 
 
 def worn_shelves(
@@ -69,7 +72,8 @@ def worn_shelves(
 ) -> dict[int, ShelfFacts]:
     """Return the shelves of this many live rows and this share of dead ones, most dead first."""
     statement = text(f"""
-        SELECT CAST(substring(relname FROM '\\d+$') AS bigint), n_live_tup, n_dead_tup
+        SELECT CAST(substring(relname FROM '\\d+$') AS bigint), n_live_tup, n_dead_tup,
+               n_tup_del + n_tup_upd - n_tup_hot_upd
         FROM pg_stat_user_tables
         WHERE schemaname = '{SCHEMA}' AND relname ~ :name AND n_live_tup >= :least_rows
           AND n_dead_tup >= :dead_share * (n_live_tup + n_dead_tup)
@@ -81,7 +85,12 @@ def worn_shelves(
         "least_rows": least_rows,
     }
     rows = session.execute(statement, facts)
-    return {row[0]: ShelfFacts(0, live_rows=row[1], dead_rows=row[2]) for row in rows}
+    return {row[0]: ShelfFacts(0, *row[1:]) for row in rows}
+
+
+def tell_statistics(session: Session) -> None:
+    """Let the statistics know of what this transaction did once it is over, not seconds later."""
+    session.execute(text("SELECT pg_stat_force_next_flush()"))
 
 
 def count_rows(session: Session, *, table: str, shelf_id: int, space_id: int) -> int:
