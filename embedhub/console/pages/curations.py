@@ -1,5 +1,6 @@
 """Pinning and hiding documents from the console, and taking it back."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
@@ -12,7 +13,7 @@ from django.utils.html import format_html
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from embedhub.access.caller import Caller
-from embedhub.console import audit, models
+from embedhub.console import audit, models, words
 from embedhub.console.pages.layout import (
     LongTextField,
     PickField,
@@ -107,47 +108,40 @@ def curate(request: HttpRequest, form: CurationForm) -> None:
     caller = Caller.for_workspace(row.workspace_id)
     made = curations.add_curation(caller, row.slug, form.wanted(), by=_staff(request))
     _note(request, f"{made.action} document", made, row)
-    done = "pinned" if made.action is Action.PIN else "hidden"
-    _offer(request, f"“{made.external_id}” is {done} in {_where(made)}.", "undo", made.id)
+    text = f"“{made.external_id}” is {_done(made)} in {_where(made)}."
+    _offer(request, text, "undo", made.id)
 
 
 def undo(request: HttpRequest, curation_id: int) -> HttpResponse:
     """Take a decision back, and offer to put it back."""
-    demand(request, "curate_document")
-    if request.method != "POST":
-        return HttpResponseNotAllowed(["POST"])
-    row, caller = _found(curation_id)
-    try:
-        taken = curations.remove_curation(
-            caller, row.collection.slug, curation_id, by=_staff(request)
-        )
-    except HubError as error:
-        messages.error(request, str(error))
-    else:
-        _note(request, "take back", taken, row.collection)
-        text = f"“{taken.external_id}” ranks as any other again in {_where(taken)}."
-        _offer(request, text, "redo", curation_id)
-    return _back(request)
+    return _step(request, curation_id, "take back", curations.remove_curation)
 
 
 def redo(request: HttpRequest, curation_id: int) -> HttpResponse:
     """Put a decision back in force, and offer to take it back."""
+    return _step(request, curation_id, "put back", curations.restore_curation)
+
+
+def _step(
+    request: HttpRequest, curation_id: int, name: str, take: Callable[..., CurationView]
+) -> HttpResponse:
+    """Carry out a step back or forward, and offer the other one."""
     demand(request, "curate_document")
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
     row, caller = _found(curation_id)
     try:
-        put = curations.restore_curation(
-            caller, row.collection.slug, curation_id, by=_staff(request)
-        )
+        view = take(caller, row.collection.slug, curation_id, by=_staff(request))
     except HubError as error:
         messages.error(request, str(error))
+        return _back(request)
+    _note(request, name, view, row.collection)
+    if name == "take back":
+        text = f"“{view.external_id}” ranks as any other again in {_where(view)}."
+        _offer(request, text, "redo", curation_id)
     else:
-        _note(request, "put back", put, row.collection)
-        done = "pinned" if put.action is Action.PIN else "hidden"
-        _offer(
-            request, f"“{put.external_id}” is {done} again in {_where(put)}.", "undo", curation_id
-        )
+        text = f"“{view.external_id}” is {_done(view)} again in {_where(view)}."
+        _offer(request, text, "undo", curation_id)
     return _back(request)
 
 
@@ -186,6 +180,10 @@ def _next(request: HttpRequest) -> str | None:
     asked = request.POST.get("next", "")
     is_ours = url_has_allowed_host_and_scheme(asked, allowed_hosts={request.get_host()})
     return asked if is_ours else None
+
+
+def _done(view: CurationView) -> str:
+    return words.CURATION_WORDS[view.action.value]
 
 
 def _where(view: CurationView) -> str:
