@@ -82,6 +82,7 @@ def grow_space(progress: RunProgress, arguments: dict[str, Any]) -> dict[str, An
             shelves.mark_indexed(session, space_id=space.id, shelf_id=shelf_id)
 
     with db.autocommit() as connection:
+        shelf_ddl.analyze_documents(connection)
         _number(connection, task, wanted, report)
         # Searches need not wait for those that only filters use; upkeep asks for what is missing.
         made = build_missing(connection, task, wanted, report, then=answer)

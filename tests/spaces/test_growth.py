@@ -245,3 +245,27 @@ def test_upkeep_builds_what_an_older_release_did_not(
     assert [is_valid(name) for name in names] == [True, True]
     complete_shelves()
     assert carry_out_asked(sent_jobs) == []
+
+
+@pytest.mark.usefixtures("small_shelf")
+def test_the_planner_knows_of_loaded_documents_when_their_index_is_built(
+    caller: Caller, sent_jobs: list[tuple[jobs.Job, dict[str, object]]]
+) -> None:
+    def expected_rows() -> list[float]:
+        with db.reading() as session:
+            rows = session.execute(
+                text("SELECT reltuples FROM pg_class WHERE relname IN ('documents', 'chunks')")
+            )
+            return list(rows.scalars())
+
+    make_collection(caller)
+    send_texts(caller, [f"fish number {i}" for i in range(40)])
+    encode_everything()
+    with db.autocommit() as connection:
+        connection.execute(
+            text("UPDATE pg_class SET reltuples = -1 WHERE relname ~ '^doc|^chunks'")
+        )
+    sent_jobs.clear()
+    grow_outgrown()
+    carry_out_asked(sent_jobs)
+    assert expected_rows() == [40, 40]

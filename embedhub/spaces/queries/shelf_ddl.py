@@ -125,6 +125,14 @@ def analyze(connection: Connection, table: str) -> None:
     connection.execute(text(f"ANALYZE {SCHEMA}.{table}"))
 
 
+def analyze_documents(connection: Connection) -> None:
+    """Let the planner know of documents just loaded; who is at it already, autovacuum, goes on.
+
+    Without, a search over 50,000 new documents took four times as long until autovacuum came.
+    """
+    connection.execute(text("ANALYZE (SKIP_LOCKED) documents, chunks"))
+
+
 def vacuum(connection: Connection, table: str) -> None:
     """Remove the dead rows of a table from it and its indexes, beside everybody's work."""
     connection.execute(text(f"VACUUM (ANALYZE) {SCHEMA}.{table}"))
