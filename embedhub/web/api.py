@@ -10,6 +10,7 @@ from ninja.operation import Operation
 from embedhub import __version__
 from embedhub.access.views import router as keys
 from embedhub.answers.views import router as answers
+from embedhub.catalog.member_views import router as members
 from embedhub.catalog.views import router as catalogs
 from embedhub.collections.views import router as collections
 from embedhub.conversations.views import router as conversations
@@ -63,6 +64,7 @@ for router in (
     health,
     collections,
     catalogs,
+    members,
     importing,
     imports,
     documents,

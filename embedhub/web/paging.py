@@ -3,7 +3,9 @@
 import base64
 import binascii
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import orjson
 
 from embedhub.config import get_config
 from embedhub.errors import InvalidInput
@@ -38,6 +40,25 @@ def decode_cursor(kind: str, cursor: str | None) -> int | None:
         if found == kind and 0 <= int(ident) < 2**63:
             return int(ident)
     except (binascii.Error, ValueError):
+        pass
+    raise InvalidInput(f"is not a cursor of {kind}", "cursor")
+
+
+def encode_place(kind: str, *parts: str) -> str:
+    """Return a cursor that continues a list of this kind behind a place of several parts."""
+    return base64.urlsafe_b64encode(orjson.dumps([kind, *parts])).decode().rstrip("=")
+
+
+def decode_place(kind: str, cursor: str | None, *readers: Callable[[str], Any]) -> list[Any] | None:
+    """Return the parts of such a cursor, each read; raises InvalidInput for any other text."""
+    if cursor is None:
+        return None
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        found, *parts = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        if found == kind and all(isinstance(part, str) and "\x00" not in part for part in parts):
+            return [read(part) for read, part in zip(readers, parts, strict=True)]
+    except (binascii.Error, ValueError, TypeError):
         pass
     raise InvalidInput(f"is not a cursor of {kind}", "cursor")
 

@@ -16,6 +16,7 @@ from embedhub.conversations import service as conversations
 from embedhub.documents.imports import create_import
 from embedhub.runs.service import RunKind, start_run
 from embedhub.search.ranking.curations import Action, CurationInput, add_curation
+from tests.catalog.factories import add_members
 from tests.documents.files.factories import failed_file
 from tests.factories import encode_everything, make_answer, make_collection, send
 from tests.web.conftest import ApiClient, ClientFor
@@ -76,6 +77,7 @@ def names(caller: Caller, api: ApiClient) -> dict[str, object]:
         )
     # Found under the collection's slug, which is what the walk fills in.
     create_catalog(caller, CatalogInput(slug="papers"))
+    add_members(caller, "papers", "open")
     key, _ = create_key(caller.workspace_id, name="to be revoked")
     conversation_id = conversations.add_turn(
         replace(caller, key_id=api.key_id),
