@@ -48,7 +48,7 @@ WITHHELD_SHARE, WITHHELD_SEED = 0.2, 42
 FIRST_EVENTS = (1, 3, 5, 10, 20, 50)
 POOL = 100
 K = 10
-console = Console()
+console = Console(width=140)
 Row = dict[str, Any]
 
 

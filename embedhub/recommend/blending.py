@@ -14,7 +14,8 @@ from scipy import sparse
 from embedhub.recommend.interactions import Floats
 
 # Shortest history of each bucket; an empty history is popularity alone.
-BUCKETS = (1, 2, 5, 20, 50)
+BUCKETS = (1, 2, 5, 10, 20, 50)
+LONGEST = BUCKETS[-1]
 STEPS = (0.0, 0.03, 0.06, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5)
 ROUNDS = 3
 # A gain smaller than this is noise: the simpler blend stays.

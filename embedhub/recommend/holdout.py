@@ -23,8 +23,8 @@ from embedhub.recommend.protocols import (
 
 RATIO = 0.8
 WITHHELD = 0.2
-# Lengths to which the histories of withheld users are cut, each within another bucket.
-CUTS = (1, 3, 10, 30)
+# Lengths to which the histories of withheld users are cut, several within each bucket but the last.
+CUTS = (1, 2, 3, 4, 5, 6, 8, 10, 14, 19, 20, 30, 45)
 
 
 class Order(StrEnum):
@@ -44,7 +44,7 @@ class Holdout:
     withheld: Mask
 
     def cut(self, length: int, seed: int) -> Interactions:
-        """Return `length` events of each withheld user: the first in time, or random ones."""
+        """Return `length` events of each withheld user: the first where there are times, else any."""
         of_new = self.known.keep(self.withheld[self.known.users])
         if of_new.times is None:
             of_new = of_new.keep(np.random.default_rng(seed).permutation(len(of_new)))

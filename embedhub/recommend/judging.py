@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 from scipy import sparse
 
-from embedhub.recommend.blending import Judged, candidates, standardize
+from embedhub.recommend.blending import LONGEST, Judged, candidates, standardize
 from embedhub.recommend.holdout import CUTS, Holdout
 from embedhub.recommend.interactions import (
     Floats,
@@ -67,9 +67,15 @@ class Judging:
     def judged(
         self, holdout: Holdout, sources: Mapping[str, Source], half_life: float | None
     ) -> list[Judged]:
-        """Return what weights are learned from: users as they are, and withheld ones cut short."""
-        judged = self._at_length(self.known, np.arange(len(self.users)), sources, half_life)
-        withheld = np.flatnonzero(holdout.withheld[self.users])
+        """Return what weights are learned from: users as they are, and withheld ones cut short.
+
+        Of shorter histories only withheld ones: a few events of a user who was trained on look
+        like proof for whatever fitted them best.
+        """
+        new = holdout.withheld[self.users]
+        long = np.diff(self.seen.indptr) >= LONGEST
+        judged = self._at_length(self.known, np.flatnonzero(new | long), sources, half_life)
+        withheld = np.flatnonzero(new)
         for seed, length in enumerate(CUTS):
             cut = holdout.cut(length, seed)
             judged += self._at_length(cut, withheld, sources, half_life)
