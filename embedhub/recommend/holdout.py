@@ -44,7 +44,7 @@ class Holdout:
     withheld: Mask
 
     def cut(self, length: int, seed: int) -> Interactions:
-        """Return `length` events of each withheld user: the first where there are times, else any."""
+        """Return `length` events of each withheld user: the first by time, else any."""
         of_new = self.known.keep(self.withheld[self.known.users])
         if of_new.times is None:
             of_new = of_new.keep(np.random.default_rng(seed).permutation(len(of_new)))
