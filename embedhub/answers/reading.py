@@ -13,13 +13,11 @@ from embedhub.answers.checks import Limits
 from embedhub.answers.context import CountTokens, pack
 from embedhub.answers.encoding import token_counter, vectors_of
 from embedhub.answers.evidence import (
-    N_BEST,
     N_READ,
-    N_USUAL,
+    PassageTraits,
     Traits,
     coverage,
     evidence,
-    median,
     nearness,
 )
 from embedhub.answers.extract import ReadSentence
@@ -255,29 +253,22 @@ def traits_of(
     sentences: Sequence[ReadSentence],
     found: _Read,
 ) -> Traits:
-    """Return what the passages of one collection have of an answer."""
+    """Return what the best passages of one collection have of an answer."""
     wording = found.wordings[slug]
-    own = [passage for passage in found.passages if passage.collection == slug]
-    words = [
-        coverage(wording.idf, wording.of(one.title) | wording.of(one.text))
-        for one in own[: N_READ + N_USUAL]
-    ]
-    read = [one for one in sentences if one.passage.collection == slug]
-    cosines = [one.cosine for one in read if one.cosine is not None]
-    together = sorted((one.words + (one.cosine or 0.0) for one in read), reverse=True)[:N_BEST]
-    dense = [one.cosine for one in own if one.cosine is not None]
     asked = wording.sequence(question)
-    usual = words[N_READ:]
-    return Traits(
-        sentence_cosine=max(cosines) if cosines else None,
-        sentence_words=max((one.words for one in read), default=0.0),
-        passage_words=max(words[:N_READ], default=0.0),
-        best_sentences=sum(together) / len(together) if together else 0.0,
-        near=max(
-            (nearness(asked, wording.sequence(f"{one.title} {one.text}")) for one in own[:N_READ]),
-            default=0.0,
-        ),
-        usual_cosine=median(dense[N_READ:]),
-        usual_words=sum(usual) / len(usual) if usual else 0.0,
-        n_words=len(wording.idf),
-    )
+    own = [passage for passage in found.passages if passage.collection == slug]
+    read: list[PassageTraits] = []
+    for passage in own[:N_READ]:
+        told = [one for one in sentences if one.passage is passage]
+        if not told:
+            continue
+        best = max(told, key=lambda one: one.words + (one.cosine or 0.0))
+        read.append(
+            PassageTraits(
+                words=coverage(wording.idf, wording.of(passage.title) | wording.of(passage.text)),
+                near=nearness(asked, wording.sequence(f"{passage.title} {passage.text}")),
+                sentence_words=best.words,
+                sentence_cosine=best.cosine,
+            )
+        )
+    return Traits(tuple(read), len(wording.idf))
