@@ -35,7 +35,7 @@ class PassageTraits:
 class Traits:
     """What evidence is made of: the best passages, and how many different words the question has.
 
-    Long questions share words with any passage, and say in many words what they ask for.
+    Long questions need more: it serves manuals and paragraphs with one threshold.
     """
 
     passages: tuple[PassageTraits, ...]
