@@ -3,7 +3,7 @@
 from sqlalchemy.orm import Session
 
 from embedhub.documents import relabelling
-from embedhub.documents.files import queries
+from embedhub.documents.files.queries import files as queries
 from embedhub.tables import File
 
 

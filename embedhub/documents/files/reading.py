@@ -19,9 +19,10 @@ from sqlalchemy.exc import IntegrityError
 from embedhub import db
 from embedhub.config import get_config
 from embedhub.documents.back_pressure import refuse_backlog
-from embedhub.documents.files import queries, storage
+from embedhub.documents.files import storage
 from embedhub.documents.files.fetching import FetchFailed, fetch
 from embedhub.documents.files.narrowing import narrow
+from embedhub.documents.files.queries import files as queries
 from embedhub.documents.files.removal import remove_documents_of
 from embedhub.documents.files.storage import OriginalMissing
 from embedhub.documents.files.storing import Storing

@@ -6,7 +6,8 @@ from sqlalchemy.orm import Session
 
 from embedhub import db
 from embedhub.documents.deletion import Still, remove_documents
-from embedhub.documents.files import queries, storage
+from embedhub.documents.files import storage
+from embedhub.documents.files.queries import files as queries
 
 REMOVED_AT_ONCE = 200
 

@@ -14,10 +14,11 @@ from embedhub import db
 from embedhub.access.caller import Caller
 from embedhub.collections.service import find_collection
 from embedhub.config import get_config
-from embedhub.documents.files import queries, storage
+from embedhub.documents.files import storage
 from embedhub.documents.files.inputs import FileFields
 from embedhub.documents.files.narrowing import narrow
-from embedhub.documents.files.queries import Place
+from embedhub.documents.files.queries import files as queries
+from embedhub.documents.files.queries.files import Place
 from embedhub.documents.files.removal import remove_file
 from embedhub.documents.files.storage import OriginalMissing, StoredOriginal
 from embedhub.documents.files.view import Accepted, FileStatus, FileView, Original, view_of

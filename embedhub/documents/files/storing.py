@@ -11,7 +11,7 @@ from embedhub import db
 from embedhub.collections.service import find_by_id
 from embedhub.config import get_config
 from embedhub.documents.attempts import attempts
-from embedhub.documents.files import queries
+from embedhub.documents.files.queries import files as queries
 from embedhub.documents.inputs import DocumentInput, parse_document
 from embedhub.documents.parsing.child import Report
 from embedhub.documents.preparation import CollectionFacts, Prepared, prepare_many

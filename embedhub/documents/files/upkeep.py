@@ -8,9 +8,11 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from embedhub import db
-from embedhub.documents.files import queries, queries_originals, storage
-from embedhub.documents.files.queries import Place
-from embedhub.documents.files.queries_originals import Owner
+from embedhub.documents.files import storage
+from embedhub.documents.files.queries import files as queries
+from embedhub.documents.files.queries import originals
+from embedhub.documents.files.queries.files import Place
+from embedhub.documents.files.queries.originals import Owner
 from embedhub.documents.files.removal import remove_file
 from embedhub.documents.files.service import ask_to_read
 
@@ -72,7 +74,7 @@ def remove_lost_originals() -> int:
 def _owners() -> Iterator[Owner]:
     """Yield every collection once, beginning with any of them."""
     with db.reading() as session:
-        newest = queries_originals.newest_collection(session)
+        newest = originals.newest_collection(session)
     start = 1 + secrets.randbelow(max(newest, 1))
     yield from _owners_between(start, newest + 1)
     yield from _owners_between(1, start)
@@ -81,7 +83,7 @@ def _owners() -> Iterator[Owner]:
 def _owners_between(first: int, end: int) -> Iterator[Owner]:
     while first < end:
         with db.reading() as session:
-            owners = queries_originals.owners(session, first, end, limit=COLLECTIONS_AT_ONCE)
+            owners = originals.owners(session, first, end, limit=COLLECTIONS_AT_ONCE)
         yield from owners
         if len(owners) < COLLECTIONS_AT_ONCE:
             return
@@ -90,7 +92,7 @@ def _owners_between(first: int, end: int) -> Iterator[Owner]:
 
 def _remove_lost(owner: Owner, paths: Sequence[str]) -> int:
     with db.reading() as session:
-        named = queries_originals.named(session, paths)
+        named = originals.named(session, paths)
     n_removed = 0
     for path in paths:
         if path in named:
