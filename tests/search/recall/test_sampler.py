@@ -242,6 +242,7 @@ def test_no_snapshot_is_held_from_one_search_to_the_next(
             statement = text(
                 "SELECT count(*) FROM pg_stat_activity WHERE backend_xmin IS NOT NULL"
                 " AND pid <> pg_backend_pid() AND datname = current_database()"
+                " AND backend_type = 'client backend'"
             )
             open_transactions.append(session.execute(statement).scalar())
 
