@@ -22,19 +22,20 @@ def test_a_key_may_hold_an_id_with_dashes(house: House) -> None:
     assert Impression.objects.get(pk=row.pk).position == row.position
 
 
-def test_rows_are_looked_up_by_their_columns_not_by_the_joined_text(house: House) -> None:
-    from django.db import connection
+def test_rows_are_looked_up_through_the_primary_key(house: House) -> None:
+    from django.db import connection, transaction
 
     from embedhub.console.models import Pending
 
     rows = Pending.objects.filter(pk__in=["1.5", "1.6"])
-    with connection.cursor() as cursor:
-        cursor.execute("SET enable_seqscan = off")
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        # Of so few rows it is as good, and which of the two is taken depends on old statistics.
+        cursor.execute("DROP INDEX ix_pending_owner_id")
         plan = rows.explain()
-        cursor.execute("RESET enable_seqscan")
-    looked_up = plan.split("Index Cond")[1].split("\n")[0]
-    assert "owner_id" in looked_up
-    assert "concat_ws" not in looked_up
+        transaction.set_rollback(True)
+    assert "pk_pending" in plan
+    assert "concat_ws" not in plan.split("Index Cond")[1].split("\n")[0]
 
 
 @pytest.mark.parametrize("key", ["", "5", "x.y", "1.2.3", "1."])
