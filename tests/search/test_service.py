@@ -1,10 +1,12 @@
 """Searching through the service: what comes back, what is said about it, and what is hidden."""
 
+import sys
 import threading
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -79,6 +81,14 @@ def test_words_are_found_at_commit_and_the_answer_says_what_it_lacks(caller: Cal
     assert ids(after)[0] == "2"
     assert after.complete
     assert after.notes == ()
+
+
+def test_a_search_does_not_stumble_over_what_the_encoder_imports_meanwhile(
+    papers: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SciPy is imported by the thread that loads the encoder, and searches are answered already."""
+    monkeypatch.setitem(sys.modules, "scipy.sparse", ModuleType("scipy.sparse"))
+    assert ids(ask(papers, "tomatoes"))[0] == "2"
 
 
 @pytest.mark.parametrize("mode", list(Mode))

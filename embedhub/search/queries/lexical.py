@@ -186,8 +186,9 @@ def _tier_branches(
 def lexical_distance(query: dict[int, float]) -> ColumnElement[float]:
     """Return the negative score of a row; small is good, as pgvector has it."""
     sparse = SPARSEVEC(SPARSE_DIMENSIONS)
-    # The Python class counts places from 0, the text form and our hashes from 1.
-    vector = SparseVector({place - 1: weight for place, weight in query.items()}, SPARSE_DIMENSIONS)
+    # Made from a mapping it would look into SciPy, which the encoder's thread may be importing.
+    places = ",".join(f"{place}:{weight}" for place, weight in sorted(query.items()) if weight)
+    vector = SparseVector.from_text(f"{{{places}}}/{SPARSE_DIMENSIONS}")
     asked = cast(literal(vector, sparse), sparse)
     distance: ColumnElement[float] = SPARSE.c.weights.op("<#>", return_type=Float())(asked)
     return distance
