@@ -1,0 +1,14 @@
+"""Recommenders: trained versions, neighbours of items, what a version is made of."""
+
+revision = "0013"
+down_revision = "0012"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass
