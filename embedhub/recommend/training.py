@@ -1,7 +1,7 @@
 """Training: settings, recency and blend chosen on a hold-out, then all events fitted; pure."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from embedhub.recommend.recommender import POPULARITY, Recommender
 from embedhub.recommend.sources import Content, Factors, Neighbors, Prior, Source
 
 EASE, IALS, COSINE, CONDITIONAL, CONTENT = "ease", "ials", "cosine", "conditional", "content"
+
+# Told `done, total, phase` before each step and after the last; what it raises ends the training.
+OnProgress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,31 @@ class Plan:
     neighbors: int = 500
     # More would cost time and change no weight.
     judged_users: int = 1_000
+
+    @property
+    def n_steps(self) -> int:
+        """The steps that progress is told in."""
+        return len(self.ials) + len(self.ease) + 2
+
+
+@dataclass
+class Steps:
+    """Counts the steps of a training and tells them."""
+
+    total: int
+    on_progress: OnProgress | None = None
+    done: int = field(default=-1)
+
+    def next(self, phase: str) -> None:
+        """Tell that a step of `phase` begins, all before it being done."""
+        self.done += 1
+        if self.on_progress is not None:
+            self.on_progress(self.done, self.total, phase)
+
+    def finish(self) -> None:
+        """Tell that all is done."""
+        self.done = self.total - 1
+        self.next("done")
 
 
 @dataclass(frozen=True)
@@ -70,27 +98,33 @@ def train(
     order: Order | None = None,
     content: Floats | None = None,
     plan: Plan | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Trained:
     """Return the recommender for all `events`.
 
     `order` is found from the times unless given; `content` is items × dimensions of unit length.
+    `on_progress(done, total, phase)` is called between fits and may raise to cancel.
     Raises ValueError where there are too few events for a hold-out.
     """
     plan = plan or Plan()
+    steps = Steps(plan.n_steps, on_progress)
     order = order or order_of(events)
     holdout = hold_out(events, order)
     judging = Judging.of(holdout, plan.judged_users)
-    chosen, fitted = choose_sources(holdout, judging, order, plan)
+    chosen, fitted = choose_sources(holdout, judging, order, plan, steps)
     if content is not None:
         fitted[CONTENT] = Content(content)
+    steps.next("blend")
     half_life = choose_half_life(judging, fitted, plan) if order is Order.TIME else None
     weights = learn_weights(list(fitted), judging.judged(holdout, fitted, half_life))
     tried = Recommender(fitted, weights, half_life)
     ndcg = {name: judging.ndcg(source, half_life) for name, source in fitted.items()}
     ndcg["blend"] = judging.ndcg_of_scores(tried.scores(judging.history(half_life), judging.seen))
+    steps.next("fit")
     sources = fit_sources(events, chosen, plan)
     if content is not None:
         sources[CONTENT] = Content(content)
+    steps.finish()
     return Trained(Recommender(sources, weights, half_life), order, chosen, ndcg)
 
 
@@ -109,16 +143,18 @@ def fit_sources(events: Interactions, chosen: Chosen, plan: Plan) -> dict[str, S
 
 
 def choose_sources(
-    holdout: Holdout, judging: Judging, order: Order, plan: Plan
+    holdout: Holdout, judging: Judging, order: Order, plan: Plan, steps: Steps
 ) -> tuple[Chosen, dict[str, Source]]:
     """Return the settings best on the hold-out, and the sources as fitted on what it trains on."""
     seen = histories(holdout.train)
     days = plan.popularity_days if order is Order.TIME else (None,)
     priors = [_prior(holdout.train, of_days) for of_days in days]
     prior, popularity_days = judging.best(priors, days)
-    ials, ials_setting = judging.best(
-        [Factors(fit_ials(seen, one)) for one in plan.ials], plan.ials
-    )
+    factors = []
+    for of_ials in plan.ials:
+        steps.next("settings")
+        factors.append(Factors(fit_ials(seen, of_ials)))
+    ials, ials_setting = judging.best(factors, plan.ials)
     sources: dict[str, Source] = {
         POPULARITY: prior,
         CONDITIONAL: Neighbors(strongest(fit_conditional(seen), plan.neighbors)),
@@ -127,7 +163,10 @@ def choose_sources(
     }
     ease_setting = None
     if seen.shape[1] <= plan.ease_items:
-        tried = [Neighbors(strongest(fit_ease(seen, one), plan.neighbors)) for one in plan.ease]
+        tried = []
+        for of_ease in plan.ease:
+            steps.next("settings")
+            tried.append(Neighbors(strongest(fit_ease(seen, of_ease), plan.neighbors)))
         sources[EASE], ease_setting = judging.best(tried, plan.ease)
     return Chosen(ease_setting, ials_setting, popularity_days), sources
 

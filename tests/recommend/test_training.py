@@ -122,6 +122,21 @@ def test_above_its_limit_of_items_ease_is_left_out() -> None:
     assert trained.holdout_ndcg["blend"] > trained.holdout_ndcg["popularity"]
 
 
+def test_progress_is_told_in_steps_and_may_cancel() -> None:
+    told: list[tuple[int, int, str]] = []
+    train(EVENTS, on_progress=lambda *step: told.append(step))
+
+    done, total, phase = told[-1]
+    assert (done, phase) == (total, "done")
+    assert [step[0] for step in told] == sorted({step[0] for step in told})
+
+    def cancel(done: int, total: int, phase: str) -> None:
+        raise InterruptedError(phase)
+
+    with pytest.raises(InterruptedError, match="settings"):
+        train(EVENTS, on_progress=cancel)
+
+
 def test_too_few_events_for_a_hold_out_are_refused() -> None:
     with pytest.raises(ValueError, match="too few events"):
         train(new_user([1]))
