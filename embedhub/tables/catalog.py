@@ -53,6 +53,8 @@ class Catalog(Base):
     unknown_users: Mapped[str] = mapped_column(Text, server_default="create")
     unknown_items: Mapped[str] = mapped_column(Text, server_default="hold")
     filterable: Mapped[dict[str, str]] = mapped_column(JSONB, server_default="{}")
+    # when it is trained by itself, where that is other than the settings say
+    training: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
     created_at: Mapped[CreatedAt]
     deleted_at: Mapped[Timestamp | None]
 
@@ -61,7 +63,12 @@ class Item(Base):
     """Something that can be recommended."""
 
     __tablename__ = "items"
-    __table_args__ = (UniqueConstraint("catalog_id", "external_id"),)
+    __table_args__ = (
+        UniqueConstraint("catalog_id", "external_id"),
+        # A catalog of which none is hidden or has its time is searched without asking each.
+        Index("ix_items_restricted", "catalog_id", postgresql_where=text(
+            "is_hidden OR available_from IS NOT NULL OR available_until IS NOT NULL")),
+    )  # fmt: skip
 
     id: Mapped[Id]
     workspace_id: Mapped[WorkspaceId]
@@ -74,6 +81,8 @@ class Item(Base):
     categories: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     labels: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     attributes: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
+    # what filters see, which the index rows repeat: attributes, categories, labels, availability
+    index_attributes: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
     access: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
     is_hidden: Mapped[bool] = mapped_column(server_default=text("false"))
     available_from: Mapped[Timestamp | None]
@@ -115,6 +124,7 @@ class Interaction(Base):
         ),
         Index(None, "user_id", "happened_at"),
         Index(None, "item_id"),
+        Index(None, "request_id", postgresql_where=text("request_id IS NOT NULL")),
     )  # fmt: skip
 
     id: Mapped[Id]

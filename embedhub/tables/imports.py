@@ -1,4 +1,4 @@
-"""Streams of documents, how far each has come, and the lines that were refused."""
+"""Streams of lines, how far each has come, and the lines that were refused."""
 
 import uuid
 
@@ -9,23 +9,35 @@ from embedhub.tables.base import Base, CreatedAt, Id, Timestamp, WorkspaceId
 
 
 class Import(Base):
-    """One stream of lines into a collection; what it says of itself commits with the documents."""
+    """One stream of lines into a collection or catalog; what it tells commits with the lines."""
 
     __tablename__ = "imports"
     __table_args__ = (
         CheckConstraint(
-            "status IN ('waiting', 'running', 'finished', 'broken')", name="status_known"
+            "status IN ('waiting', 'running', 'finished', 'broken', 'cancelled')",
+            name="status_known",
         ),
+        CheckConstraint(
+            "kind IN ('documents', 'items', 'users', 'interactions')", name="kind_known"
+        ),
+        CheckConstraint("num_nonnulls(collection_id, catalog_id) = 1", name="one_owner"),
         Index("ix_imports_unfinished", "collection_id",
+              postgresql_where=text("status IN ('waiting', 'running')")),
+        Index("ix_imports_unfinished_catalog", "catalog_id",
               postgresql_where=text("status IN ('waiting', 'running')")),
         Index(None, "updated_at"),
     )  # fmt: skip
 
     id: Mapped[Id]
     workspace_id: Mapped[WorkspaceId]
-    collection_id: Mapped[int] = mapped_column(
+    collection_id: Mapped[int | None] = mapped_column(
         BigInteger, ForeignKey("collections.id", ondelete="CASCADE"), index=True
     )
+    catalog_id: Mapped[int | None] = mapped_column(
+        BigInteger, ForeignKey("catalogs.id", ondelete="CASCADE"), index=True
+    )
+    # what stands in a line
+    kind: Mapped[str] = mapped_column(Text, server_default="documents")
     # waiting: for more lines; broken: ended before its end, to be sent on from the next line
     status: Mapped[str] = mapped_column(Text, server_default="waiting")
     # of the request that stores lines now: of two, the later one goes on
@@ -37,6 +49,8 @@ class Import(Base):
     n_updated: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     n_unchanged: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     n_stale: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    # interactions that wait for their user or item
+    n_held: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     n_errors: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     # why it broke
     error: Mapped[str | None] = mapped_column(Text)

@@ -48,6 +48,11 @@ class Space(Base):
             "uq_spaces_live_collection", "collection_id", "subject", "kind",
             unique=True, postgresql_where=text("status = 'live' AND collection_id IS NOT NULL"),
         ),
+        # Of a catalog: its content by its encoder, its words, and what others publish.
+        Index(
+            "uq_spaces_live_catalog", "catalog_id", "subject", "kind", "encoder", "revision",
+            unique=True, postgresql_where=text("status = 'live' AND catalog_id IS NOT NULL"),
+        ),
     )  # fmt: skip
 
     id: Mapped[Id]
