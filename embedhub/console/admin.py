@@ -14,6 +14,7 @@ from embedhub.console import (
     admin_ledger,
     admin_measures,
     admin_ranking,
+    admin_recommenders,
     admin_runs,
     admin_staff,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "admin_ledger",
     "admin_measures",
     "admin_ranking",
+    "admin_recommenders",
     "admin_runs",
     "admin_staff",
 ]

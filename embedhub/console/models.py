@@ -97,12 +97,34 @@ User = mirror(tables.User, "user of a catalog", plural="users of catalogs", titl
 Interaction = mirror(tables.Interaction, "interaction")
 HeldInteraction = mirror(tables.HeldInteraction, "waiting interaction", title="user_external_id")
 Impression = mirror(tables.Impression, "impression")
+RecommenderVersion = mirror(
+    tables.RecommenderVersion,
+    "recommender",
+    title="number",
+    permissions={"publish_recommenderversion": "Can train recommenders and publish versions"},
+)
+Placement = mirror(
+    tables.Placement,
+    "placement",
+    title="name",
+    permissions={"change_placement_rules": "Can change the rules of placements"},
+)
+Experiment = mirror(
+    tables.Experiment,
+    "experiment",
+    title="name",
+    permissions={"run_experiment": "Can set up, start and stop experiments"},
+)
 
 # Tables without a page, and why; a test compares this list with the metadata.
 NOT_MIRRORED = {
     tables.ConversationTurn: "a conversation's own page shows what was said",
     tables.EvaluatedQuery: "an evaluation's own page shows its queries",
     tables.IdempotencyRecord: "answers to programs, removed after a day",
+    tables.ItemNeighbors: "numbers nobody reads; a list explains the neighbors that counted",
+    tables.ItemPrior: "numbers nobody reads; a list explains what popularity counted",
+    tables.PlacementRevision: "a placement's own page shows the rules it had before",
+    tables.RecommenderArray: "numbers nobody reads",
     tables.RefusedLine: "the report that whoever sent the import downloads",
     tables.Embedding: "numbers nobody reads; a chunk's page says whether its vector is there",
     tables.SparseEmbedding: "numbers nobody reads; a search explains the words that counted",

@@ -110,6 +110,7 @@ def _catalogs() -> list[dict[str, Any]]:
         _page("Interactions", "interaction", "touch_app"),
         _page("Waiting interactions", "heldinteraction", "hourglass_empty"),
         _page("Impressions", "impression", "visibility"),
+        _page("Recommenders", "recommenderversion", "recommend"),
     ]
 
 

@@ -66,6 +66,14 @@ FEEDBACK_WORDS = {
     "like": ("liked", "good"),
     "dislike": ("disliked", "bad"),
 }
+RECOMMENDER_STATUS_WORDS = {
+    "training": ("being stored", "info"),
+    "rejected": ("rejected", "warn"),
+    "ready": ("ready", "info"),
+    "live": ("live", "good"),
+    "retired": ("retired", "quiet"),
+    "dropped": ("dropped", "quiet"),
+}
 VARIANT_SOURCE_WORDS = {
     "manual": ("written by hand", "info"),
     "learned": ("learned", "good"),

@@ -23,7 +23,14 @@ from embedhub.tables.evaluation import (
 from embedhub.tables.files import File
 from embedhub.tables.imports import Import, RefusedLine
 from embedhub.tables.measures import FilterUse, RecallSample, SampledQuery
+from embedhub.tables.placements import Experiment, Placement, PlacementRevision
 from embedhub.tables.ranking import Curation
+from embedhub.tables.recommenders import (
+    ItemNeighbors,
+    ItemPrior,
+    RecommenderArray,
+    RecommenderVersion,
+)
 from embedhub.tables.runs import Run, SearchLogEntry
 from embedhub.tables.spaces import (
     Embedding,
@@ -49,6 +56,7 @@ __all__ = [
     "Embedding",
     "EvaluatedQuery",
     "Evaluation",
+    "Experiment",
     "Feedback",
     "File",
     "FilterUse",
@@ -58,11 +66,17 @@ __all__ = [
     "Impression",
     "Interaction",
     "Item",
+    "ItemNeighbors",
+    "ItemPrior",
     "JudgedQuery",
     "Judgment",
     "LlmSetting",
     "Pending",
+    "Placement",
+    "PlacementRevision",
     "RecallSample",
+    "RecommenderArray",
+    "RecommenderVersion",
     "RefusedLine",
     "Run",
     "SampledQuery",
