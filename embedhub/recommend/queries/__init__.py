@@ -1,0 +1,1 @@
+"""All SQL about recommendations, one file a concern."""
