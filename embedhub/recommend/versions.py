@@ -29,6 +29,7 @@ from embedhub.recommend.queries import versions as queries
 from embedhub.tables import RecommenderVersion
 
 Array = NDArray[np.float32]
+Key = tuple[int, datetime]
 # Each of them some hundred kilobytes.
 KEPT_ARRAYS = 64
 
@@ -132,7 +133,7 @@ def live(session: Session, catalog_id: int) -> Version | None:
 
 def load(session: Session, row: RecommenderVersion) -> Version:
     """Return a stored version of which there is the row."""
-    arrays = _arrays(session, row.id)
+    arrays = _arrays(session, row)
     sources: dict[str, dict[str, Any]] = row.settings.get("sources", {})
     prior = next((one for one in sources.values() if one["kind"] == SourceKind.PRIOR), None)
     has_content = "content.mean" in arrays
@@ -180,30 +181,33 @@ class _Kept:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._by_id: OrderedDict[int, dict[str, Array]] = OrderedDict()
+        self._by_key: OrderedDict[Key, dict[str, Array]] = OrderedDict()
 
-    def get(self, version_id: int) -> dict[str, Array] | None:
+    def get(self, key: Key) -> dict[str, Array] | None:
         with self._lock:
-            if version_id in self._by_id:
-                self._by_id.move_to_end(version_id)
-            return self._by_id.get(version_id)
+            if key in self._by_key:
+                self._by_key.move_to_end(key)
+            return self._by_key.get(key)
 
-    def put(self, version_id: int, arrays: dict[str, Array]) -> None:
+    def put(self, key: Key, arrays: dict[str, Array]) -> None:
         with self._lock:
-            self._by_id[version_id] = arrays
-            while len(self._by_id) > KEPT_ARRAYS:
-                self._by_id.popitem(last=False)
+            self._by_key[key] = arrays
+            while len(self._by_key) > KEPT_ARRAYS:
+                self._by_key.popitem(last=False)
 
 
 _kept = _Kept()
 
 
-def _arrays(session: Session, version_id: int) -> dict[str, Array]:
-    kept = _kept.get(version_id)
+def _arrays(session: Session, row: RecommenderVersion) -> dict[str, Array]:
+    # An id may come again in a database restored to an older state, but not at the same moment.
+    key = (row.id, row.created_at)
+    kept = _kept.get(key)
     if kept is None:
         kept = {
             name: np.frombuffer(data, "<f4").reshape(shape)
-            for name, shape, data in queries.arrays_of(session, version_id)
+            for name, shape, data in queries.arrays_of(session, row.id)
         }
-        _kept.put(version_id, kept)
+        if row.status != Status.TRAINING:
+            _kept.put(key, kept)
     return kept
