@@ -13,10 +13,13 @@ from embedhub.config_catalog import CatalogPart
 from embedhub.config_evaluation import EvaluationPart
 from embedhub.config_files import FilePart
 from embedhub.config_measures import MeasurePart
+from embedhub.config_placements import PlacementPart
 from embedhub.config_ranking import RankingPart
 
 
-class Config(AnswerSettings, CatalogPart, EvaluationPart, FilePart, MeasurePart, RankingPart):
+class Config(
+    AnswerSettings, CatalogPart, EvaluationPart, FilePart, MeasurePart, PlacementPart, RankingPart
+):
     """Settings from variables named EMBEDHUB_*; a bad value fails at start, naming the variable."""
 
     model_config = SettingsConfigDict(env_prefix="EMBEDHUB_", frozen=True)

@@ -110,6 +110,8 @@ def _catalogs() -> list[dict[str, Any]]:
         _page("Interactions", "interaction", "touch_app"),
         _page("Waiting interactions", "heldinteraction", "hourglass_empty"),
         _page("Impressions", "impression", "visibility"),
+        _page("Placements", "placement", "view_carousel"),
+        _page("Experiments", "experiment", "experiment"),
         _page("Recommenders", "recommenderversion", "recommend"),
     ]
 

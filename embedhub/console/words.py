@@ -80,6 +80,12 @@ VARIANT_SOURCE_WORDS = {
     "former": ("was live before", "quiet"),
 }
 
+EXPERIMENT_WORDS = {
+    "draft": ("not started", "quiet"),
+    "running": ("running", "info"),
+    "stopped": ("stopped", "good"),
+}
+
 
 def bounded(count: int, bound: int) -> str:
     """Return a count that was stopped at `bound` rows: "12", "1,204", "more than 10,000"."""

@@ -15,6 +15,7 @@ from embedhub.tables import (
     Conversation,
     ConversationTurn,
     Curation,
+    Experiment,
     File,
     FilterUse,
     HeldInteraction,
@@ -23,6 +24,7 @@ from embedhub.tables import (
     Interaction,
     Item,
     LlmSetting,
+    Placement,
     RecallSample,
     Run,
     SearchLogEntry,
@@ -247,6 +249,11 @@ def add_catalog(session: Session, workspace_id: int) -> None:
     session.add(
         Impression(**place, **pair, request_id=uuid.uuid4(), position=1, score=0.7, variant="a")
     )
+    rules = [{"action": "pin", "item": "m1", "position": 1}]
+    session.add(Placement(**place, name="home", rules=rules, changed_by="staff ann"))
+    variants = [{"name": "as it is", "share": 0.5}, {"name": "no rules", "share": 0.5, "rules": []}]
+    experiment = {"name": "pins", "placement": "home", "variants": variants}
+    session.add(Experiment(**place, **experiment, created_by="staff ann"))
 
 
 def add_search(session: Session, workspace_id: int, collection_id: int, key_id: int) -> None:
