@@ -1,0 +1,1 @@
+"""Rules of the house over lists of recommendations, kept per placement."""
