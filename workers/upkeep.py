@@ -11,6 +11,7 @@ from embedhub.catalog import service as catalogs
 from embedhub.collections.service import purge_collection, resume_deletions
 from embedhub.conversations import service as conversations
 from embedhub.documents import imports
+from embedhub.documents.copying import copy_documents
 from embedhub.documents.deletion import carry_out_deletion, delete_expired
 from embedhub.documents.files import upkeep as files
 from embedhub.documents.rechunking import rechunk_documents
@@ -39,6 +40,7 @@ logger = logging.getLogger(__name__)
 _stopping = threading.Event()
 
 WORK: dict[RunKind, Callable[[RunProgress, dict[str, Any]], dict[str, Any]]] = {
+    RunKind.COPY_DOCUMENTS: copy_documents,
     RunKind.DELETE_CATALOG: catalogs.purge_catalog,
     RunKind.DELETE_COLLECTION: purge_collection,
     RunKind.DELETE_DOCUMENTS: carry_out_deletion,

@@ -39,6 +39,7 @@ __all__ = [
     "CollectionChanges",
     "CollectionInput",
     "CollectionView",
+    "add_collection",
     "collection_ids",
     "collection_status",
     "create_collection",
@@ -80,34 +81,39 @@ class CollectionView:
 
 def create_collection(caller: Caller, wanted: CollectionInput) -> CollectionView:
     """Create a collection with its spaces; Conflict if the slug is taken, else InvalidInput."""
+    with db.writing() as session:
+        return view_of(session, add_collection(session, caller, wanted))
+
+
+def add_collection(session: Session, caller: Caller, wanted: CollectionInput) -> Collection:
+    """Do the same in the caller's transaction."""
     caller.require_writing()
     if caller.collection_ids is not None:
         raise Forbidden("a key bound to collections may not make others")
     encoder, chunking = check_wanted(wanted)
-    with db.writing() as session:
-        limit = get_config().max_collections
-        if queries.count_collections(session, workspace_id=caller.workspace_id) >= limit:
-            raise Conflict(f"a workspace has at most {limit} collections")
-        collection = queries.insert_collection(
-            session,
-            workspace_id=caller.workspace_id,
-            slug=wanted.slug,
-            name=wanted.name or wanted.slug,
-            language=wanted.language or DEFAULT_LANGUAGE,
-            encoder=encoder,
-            chunking=chunking.as_mapping(),
-            filterable=dict(wanted.filterable),
-            ranking=checked_ranking(wanted.ranking, wanted.filterable),
-        )
-        if collection is None:
-            raise Conflict(f"there is already a collection {wanted.slug!r}")
-        spaces.create_spaces(
-            session,
-            collection=collection,
-            dimension=wanted.dimension,
-            metric=wanted.metric or METRICS[0],
-        )
-        return view_of(session, collection)
+    limit = get_config().max_collections
+    if queries.count_collections(session, workspace_id=caller.workspace_id) >= limit:
+        raise Conflict(f"a workspace has at most {limit} collections")
+    collection = queries.insert_collection(
+        session,
+        workspace_id=caller.workspace_id,
+        slug=wanted.slug,
+        name=wanted.name or wanted.slug,
+        language=wanted.language or DEFAULT_LANGUAGE,
+        encoder=encoder,
+        chunking=chunking.as_mapping(),
+        filterable=dict(wanted.filterable),
+        ranking=checked_ranking(wanted.ranking, wanted.filterable),
+    )
+    if collection is None:
+        raise Conflict(f"there is already a collection {wanted.slug!r}")
+    spaces.create_spaces(
+        session,
+        collection=collection,
+        dimension=wanted.dimension,
+        metric=wanted.metric or METRICS[0],
+    )
+    return collection
 
 
 def find_collection(session: Session, caller: Caller, slug: str) -> Collection:

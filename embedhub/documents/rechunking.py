@@ -5,14 +5,16 @@ an update. What the new chunking parts no differently is left alone, so a run th
 finds by itself what is still to do.
 """
 
-import time
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from embedhub import db, jobs
 from embedhub.collections.service import find_by_id
 from embedhub.documents import preparation
+from embedhub.documents.pace import Pace
 from embedhub.documents.preparation import CollectionFacts
 from embedhub.documents.queries import rechunking as queries
 from embedhub.documents.queries.rechunking import StoredText
@@ -29,7 +31,6 @@ DOCUMENTS_AT_ONCE, BYTES_AT_ONCE = 50, 2_000_000
 PRIORITY = 7
 # More documents than these do not wait for their new vectors: a cancelled run leaves little behind.
 MAX_WAITING = 500
-POLL_S, LOOK_AFTER_S = 0.5, 10.0
 
 
 def rechunk_documents(progress: RunProgress, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -56,7 +57,7 @@ class _Rechunking:
         self.chunking = chunking
         self.is_superseded = False
         self.after = self.n_seen = self.n_changed = self.n_kept = 0
-        self._looked_at = time.monotonic()
+        self._pace = Pace(progress, self._count_waiting)
         with db.reading() as session:
             collection = find_by_id(session, collection_id)
             live = spaces.live_spaces(
@@ -106,17 +107,7 @@ class _Rechunking:
 
     def wait(self, *, at_most: int) -> None:
         """Return when no more of this run's documents than that wait for their new vectors."""
-        while True:
-            with db.reading() as session:
-                waiting = queries.count_waiting(
-                    session, collection_id=self.facts.id, space_id=self.space_id, priority=PRIORITY
-                )
-            self.progress.report(max(self.n_seen - waiting, 0), self.total)
-            if waiting <= at_most:
-                return
-            self.progress.describe("encoding new passages")
-            self._look_after_ledger()
-            time.sleep(POLL_S)
+        self._pace.wait(at_most=at_most, report=self._report)
 
     def result(self) -> dict[str, Any]:
         """Return what the run did."""
@@ -164,10 +155,10 @@ class _Rechunking:
                 jobs.enqueue(session, Job.EMBED)
         return len(ids)
 
-    def _look_after_ledger(self) -> None:
-        # Runs wait in the threads that the clock's own upkeep needs.
-        if time.monotonic() - self._looked_at > LOOK_AFTER_S:
-            self._looked_at = time.monotonic()
-            spaces.ring_for_due()
-            spaces.bury_crashed()
-            spaces.flip_overdue()
+    def _report(self, waiting: int) -> None:
+        self.progress.report(max(self.n_seen - waiting, 0), self.total)
+
+    def _count_waiting(self, session: Session) -> int:
+        return queries.count_waiting(
+            session, collection_id=self.facts.id, space_id=self.space_id, priority=PRIORITY
+        )

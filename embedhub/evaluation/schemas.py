@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, SkipValidation
 
+from embedhub.collections.schemas import ChunkingIn
 from embedhub.evaluation.setting import MAX_SETTINGS
 from embedhub.web.body import AnswerBody, RequestBody
 
@@ -135,7 +136,16 @@ class VariantIn(RequestBody):
     ranking: SkipValidation[dict[str, Any] | None] = Field(
         default=None, description="Parts that take the place of the collection's own."
     )
-    collection: str | None = None
+    collection: str | None = Field(
+        default=None,
+        description="Slug of another collection with the same documents; with a chunking, of the"
+        " one that a run makes (null: named after both).",
+    )
+    chunking: ChunkingIn | None = Field(
+        default=None,
+        description="Parts the same documents otherwise, in a collection beside this one; the run"
+        " that fills it is `facts.run_id`.",
+    )
 
 
 class VariantOut(AnswerBody):
@@ -144,7 +154,9 @@ class VariantOut(AnswerBody):
     name: str
     source: Literal["manual", "learned", "former"]
     setting: dict[str, Any]
-    facts: dict[str, Any] = Field(description="How a learned one was found.")
+    facts: dict[str, Any] = Field(
+        description="How a learned one was found, or the run that fills another chunking's."
+    )
     created_at: datetime
 
 
@@ -165,6 +177,7 @@ class AppliedOut(AnswerBody):
 
     ranking: dict[str, Any]
     former: str
+    run_id: int | None = Field(description="The run that parts the documents anew, if one does.")
 
 
 class LearningIn(RequestBody):

@@ -25,18 +25,21 @@ class Setting:
 
     `ranking` holds keys that take the place of the collection's own, null takes a part away;
     `collection` is the slug of another collection with the same documents, such as one with other
-    passages or another encoder, None for the collection itself.
+    passages or another encoder, None for the collection itself. `chunking` is how a trial's
+    documents are parted; applying makes it the collection's.
     """
 
     name: str
     mode: Mode = Mode.HYBRID
     ranking: Mapping[str, Any] = field(default_factory=dict)
     collection: str | None = None
+    chunking: Mapping[str, Any] | None = None
 
     @property
     def is_live(self) -> bool:
         """Whether it is what callers get who name nothing but a query."""
-        return self.mode is Mode.HYBRID and not self.ranking and self.collection is None
+        others = (self.ranking, self.collection, self.chunking)
+        return self.mode is Mode.HYBRID and not any(others)
 
     def request(self, query: str, depth: int) -> SearchRequest:
         """Return the search for a query."""
@@ -57,6 +60,8 @@ class Setting:
             found["ranking"] = dict(self.ranking)
         if self.collection is not None:
             found["collection"] = self.collection
+        if self.chunking is not None:
+            found["chunking"] = dict(self.chunking)
         return found
 
 
@@ -70,7 +75,7 @@ def read_setting(raw: Mapping[str, Any], path: str) -> Setting:
     ranking = raw.get("ranking") or {}
     # Raises for a key that no ranking has; values are checked where the collection is known.
     merged({}, ranking, f"{prefix}ranking")
-    return Setting(name, Mode(mode), dict(ranking), raw.get("collection"))
+    return Setting(name, Mode(mode), dict(ranking), raw.get("collection"), raw.get("chunking"))
 
 
 def check_name(name: object, path: str) -> str:

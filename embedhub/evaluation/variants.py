@@ -16,7 +16,6 @@ from embedhub.collections.checks import checked_ranking
 from embedhub.collections.service import (
     CollectionChanges,
     find_collection,
-    get_collection,
     update_collection,
 )
 from embedhub.config import get_config
@@ -49,6 +48,8 @@ class Applied:
 
     ranking: dict[str, Any]
     former: str
+    # that parts the documents anew, if the chunking changed
+    run_id: int | None = None
 
 
 def save_variant(caller: Caller, slug: str, setting: Setting) -> VariantView:
@@ -65,10 +66,16 @@ def save_variant(caller: Caller, slug: str, setting: Setting) -> VariantView:
             collection_id=collection.id,
             name=setting.name,
         )
-        limit = get_config().max_variants
-        if known is None and queries.count_variants(session, collection.id) >= limit:
-            raise TooLarge(f"a collection has at most {limit} variants", "name")
-        return _view(store(session, collection, setting, source=MANUAL))
+        if known is None:
+            check_new(session, collection)
+        return view_of(store(session, collection, setting, source=MANUAL))
+
+
+def check_new(session: Session, collection: Collection) -> None:
+    """Raise TooLarge if the collection has as many variants as it may."""
+    limit = get_config().max_variants
+    if queries.count_variants(session, collection.id) >= limit:
+        raise TooLarge(f"a collection has at most {limit} variants", "name")
 
 
 def list_variants(caller: Caller, slug: str) -> list[VariantView]:
@@ -79,7 +86,7 @@ def list_variants(caller: Caller, slug: str) -> list[VariantView]:
         rows = queries.list_variants(
             session, workspace_id=caller.workspace_id, collection_id=collection.id
         )
-        return [_view(row) for row in rows]
+        return [view_of(row) for row in rows]
 
 
 def delete_variant(caller: Caller, slug: str, name: str) -> None:
@@ -94,9 +101,9 @@ def delete_variant(caller: Caller, slug: str, name: str) -> None:
 
 
 def apply_variant(caller: Caller, slug: str, name: str) -> Applied:
-    """Make a variant's ranking the collection's; what was live is kept as a variant.
+    """Make a variant's ranking and chunking the collection's; what was live is kept as a variant.
 
-    Raises Conflict for a variant that is more than a ranking.
+    Raises Conflict for a variant that only a request or another collection can be.
     """
     caller.require_writing()
     with db.writing() as session:
@@ -107,17 +114,22 @@ def apply_variant(caller: Caller, slug: str, name: str) -> Applied:
         if row is None:
             raise NotFound("variant", name)
         setting = setting_of(row)
-        if setting.collection is not None:
+        if setting.collection is not None and setting.chunking is None:
             raise Conflict(
                 f"{name!r} is another collection: have your callers ask {setting.collection!r}"
             )
         if setting.mode is not Mode.HYBRID:
             raise Conflict(f"{name!r} searches in mode {setting.mode}, which each request says")
-        former = Setting(_former_name(), ranking=restoring(collection.ranking))
+        former = Setting(
+            _former_name(),
+            ranking=restoring(collection.ranking),
+            chunking=setting.chunking and collection.chunking,
+        )
         store(session, collection, former, source=FORMER)
         ranking = merged(collection.ranking, setting.ranking)
-    update_collection(caller, slug, CollectionChanges(ranking=ranking))
-    return Applied(get_collection(caller, slug).ranking, former.name)
+    changes = CollectionChanges(ranking=ranking, chunking=setting.chunking)
+    changed, run_id = update_collection(caller, slug, changes)
+    return Applied(changed.ranking, former.name, run_id)
 
 
 def restoring(ranking: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,6 +162,9 @@ def check_against(
 ) -> None:
     """Raise InvalidInput, naming the part, unless the setting can be searched with."""
     target = collection
+    if setting.collection is None and setting.chunking is not None:
+        message = "its passages are gone: apply it, or try this chunking anew"
+        raise InvalidInput(message, f"{path}chunking")
     if setting.collection is not None:
         try:
             target = find_collection(session, caller, setting.collection)
@@ -222,5 +237,6 @@ def _former_name() -> str:
     return f"before {datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
 
 
-def _view(row: Variant) -> VariantView:
+def view_of(row: Variant) -> VariantView:
+    """Return the row as callers see it."""
     return VariantView(row.name, row.source, row.setting, row.facts, row.created_at)

@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
 from embedhub.access.caller import Scope
-from embedhub.evaluation import evaluations, variants, weights
+from embedhub.evaluation import evaluations, trials, variants, weights
 from embedhub.evaluation.schemas import (
     AppliedOut,
     EvaluatedQueryPage,
@@ -102,9 +102,14 @@ def delete_evaluation(request: HttpRequest, slug: str, evaluation_id: int) -> Ht
 @router.post(VARIANTS, response={201: VariantOut}, summary="Save a variant")
 @idempotent()
 def save_variant(request: HttpRequest, slug: str, body: VariantIn) -> HttpResponse:
-    """Save a setting under a name, in place of the one it had; nothing changes for searches."""
-    setting = read_setting(body.model_dump(), "")
-    view = variants.save_variant(caller_of(request, Scope.WRITE), slug, setting)
+    """Save a setting under a name, in place of the one it had; nothing changes for searches.
+
+    With a chunking a run fills a collection beside this one, to be measured against it; the same
+    again brings that up to date.
+    """
+    setting = read_setting(body.model_dump(exclude_none=True), "")
+    save = variants.save_variant if setting.chunking is None else trials.save_trial
+    view = save(caller_of(request, Scope.WRITE), slug, setting)
     return respond(view, status=201)
 
 
@@ -117,7 +122,7 @@ def list_variants(request: HttpRequest, slug: str) -> HttpResponse:
 @router.post(VARIANTS + "/apply", response=AppliedOut, summary="Make a variant live")
 @idempotent()
 def apply_variant(request: HttpRequest, slug: str, body: VariantNameIn) -> HttpResponse:
-    """Make a variant's ranking the collection's; `former` brings back what was."""
+    """Make a variant's ranking and chunking the collection's; `former` brings back what was."""
     return respond(variants.apply_variant(caller_of(request, Scope.WRITE), slug, body.name))
 
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 class RunKind(StrEnum):
     """What a run does; at most one unfinished run of a kind works on a subject."""
 
+    COPY_DOCUMENTS = "copy_documents"  # of a collection into one that parts them otherwise
     DELETE_CATALOG = "delete_catalog"
     DELETE_COLLECTION = "delete_collection"
     DELETE_DOCUMENTS = "delete_documents"

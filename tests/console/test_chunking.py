@@ -35,6 +35,21 @@ def test_the_chunking_is_changed_and_leads_to_its_run(
     assert "Nothing was changed" in html_of(staff.post(papers, wanted, follow=True))
 
 
+def test_another_chunking_is_tried_beside_and_can_be_made_live(
+    caller: Caller, papers: str, staff: Client
+) -> None:
+    answer = html_of(staff.post(papers, {"strategy": "document", "try": "1"}, follow=True))
+    assert "copy documents" in answer
+    assert "fills the collection papers-one-passage-each" in answer
+    assert get_collection(caller, "papers").chunking["strategy"] == "passages"
+    listed = html_of(staff.get("/admin/console/variant/"))
+    [address] = set(re.findall(r"/admin/console/variant/\d+/", listed))
+    assert "Make it live" in html_of(staff.get(f"{address}change/"))
+    assert "A run parts every document of papers anew" in html_of(staff.get(f"{address}apply/"))
+    assert "rechunk documents" in html_of(staff.post(f"{address}apply/", follow=True))
+    assert get_collection(caller, "papers").chunking["strategy"] == "document"
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [("max_tokens", "3"), ("overlap_tokens", "150"), ("max_tokens", "many"), ("strategy", "x")],

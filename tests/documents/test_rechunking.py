@@ -30,7 +30,7 @@ TEXT = " ".join(f"Sentence {i} speaks of fish number {i}." for i in range(30))
 def encoding_while_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """The run's pauses are when an embed worker works."""
     monkeypatch.setattr(
-        "embedhub.documents.rechunking.time.sleep", lambda _: ledger.encode_pending(budget_s=10)
+        "embedhub.documents.pace.time.sleep", lambda _: ledger.encode_pending(budget_s=10)
     )
 
 
@@ -79,7 +79,7 @@ def test_old_passages_answer_until_the_new_ones_are_encoded(
         seen.append(passages(caller) == before == passages(caller, Mode.DENSE))
         ledger.encode_pending(budget_s=10)
 
-    monkeypatch.setattr("embedhub.documents.rechunking.time.sleep", look)
+    monkeypatch.setattr("embedhub.documents.pace.time.sleep", look)
     carry_out(caller, change(caller, SMALL))
     assert seen == [True]
     assert passages(caller) != before

@@ -6,21 +6,28 @@ from embedhub import db
 from embedhub.access.caller import Caller
 from embedhub.collections.service import (
     CollectionChanges,
+    collection_status,
     find_collection,
     get_collection,
+    list_collections,
     update_collection,
 )
 from embedhub.config import override_config
+from embedhub.documents.copying import copy_documents
+from embedhub.documents.service import delete_documents, list_documents
 from embedhub.errors import Conflict, InvalidInput, NotFound, TooLarge
-from embedhub.evaluation import evaluations, variants, weights
+from embedhub.evaluation import evaluations, trials, variants, weights
 from embedhub.evaluation.inputs import JudgedInput
 from embedhub.evaluation.service import put_judged
 from embedhub.evaluation.setting import Setting
 from embedhub.evaluation.uncertainty import difference
+from embedhub.runs.service import carry_out, get_run
+from embedhub.runs.view import RunView
 from embedhub.search.request import Mode
 from tests.evaluation.conftest import carried_out, fill
 from tests.factories import encode_everything, make_collection, send
 
+WHOLE = {"strategy": "document", "max_tokens": 200, "overlap_tokens": 0}
 MORE_MEANING = Setting("more meaning", ranking={"weights": {"dense": 0.8}})
 
 
@@ -175,3 +182,61 @@ def test_what_may_be_chance_is_not_made_live() -> None:
     sure = difference([0.9] * 10, [0.5] * 10)
     assert weights.is_better(sure, learned, 0.5)
     assert not weights.is_better(sure, learned, 0.7)  # it is live already
+
+
+def test_another_chunking_is_tried_beside_measured_and_made_live(judged: Caller) -> None:
+    trial = trials.save_trial(judged, "papers", Setting("whole", chunking=WHOLE))
+    assert trial.setting == {"collection": "papers-whole", "chunking": WHOLE}
+    assert copied(judged, trial).result == {"n_documents": 5, "n_changed": 5}
+    assert collection_status(judged, "papers-whole").n_documents == 5
+    view = evaluations.start_evaluation(judged, "papers", [{"name": "live"}, {"variant": "whole"}])
+    assert carried_out(judged, view.run_id).status == "succeeded"
+    live, whole = evaluations.get_evaluation(judged, "papers", view.id).results
+    assert live["metrics"] == whole["metrics"]
+    applied = variants.apply_variant(judged, "papers", "whole")
+    assert applied.run_id is not None
+    assert get_collection(judged, "papers").chunking == WHOLE
+    with pytest.raises(InvalidInput, match="its passages are gone"):
+        evaluations.start_evaluation(judged, "papers", [{"variant": applied.former}])
+    variants.apply_variant(judged, "papers", applied.former)
+    assert get_collection(judged, "papers").chunking["strategy"] == "passages"
+
+
+def test_a_trial_saved_again_follows_its_collection(judged: Caller) -> None:
+    setting = Setting("whole", chunking=WHOLE)
+    copied(judged, trials.save_trial(judged, "papers", setting))
+    delete_documents(judged, "papers", external_ids=["bats"])
+    send(judged, {"external_id": "rain", "text": "Rain is water.", "access": ["ann"]})
+    done = copied(judged, trials.save_trial(judged, "papers", setting)).result
+    assert done == {"n_documents": 4, "n_changed": 1, "n_removed": 1}
+    copies = list_documents(judged, "papers-whole").documents
+    assert {one.external_id: one.access for one in copies} == {
+        "whales": None, "volcano": None, "bread": None, "rain": ["ann"],
+    }  # fmt: skip
+
+
+def test_what_cannot_be_tried_is_refused_and_leaves_nothing(judged: Caller, caller: Caller) -> None:
+    make_collection(judged, "taken", encoder="supplied", dimension=2)
+    for setting, field in (
+        (Setting("no", chunking={"strategy": "passages"}), "chunking"),
+        (Setting("no", chunking={"max_tokens": -1}), "chunking.max_tokens"),
+        (Setting("no", chunking=WHOLE, ranking={"diversity": 7}), "ranking.diversity"),
+    ):
+        with pytest.raises(InvalidInput) as raised:
+            trials.save_trial(judged, "papers", setting)
+        assert raised.value.field == field
+    with pytest.raises(Conflict, match="already a collection 'taken'"):
+        trials.save_trial(judged, "papers", Setting("no", chunking=WHOLE, collection="taken"))
+    with pytest.raises(InvalidInput, match="vectors are supplied"):
+        trials.save_trial(judged, "taken", Setting("no", chunking=WHOLE))
+    assert variants.list_variants(judged, "papers") == []
+    assert {one.slug for one in list_collections(judged)} == {"papers", "taken"}
+
+
+def copied(caller: Caller, trial: variants.VariantView) -> RunView:
+    """Do the work of the run that fills a trial, its passages encoded in the pauses."""
+    run_id = trial.facts["run_id"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("embedhub.documents.pace.time.sleep", lambda _: encode_everything())
+        carry_out(run_id, copy_documents)
+    return get_run(caller, run_id)

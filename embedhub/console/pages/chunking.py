@@ -18,6 +18,8 @@ from embedhub.console.permissions import demand, may
 from embedhub.documents.chunking import Chunking, ChunkingStrategy
 from embedhub.encoders import SUPPLIED
 from embedhub.errors import HubError
+from embedhub.evaluation.setting import Setting
+from embedhub.evaluation.trials import save_trial
 from embedhub.runs.kinds import RunKind
 
 PERMISSION = "rechunk_collection"
@@ -66,7 +68,7 @@ class ChunkingForm(forms.Form):
 
 
 def chunking_page(request: HttpRequest, model_admin: Any, collection_id: int) -> HttpResponse:
-    """Show how documents are chunked; a POST changes it, which starts a run."""
+    """Show how documents are chunked; a POST changes it or tries another one, by a run."""
     demand(request, "view_collection")
     row: Any = models.Collection.objects.filter(pk=collection_id, deleted_at__isnull=True).first()
     if row is None:
@@ -74,7 +76,8 @@ def chunking_page(request: HttpRequest, model_admin: Any, collection_id: int) ->
     form = ChunkingForm(request.POST or None, initial=row.chunking)
     if request.method == "POST":
         demand(request, PERMISSION)
-        if form.is_valid() and (answer := change(request, row, form)) is not None:
+        work = try_beside if "try" in request.POST else change
+        if form.is_valid() and (answer := work(request, row, form)) is not None:
             return answer
     figures = queries.collection_progress([row.pk])[row.pk]
     context = {
@@ -120,6 +123,32 @@ def change(request: HttpRequest, row: Any, form: ChunkingForm) -> HttpResponse |
         " parted anew by this run.",
     )
     return redirect("admin:console_run_change", run_id)
+
+
+def try_beside(request: HttpRequest, row: Any, form: ChunkingForm) -> HttpResponse | None:
+    """Save the chunking as a variant and lead to the run that fills it; None if it was refused."""
+    wanted = form.wanted()
+    name = setting_words(Chunking.from_mapping(wanted).as_mapping())
+    caller = Caller.for_workspace(row.workspace_id)
+    try:
+        variant = save_trial(caller, row.slug, Setting(name, chunking=wanted))
+    except HubError as error:
+        add_reason(form, error)
+        return None
+    audit.record(
+        request,
+        "try chunking",
+        subject="collection",
+        subject_id=row.pk,
+        workspace_id=row.workspace_id,
+        details={"variant": name, "beside": variant.setting["collection"]},
+    )
+    messages.success(
+        request,
+        f"This run fills the collection {variant.setting['collection']} with {name}. When it has"
+        f" ended, compare it with what is live; the variant “{name}” can then be made live.",
+    )
+    return redirect("admin:console_run_change", variant.facts["run_id"])
 
 
 def documents_of(count: int) -> str:

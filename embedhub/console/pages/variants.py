@@ -45,8 +45,8 @@ def apply(request: HttpRequest, model_admin: Any, variant_id: int) -> HttpRespon
             "console/confirm.html",
             {
                 "title": f"Make “{row.name}” live?",
-                "question": f"Every search of {row.collection.slug} is ranked by it from then on. "
-                "What is live now is kept as a variant, to be applied again.",
+                "question": consequence(row)
+                + " What is live now is kept as a variant, to be applied again.",
                 "submit": "Make it live",
                 "back": DETAIL,
                 "back_id": variant_id,
@@ -69,7 +69,20 @@ def apply(request: HttpRequest, model_admin: Any, variant_id: int) -> HttpRespon
     messages.success(
         request, f"“{row.name}” is live. To undo this, apply the variant “{applied.former}”."
     )
+    if applied.run_id is not None:
+        return redirect("admin:console_run_change", applied.run_id)
     return redirect("admin:console_variant_changelist")
+
+
+def consequence(row: Any) -> str:
+    """Return what making a variant live does, as a sentence."""
+    slug = row.collection.slug
+    if row.setting.get("chunking"):
+        return (
+            f"A run parts every document of {slug} anew; each answers with its old passages until"
+            " then."
+        )
+    return f"Every search of {slug} is ranked by it from then on."
 
 
 def learn(request: HttpRequest, model_admin: Any, collection_id: int) -> HttpResponse:
