@@ -1,0 +1,250 @@
+"""A history folded into the sources of a stored version: scores of any items, exactly; pure.
+
+What `Recommender.scores` computes over users × items is computed here for one history and only
+those items that come into question. Mean and deviation over all unseen items, which z-scores need,
+follow from stored sums: sources are linear, so the mean vector and covariance of all items' vectors
+stand for their scores.
+
+Positions number the items that a version was trained on, from 0; -1 is an item that it does not
+know.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+from scipy import linalg
+
+from embedhub.recommend.interactions import Floats, Integers
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Items to be scored and what is stored of them.
+
+    `dots` are inner products with vectors of the user, by name, NaN where an item has no vector;
+    `vectors` are items × dimensions of factor spaces, by source, for parts alone.
+    """
+
+    ids: Integers
+    positions: Integers
+    popularity: Floats
+    n_events: Integers
+    dots: Mapping[str, Floats]
+    vectors: Mapping[str, Floats] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def at(self, places: Integers) -> "Pool":
+        """Return the items at these places."""
+        return Pool(
+            self.ids[places],
+            self.positions[places],
+            self.popularity[places],
+            self.n_events[places],
+            {name: dots[places] for name, dots in self.dots.items()},
+            {name: vectors[places] for name, vectors in self.vectors.items()},
+        )
+
+
+class Folded(Protocol):
+    """One source, folded for one history."""
+
+    @property
+    def mean(self) -> float:
+        """The mean score of the unseen items."""
+        ...
+
+    @property
+    def deviation(self) -> float:
+        """The standard deviation of the unseen items' scores; 1 where it is 0."""
+        ...
+
+    def scores(self, pool: Pool) -> Floats:
+        """Return the scores of the items."""
+        ...
+
+    def parts(self, pool: Pool) -> tuple[Floats, Floats]:
+        """Return history × items: what each item of the history adds, and (history) its mean."""
+        ...
+
+
+@dataclass(frozen=True)
+class NeighborSum:
+    """Stored rows of neighbors, summed. Row i holds `positions[i]`, `weights[i]` of neighbors.
+
+    `seen` are positions of the items that z-scores leave out.
+    """
+
+    n_items: int
+    amounts: Floats
+    positions: Sequence[Integers]
+    weights: Sequence[Floats]
+    seen: Integers
+
+    @cached_property
+    def total(self) -> Floats:
+        """The scores of all items of the version."""
+        if not self.positions:
+            return np.zeros(self.n_items)
+        amounts = np.repeat(self.amounts, [len(row) for row in self.positions])
+        weighted = amounts * np.concatenate(self.weights)
+        positions = np.concatenate(self.positions)
+        return np.asarray(np.bincount(positions, weighted, self.n_items), dtype=np.float64)
+
+    @cached_property
+    def _moments(self) -> tuple[float, float]:
+        mean, variance = float(self.total.mean()), float(self.total.var())
+        return _of_unseen(self.n_items, mean, variance, self.total[self.seen])
+
+    @property
+    def mean(self) -> float:
+        return self._moments[0]
+
+    @property
+    def deviation(self) -> float:
+        return self._moments[1]
+
+    def scores(self, pool: Pool) -> Floats:
+        return np.where(pool.positions >= 0, self.total[pool.positions], 0.0)
+
+    def parts(self, pool: Pool) -> tuple[Floats, Floats]:
+        parts = np.zeros((len(self.positions), len(pool)))
+        means = np.zeros(len(self.positions))
+        n_unseen = max(self.n_items - len(self.seen), 1)
+        places = np.full(self.n_items, -1)
+        known = pool.positions >= 0
+        places[pool.positions[known]] = np.flatnonzero(known)
+        is_seen = np.zeros(self.n_items, dtype=bool)
+        is_seen[self.seen] = True
+        rows = zip(self.amounts, self.positions, self.weights, strict=True)
+        for row, (amount, positions, weights) in enumerate(rows):
+            places_of = places[positions]
+            shown = places_of >= 0
+            parts[row, places_of[shown]] = amount * weights[shown]
+            means[row] = amount * float(weights[~is_seen[positions]].sum()) / n_unseen
+        return parts, means
+
+
+@dataclass(frozen=True)
+class VectorSum:
+    """A vector of the user as a sum over the history: inner products with items are scores.
+
+    `shares` are history × dimensions and sum to the vector; mean and covariance are those of the
+    vectors of all items, `seen` the vectors of those that z-scores leave out.
+    """
+
+    name: str
+    shares: Floats
+    n_items: int
+    item_mean: Floats
+    item_covariance: Floats
+    seen: Floats
+
+    @cached_property
+    def vector(self) -> Floats:
+        """The user's vector."""
+        return np.asarray(self.shares.sum(axis=0))
+
+    @cached_property
+    def _moments(self) -> tuple[float, float]:
+        mean = float(self.vector @ self.item_mean)
+        variance = float(self.vector @ self.item_covariance @ self.vector)
+        return _of_unseen(self.n_items, mean, variance, self.seen @ self.vector)
+
+    @property
+    def mean(self) -> float:
+        return self._moments[0]
+
+    @property
+    def deviation(self) -> float:
+        return self._moments[1]
+
+    def scores(self, pool: Pool) -> Floats:
+        dots = pool.dots[self.name]
+        # Without a vector nothing is known: an average item, not a bad one.
+        return np.where(np.isnan(dots), self.mean, dots)
+
+    def parts(self, pool: Pool) -> tuple[Floats, Floats]:
+        n_unseen = max(self.n_items - len(self.seen), 1)
+        sums = self.n_items * (self.shares @ self.item_mean)
+        means = (sums - (self.seen @ self.shares.T).sum(axis=0)) / n_unseen
+        parts = self.shares @ pool.vectors[self.name].T
+        unknown = np.isnan(pool.dots[self.name])
+        parts[:, unknown] = means[:, None]
+        return parts, means
+
+
+@dataclass(frozen=True)
+class PriorOf:
+    """What is the same for everyone: popularity. `seen` are those of the items left out."""
+
+    n_items: int
+    mean_of_all: float
+    variance_of_all: float
+    seen: Floats
+
+    @cached_property
+    def _moments(self) -> tuple[float, float]:
+        return _of_unseen(self.n_items, self.mean_of_all, self.variance_of_all, self.seen)
+
+    @property
+    def mean(self) -> float:
+        return self._moments[0]
+
+    @property
+    def deviation(self) -> float:
+        return self._moments[1]
+
+    def scores(self, pool: Pool) -> Floats:
+        return pool.popularity
+
+    def parts(self, pool: Pool) -> tuple[Floats, Floats]:
+        return np.zeros((0, len(pool))), np.zeros(0)
+
+
+def fold_factors(
+    amounts: Floats, vectors: Floats, *, gram: Floats, penalty: float, unseen: float, n_items: int
+) -> Floats:
+    """Return history × factors: what each item of a history adds to the user's vector by iALS.
+
+    `gram` is the sum of outer products of all items' vectors. See `ials`: A x = sum of weight ·
+    item.
+    """
+    if not len(amounts):
+        return np.zeros((0, gram.shape[0]))
+    system = unseen * gram + (vectors * amounts[:, None]).T @ vectors
+    system[np.diag_indices_from(system)] += penalty * (amounts.sum() + unseen * n_items)
+    return np.asarray(linalg.solve(system, (vectors * amounts[:, None]).T, assume_a="pos").T)
+
+
+def fold_content(amounts: Floats, vectors: Floats) -> Floats:
+    """Return history × dimensions: each item's share of the mean content vector."""
+    return vectors * (amounts / max(float(amounts.sum()), np.finfo(float).tiny))[:, None]
+
+
+def blend(sources: Mapping[str, Folded], weights: Mapping[str, float], pool: Pool) -> Floats:
+    """Return the weighted z-scores of the items."""
+    total = np.zeros(len(pool))
+    for name, weight in weights.items():
+        if weight and name in sources:
+            source = sources[name]
+            total += weight * (source.scores(pool) - source.mean) / source.deviation
+    return total
+
+
+def _of_unseen(n_items: int, mean: float, variance: float, seen: Floats) -> tuple[float, float]:
+    """Return mean and deviation of all scores but the seen ones."""
+    n_unseen = max(n_items - len(seen), 1)
+    left = (n_items * mean - float(seen.sum())) / n_unseen
+    # About the mean of all: squares about 0 would drown a small spread in rounding.
+    squares = n_items * variance - float(((seen - mean) ** 2).sum())
+    return left, _deviation(squares / n_unseen - (left - mean) ** 2, variance)
+
+
+def _deviation(variance: float, scale: float) -> float:
+    # What is left of a difference of equal sums is rounding, not a spread.
+    return float(np.sqrt(variance)) if variance > 1e-9 * max(scale, 0.0) else 1.0
