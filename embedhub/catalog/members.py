@@ -1,40 +1,44 @@
 """Items and users of a catalog: what a caller may rely on."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
-
-import orjson
-from sqlalchemy.orm import Session
 
 from embedhub import db
 from embedhub.access.caller import Caller
-from embedhub.catalog.inputs import ItemInput, UserInput, content_of, hash_of, refuse_repeats
-from embedhub.catalog.interactions import release_held
+from embedhub.catalog.inputs import ItemInput, UserInput, refuse_repeats
 from embedhub.catalog.queries import members as queries
 from embedhub.catalog.service import find_catalog
+from embedhub.catalog.storing import (
+    Outcome,
+    Stored,
+    open_catalog,
+    store_items,
+    store_users,
+    subject_of,
+)
 from embedhub.config import get_config
 from embedhub.errors import NotFound, TooLarge
+from embedhub.spaces.members import hold_catalog_spaces, remove_members
 from embedhub.tables import Catalog, Item, User
 
-
-class Outcome(StrEnum):
-    """What became of an item or user that was sent."""
-
-    CREATED = "created"
-    UPDATED = "updated"
-    UNCHANGED = "unchanged"
-    STALE = "stale"  # older than what is stored, by source_version
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """What became of a batch, in its order, and how many interactions had waited for it."""
-
-    outcomes: list[tuple[str, Outcome]]
-    n_released: int
+__all__ = [
+    "ItemView",
+    "Outcome",
+    "Stored",
+    "Traces",
+    "UserView",
+    "delete_item",
+    "delete_user",
+    "get_item",
+    "get_user",
+    "list_items",
+    "list_users",
+    "refuse_too_many",
+    "upsert_items",
+    "upsert_users",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,30 +87,15 @@ def refuse_too_many(n_rows: int, field: str) -> None:
 
 
 def upsert_items(caller: Caller, slug: str, items: Sequence[ItemInput]) -> Stored:
-    """Store items, all or none, and count the interactions that waited for them."""
+    """Store items, all or none, and count the interactions that waited for them.
+
+    Their words are found when it returns, their meaning when a worker has encoded them.
+    """
     refuse_repeats(items, "items")
 
     def store() -> Stored:
         with db.writing() as session:
-            catalog = _open(session, caller, slug)
-            rows = []
-            for place, item in enumerate(items):
-                content = content_of(catalog.content_template, item, f"items.{place}")
-                rows.append({**asdict(item), "content": content, "input_hash": hash_of(content)})
-            changed = _upsert(session, Item, catalog, rows)
-            sent = {
-                item.external_id: item.source_version
-                for item in items
-                if item.external_id not in changed and item.source_version is not None
-            }
-            kept = queries.source_versions(
-                session,
-                workspace_id=catalog.workspace_id,
-                catalog_id=catalog.id,
-                external_ids=list(sent),
-            )
-            stale = {key for key, version in kept.items() if version and version > sent[key]}
-            return _stored(session, catalog, [i.external_id for i in items], changed, stale)
+            return store_items(session, open_catalog(session, caller, slug), items)
 
     return db.retry_deadlocks(store)
 
@@ -114,21 +103,10 @@ def upsert_items(caller: Caller, slug: str, items: Sequence[ItemInput]) -> Store
 def upsert_users(caller: Caller, slug: str, users: Sequence[UserInput]) -> Stored:
     """Store users, all or none, and count the interactions that waited for them."""
     refuse_repeats(users, "users")
-    rows = [
-        {
-            "external_id": user.external_id,
-            "attributes": user.attributes,
-            "content": user.text,
-            "input_hash": hash_of(user.text),
-        }
-        for user in users
-    ]
 
     def store() -> Stored:
         with db.writing() as session:
-            catalog = _open(session, caller, slug)
-            changed = _upsert(session, User, catalog, rows)
-            return _stored(session, catalog, [u.external_id for u in users], changed, set())
+            return store_users(session, open_catalog(session, caller, slug), users)
 
     return db.retry_deadlocks(store)
 
@@ -187,49 +165,17 @@ def _delete(caller: Caller, slug: str, table: type[Item] | type[User], external_
             catalog = find_catalog(session, caller, slug)
             # Nobody keeps another interaction for it meanwhile.
             db.share_turn(session, db.Turn.CATALOG, [catalog.id])
+            spaces = hold_catalog_spaces(session, catalog)
             ident = queries.hold(session, table, **_place(catalog), external_id=external_id)
             if ident is None:
                 raise NotFound("item" if table is Item else "user", external_id)
-            return Traces(
-                **queries.delete_traces(
-                    session, table, catalog_id=catalog.id, ident=ident, external_id=external_id
-                )
+            traces = queries.delete_traces(
+                session, table, catalog_id=catalog.id, ident=ident, external_id=external_id
             )
+            remove_members(session, spaces, subject_of(table), [ident])
+            return Traces(**traces)
 
     return db.retry_deadlocks(remove)
-
-
-def _open(session: Session, caller: Caller, slug: str) -> Catalog:
-    """Return the catalog to add to: neither its template nor who waits changes meanwhile."""
-    caller.require_writing()
-    catalog = find_catalog(session, caller, slug)
-    db.share_turn(session, db.Turn.CATALOG, [catalog.id])
-    return find_catalog(session, caller, slug)
-
-
-def _upsert(
-    session: Session, table: type[Item] | type[User], catalog: Catalog, rows: list[dict[str, Any]]
-) -> dict[str, bool]:
-    return queries.upsert(session, table, **_place(catalog), rows=orjson.dumps(rows).decode())
-
-
-def _stored(
-    session: Session,
-    catalog: Catalog,
-    external_ids: list[str],
-    changed: dict[str, bool],
-    stale: set[str],
-) -> Stored:
-    new = [external_id for external_id, is_new in changed.items() if is_new]
-    n_released = release_held(session, catalog, new) if new else 0
-    outcomes = []
-    for external_id in external_ids:
-        if external_id in changed:
-            outcome = Outcome.CREATED if changed[external_id] else Outcome.UPDATED
-        else:
-            outcome = Outcome.STALE if external_id in stale else Outcome.UNCHANGED
-        outcomes.append((external_id, outcome))
-    return Stored(outcomes, n_released)
 
 
 def _place(catalog: Catalog) -> dict[str, int]:

@@ -92,6 +92,9 @@ class CatalogStatusOut(AnswerBody):
     n_users: int
     n_interactions: int
     n_held: int = Field(description="Interactions that wait for their user or item to be sent.")
+    n_embedded: int = Field(description="Items and users with texts that have their vector.")
+    n_pending: int = Field(description="Items and users whose text waits to be encoded.")
+    n_dead: int = Field(description="Items and users whose text could not be encoded.")
 
 
 class CatalogRemovalOut(AnswerBody):

@@ -1,6 +1,6 @@
 """Catalogs: what a caller may rely on."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
@@ -14,15 +14,18 @@ from embedhub.catalog.queries.catalogs import CatalogCounts
 from embedhub.config import get_config
 from embedhub.errors import Conflict, NotFound
 from embedhub.runs.service import RunKind, start_run
+from embedhub.spaces.members import content_counts, content_space, create_catalog_spaces
 from embedhub.tables import Catalog
 
 __all__ = [
     "CatalogChanges",
     "CatalogCounts",
     "CatalogInput",
+    "CatalogStatus",
     "CatalogView",
     "Unknown",
     "catalog_status",
+    "content_space",
     "create_catalog",
     "delete_catalog",
     "find_catalog",
@@ -53,6 +56,18 @@ class CatalogView:
     created_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogStatus(CatalogCounts):
+    """How much a catalog holds, and how far the vectors of its items and users are.
+
+    `n_dead` of their texts could not be encoded.
+    """
+
+    n_embedded: int
+    n_pending: int
+    n_dead: int
+
+
 def create_catalog(caller: Caller, wanted: CatalogInput) -> CatalogView:
     """Create a catalog; Conflict if the slug is taken or there are too many, else InvalidInput."""
     caller.require_writing()
@@ -71,6 +86,7 @@ def create_catalog(caller: Caller, wanted: CatalogInput) -> CatalogView:
         )
         if catalog is None:
             raise Conflict(f"there is already a catalog {wanted.slug!r}")
+        create_catalog_spaces(session, catalog)
         return _view(catalog)
 
 
@@ -105,11 +121,13 @@ def list_catalogs(caller: Caller, *, after: int = 0, limit: int = 100) -> list[C
         return [_view(row) for row in rows]
 
 
-def catalog_status(caller: Caller, slug: str) -> CatalogCounts:
-    """Return how much a catalog holds; raises NotFound."""
+def catalog_status(caller: Caller, slug: str) -> CatalogStatus:
+    """Return how much a catalog holds and how far its vectors are; raises NotFound."""
     with db.reading() as session:
         catalog = find_catalog(session, caller, slug)
-        return queries.count_rows(session, workspace_id=caller.workspace_id, catalog_id=catalog.id)
+        held = queries.count_rows(session, workspace_id=caller.workspace_id, catalog_id=catalog.id)
+        content = content_counts(session, catalog)
+        return CatalogStatus(**asdict(held), **asdict(content))
 
 
 def update_catalog(caller: Caller, slug: str, changes: CatalogChanges) -> CatalogView:

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from embedhub import db
 from embedhub.config import get_config
-from embedhub.documents.chunking import encoder_input
 from embedhub.encoders import Encoder, get_encoder
 from embedhub.errors import HubError, InvalidInput, NotReady
 from embedhub.spaces.generations import flip_complete, held
-from embedhub.spaces.queries import embeddings, generations, ledger
+from embedhub.spaces.inputs import CHUNK, inputs_of, owners_by_subject, subjects_of
+from embedhub.spaces.queries import embeddings, generations, ledger, members
 from embedhub.spaces.queries.ledger import Input, LeasedRow
 
 logger = logging.getLogger(__name__)
@@ -132,14 +132,10 @@ def _encode_leased(
         return
     key = encoder.description.key
     with db.reading() as session:
-        inputs = ledger.chunk_inputs(session, [row.owner_id for row in rows])
+        inputs = inputs_of(session, rows)
         cached = embeddings.cached_inputs(session, encoder=key, rows=rows)
     # One text an input: copies of it get the same vector.
-    texts = {
-        row.input: encoder_input(i.title, i.heading_path, i.text)
-        for row in rows
-        if (i := inputs.get(row.owner_id)) is not None and row.input not in cached
-    }
+    texts = {one: written for one, written in inputs.items() if one not in cached}
     encoded = encode_surely(encoder, list(texts.values()))
     places = list(texts)
     vectors = {places[place]: vector for place, vector in encoded.vectors.items()}
@@ -212,16 +208,23 @@ def _store(
     vectors: Mapping[Input, NDArray[np.float32]],
     token: uuid.UUID,
 ) -> None:
-    chunk_ids = [row.owner_id for row in rows]
     with db.writing() as session:
         ledger.lock_spaces(session, [row.space_id for row in rows])
+        subjects = subjects_of(session, rows)
+        owners = owners_by_subject(rows, subjects)
+        chunk_ids = owners.pop(CHUNK, [])
         generations.lock_documents_of(session, chunk_ids)
+        for subject, ids in sorted(owners.items()):
+            members.hold(session, subject=subject, ids=ids)
         waiting = held(session, generations.waiting_documents(session, chunk_ids=chunk_ids))
         if vectors:
             embeddings.put_in_cache(session, encoder=key, vectors=vectors)
-        for space_id in sorted({row.space_id for row in rows}):
-            owners = [row.owner_id for row in rows if row.space_id == space_id]
-            embeddings.store_cached(session, space_id=space_id, chunk_ids=owners)
+        for space_id, subject in sorted(subjects.items()):
+            ids = [row.owner_id for row in rows if row.space_id == space_id]
+            if subject == CHUNK:
+                embeddings.store_cached(session, space_id=space_id, chunk_ids=ids)
+            else:
+                members.store_cached(session, subject=subject, space_id=space_id, ids=ids)
         ledger.settle(session, token=token, rows=rows)
         for spaces, document_ids in waiting:
             flip_complete(session, spaces, document_ids)
@@ -229,7 +232,9 @@ def _store(
 
 def _give_back(row: LeasedRow, token: uuid.UUID, *, reason: str) -> None:
     config = get_config()
-    logger.warning("not encoded", extra={"chunk_id": row.owner_id, "reason": reason})
+    logger.warning(
+        "not encoded", extra={"space_id": row.space_id, "owner_id": row.owner_id, "reason": reason}
+    )
     with db.writing() as session:
         ledger.put_back(
             session,

@@ -9,11 +9,13 @@ from sqlalchemy import exists, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from embedhub import db
 from embedhub.runs.kinds import UNFINISHED, RunKind
 from embedhub.tables import Catalog, HeldInteraction, Interaction, Item, Run, User
 
-# In this order nothing takes rows along that were not counted.
-PURGED = ("interactions", "impressions", "held_interactions", "items", "users")
+# Before items and users: these would take rows along that were not counted.
+PURGED = ("interactions", "impressions", "held_interactions")
+MEMBERS = {"item": "items", "user": "users"}
 
 
 def insert_catalog(session: Session, **columns: Any) -> Catalog | None:
@@ -154,6 +156,25 @@ def delete_rows(session: Session, table: str, catalog_id: int, *, limit: int) ->
     """)
     parameters = {"catalog_id": catalog_id, "limit": limit}
     return len(session.execute(statement, parameters).all())
+
+
+def delete_members(session: Session, subject: str, catalog_id: int, *, limit: int) -> list[int]:
+    """Delete up to `limit` items or users of a deleted catalog; return which, in order."""
+    table = MEMBERS[subject]
+    statement = text(f"""
+        DELETE FROM {table} WHERE id = ANY(ARRAY(
+          SELECT id FROM {table} WHERE catalog_id = :catalog_id
+          ORDER BY id LIMIT :limit FOR UPDATE))
+        RETURNING id
+    """)
+    parameters = {"catalog_id": catalog_id, "limit": limit}
+    return sorted(session.execute(statement, parameters).scalars())
+
+
+def hold_catalog(session: Session, catalog_id: int) -> None:
+    """Wait for those who are adding to the catalog, and let nobody add more."""
+    db.take_turn(session, db.Turn.CATALOG, catalog_id)
+    session.execute(select(Catalog.id).where(Catalog.id == catalog_id).with_for_update())
 
 
 def delete_catalog(session: Session, catalog_id: int) -> None:

@@ -1,6 +1,7 @@
 """The SQL of items and users: whom and what a catalog knows."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sqlalchemy import delete, select, text
@@ -16,6 +17,7 @@ ITEM_COLUMNS = (
     "categories",
     "labels",
     "attributes",
+    "index_attributes",
     "is_hidden",
     "available_from",
     "available_until",
@@ -29,7 +31,7 @@ UPSERT_ITEMS = text(f"""
            {", ".join(ITEM_COLUMNS)}
     FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS sent(
       external_id text, source_version bigint, input_hash text, fields jsonb, content text,
-      categories text[], labels text[], attributes jsonb, is_hidden boolean,
+      categories text[], labels text[], attributes jsonb, index_attributes jsonb, is_hidden boolean,
       available_from timestamptz, available_until timestamptz)
     ORDER BY external_id
     ON CONFLICT (catalog_id, external_id) DO UPDATE SET
@@ -41,7 +43,7 @@ UPSERT_ITEMS = text(f"""
            coalesce(excluded.source_version, stored.source_version))
         IS DISTINCT FROM
           ({", ".join(f"excluded.{name}" for name in ITEM_COLUMNS)}, stored.source_version)
-    RETURNING external_id, xmax = 0 AS is_new
+    RETURNING id, external_id, xmax = 0 AS is_new
 """)
 UPSERT_USERS = text("""
     INSERT INTO users AS stored (workspace_id, catalog_id, external_id, attributes, content,
@@ -54,20 +56,49 @@ UPSERT_USERS = text("""
       content = excluded.content, input_hash = excluded.input_hash, updated_at = now()
     WHERE (stored.attributes, stored.content) IS DISTINCT FROM
           (excluded.attributes, excluded.content)
-    RETURNING external_id, xmax = 0 AS is_new
+    RETURNING id, external_id, xmax = 0 AS is_new
 """)
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """An item or user that was stored, and whether there was none of its id before."""
+
+    id: int
+    is_new: bool
+
+
+def held_hashes(
+    session: Session, table: type[Item] | type[User], *, workspace_id: int, catalog_id: int,
+    external_ids: Sequence[str],
+) -> dict[str, bytes | None]:  # fmt: skip
+    """Return the hash of what is encoded of each that is there, held until the transaction ends."""
+    statement = (
+        select(table.external_id, table.input_hash)
+        .where(
+            table.workspace_id == workspace_id,
+            table.catalog_id == catalog_id,
+            table.external_id.in_(external_ids),
+        )
+        .order_by(table.id)
+        .with_for_update(key_share=True)
+    )
+    return {
+        row.external_id: None if row.input_hash is None else bytes(row.input_hash)
+        for row in session.execute(statement)
+    }
 
 
 def upsert(
     session: Session, table: type[Item] | type[User], *, workspace_id: int, catalog_id: int,
     rows: str,
-) -> dict[str, bool]:  # fmt: skip
-    """Store items or users, a JSON list; return whether each one that changed is new."""
+) -> dict[str, Changed]:  # fmt: skip
+    """Store items or users, a JSON list; return those that changed."""
     statement = UPSERT_ITEMS if table is Item else UPSERT_USERS
     found = session.execute(
         statement, {"workspace_id": workspace_id, "catalog_id": catalog_id, "rows": rows}
     )
-    return {row.external_id: row.is_new for row in found}
+    return {row.external_id: Changed(row.id, row.is_new) for row in found}
 
 
 def source_versions(

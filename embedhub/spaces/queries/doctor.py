@@ -5,6 +5,40 @@ from sqlalchemy.orm import Session
 
 from embedhub.spaces.copies import DELEGATE, IS_HIDDEN
 
+
+def _checks_of_members(subject: str, table: str, attributes: str) -> dict[str, str]:
+    """Return the same promises for items, or users, of catalogs; an old vector may answer on."""
+    return {
+        f"{table} with neither a vector, nor a pending row, nor a reason to have none": f"""
+        SELECT count(*) FROM spaces s
+        JOIN catalogs k ON k.id = s.catalog_id AND k.encoder = s.encoder
+        JOIN {table} m ON m.catalog_id = k.id
+        LEFT JOIN embeddings e ON e.shelf_id = s.shelf_id AND e.space_id = s.id
+             AND e.owner_id = m.id AND e.input_hash = m.input_hash
+        LEFT JOIN pending p ON p.space_id = s.id AND p.owner_id = m.id
+             AND p.input_hash = m.input_hash
+        WHERE s.kind = 'dense' AND s.subject = '{subject}' AND s.status <> 'retired'
+          AND m.input_hash IS NOT NULL AND e.owner_id IS NULL AND p.owner_id IS NULL""",
+        f"vectors or pending rows of {table} that are gone or have nothing to encode": f"""
+        SELECT (SELECT count(*) FROM embeddings e
+                JOIN spaces s ON s.id = e.space_id AND s.subject = '{subject}'
+                LEFT JOIN catalogs k ON k.id = s.catalog_id AND k.encoder = s.encoder
+                LEFT JOIN {table} m ON m.id = e.owner_id AND m.catalog_id = s.catalog_id
+                WHERE m.id IS NULL OR (k.id IS NOT NULL AND m.input_hash IS NULL))
+             + (SELECT count(*) FROM pending p
+                JOIN spaces s ON s.id = p.space_id AND s.subject = '{subject}'
+                LEFT JOIN {table} m ON m.id = p.owner_id AND m.catalog_id = s.catalog_id
+                WHERE m.id IS NULL OR m.input_hash IS DISTINCT FROM p.input_hash)""",
+        f"index rows whose filter values are not those of their {table}": f"""
+        SELECT (SELECT count(*) FROM embeddings e
+                JOIN spaces s ON s.id = e.space_id AND s.subject = '{subject}'
+                JOIN {table} m ON m.id = e.owner_id WHERE e.attributes <> m.{attributes})
+             + (SELECT count(*) FROM sparse_embeddings e
+                JOIN spaces s ON s.id = e.space_id AND s.subject = '{subject}'
+                JOIN {table} m ON m.id = e.owner_id WHERE e.attributes <> m.{attributes})""",
+    }
+
+
 # Every owner of an encoder-fed space, and every index row, is where it belongs.
 CHECKS: dict[str, str] = {
     "chunks with neither a vector, nor a pending row, nor a reason to have none": """
@@ -58,6 +92,15 @@ CHECKS: dict[str, str] = {
                 WHERE e.access IS DISTINCT FROM d.access OR e.attributes <> d.attributes)
              + (SELECT count(*) FROM sparse_embeddings e JOIN documents d ON d.id = e.document_id
                 WHERE e.access IS DISTINCT FROM d.access OR e.attributes <> d.attributes)""",
+    **_checks_of_members("item", "items", "index_attributes"),
+    **_checks_of_members("user", "users", "attributes"),
+    "items that cannot be found by their words": """
+        SELECT count(*) FROM spaces s
+        JOIN items m ON m.catalog_id = s.catalog_id
+        LEFT JOIN sparse_embeddings e ON e.shelf_id = s.shelf_id AND e.space_id = s.id
+             AND e.owner_id = m.id
+        WHERE s.kind = 'sparse' AND s.subject = 'item' AND s.status <> 'retired'
+          AND (e.owner_id IS NULL) <> (m.input_hash IS NULL)""",
     "words whose document frequency is wrong": """
         WITH counted AS (
           SELECT e.space_id, t.lexeme, count(*) AS n FROM sparse_embeddings e,

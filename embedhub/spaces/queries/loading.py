@@ -12,7 +12,9 @@ from embedhub.config import get_config
 # life, or takes very long, keeps no index from being built.
 LOADING = """
     SELECT FROM imports i
-    WHERE i.collection_id = s.collection_id AND i.status IN ('waiting', 'running')
+    WHERE (i.collection_id = s.collection_id OR
+           (i.catalog_id = s.catalog_id AND i.kind = s.subject || 's'))
+      AND i.status IN ('waiting', 'running')
       AND i.updated_at > now() - make_interval(secs => :alive_s)
       AND i.created_at > now() - make_interval(secs => :deferral_s)
 """

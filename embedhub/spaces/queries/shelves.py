@@ -21,12 +21,17 @@ def outgrown_spaces(session: Session, *, rows: int) -> Sequence[Space]:
     # be. Counting the whole shared shelf took seconds.
     statement = text(f"""
         WITH large AS (
-          SELECT s.collection_id FROM spaces s JOIN size_deltas d ON d.space_id = s.id
-          WHERE s.kind = 'sparse' GROUP BY s.id, s.collection_id HAVING sum(d.rows) > :rows)
-        SELECT s.id FROM spaces s JOIN large ON large.collection_id = s.collection_id
-        WHERE s.shelf_id = :shared AND (s.kind = 'sparse' OR EXISTS (
-          SELECT FROM embeddings e WHERE e.shelf_id = :shared AND e.space_id = s.id
-          OFFSET :rows LIMIT 1))
+          SELECT s.collection_id, s.catalog_id FROM spaces s
+          JOIN size_deltas d ON d.space_id = s.id
+          WHERE s.kind = 'sparse' GROUP BY s.id HAVING sum(d.rows) > :rows)
+        SELECT s.id FROM spaces s LEFT JOIN large
+          ON large.collection_id = s.collection_id OR large.catalog_id = s.catalog_id
+        WHERE s.shelf_id = :shared
+          -- Nobody counts the words of users.
+          AND (num_nonnulls(large.collection_id, large.catalog_id) > 0 OR s.subject = 'user')
+          AND (s.kind = 'sparse' OR EXISTS (
+            SELECT FROM embeddings e WHERE e.shelf_id = :shared AND e.space_id = s.id
+            OFFSET :rows LIMIT 1))
         UNION ALL
         SELECT s.id FROM spaces s
         WHERE s.shelf_id <> :shared AND NOT s.is_indexed AND NOT EXISTS ({LOADING})
