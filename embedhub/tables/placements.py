@@ -72,7 +72,7 @@ class Experiment(Base):
     name: Mapped[str] = mapped_column(Text)
     placement: Mapped[str] = mapped_column(Text)
     status: Mapped[str] = mapped_column(Text, server_default="draft")
-    # in the order given, the first is compared with: name, share, request, rules, version
+    # in the order given, the first is compared with: see `experiments.variant`
     variants: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     # of people who get what is popular instead, whatever the variant
     holdout_share: Mapped[float] = mapped_column(server_default=text("0"))

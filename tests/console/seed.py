@@ -251,7 +251,7 @@ def add_catalog(session: Session, workspace_id: int) -> None:
     )
     rules = [{"action": "pin", "item": "m1", "position": 1}]
     session.add(Placement(**place, name="home", rules=rules, changed_by="staff ann"))
-    variants = [{"name": "as it is", "share": 0.5}, {"name": "no rules", "share": 0.5, "rules": []}]
+    variants = [{"name": "as it is"}, {"name": "no rules", "rules": []}]
     experiment = {"name": "pins", "placement": "home", "variants": variants}
     session.add(Experiment(**place, **experiment, created_by="staff ann"))
 

@@ -118,7 +118,7 @@ def read_rules(raw: object, filterable: Mapping[str, str], path: str = "rules") 
     rules = []
     places: dict[tuple[str, object], int] = {}
     for number, given in enumerate(listed):
-        rule = _read_rule(given, number, filterable, f"{path}.{number}")
+        rule = read_rule(given, number, filterable, f"{path}.{number}")
         if not given.get("is_on", True):
             continue
         if rule.action is Action.PIN:
@@ -135,7 +135,8 @@ def _refuse_second(places: dict[tuple[str, object], int], rule: Rule, path: str)
             raise InvalidInput(f"rule {first + 1} pins the same {name}", f"{path}.{name}")
 
 
-def _read_rule(raw: object, number: int, filterable: Mapping[str, str], path: str) -> Rule:
+def read_rule(raw: object, number: int, filterable: Mapping[str, str], path: str) -> Rule:
+    """Return one rule, whether it is switched on or not; raises InvalidInput or TooLarge."""
     given = values.mapping(raw, path)
     try:
         action = Action(str(given.get("action")))
