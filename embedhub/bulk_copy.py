@@ -29,6 +29,7 @@ _LENGTH = struct.Struct(">i")
 _INT2 = struct.Struct(">ih")
 _INT4 = struct.Struct(">ii")
 _INT8 = struct.Struct(">iq")
+_FLOAT8 = struct.Struct(">id")
 _FIELDS = struct.Struct(">h")
 _ARRAY = struct.Struct(">iiiii")
 _VECTOR = struct.Struct(">ihh")
@@ -111,6 +112,11 @@ def int4(value: int) -> bytes:
 def int8(value: int | None) -> bytes:
     """Return a bigint field."""
     return NULL if value is None else _INT8.pack(8, value)
+
+
+def float8(value: float) -> bytes:
+    """Return a double precision field."""
+    return _FLOAT8.pack(8, value)
 
 
 def raw(value: bytes | None) -> bytes:
