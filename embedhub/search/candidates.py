@@ -140,8 +140,7 @@ def _scores(
         if space is None or vector is None:
             return {}
         if vectors is not None:
-            known = {one: vectors[one] for one in chunk_ids if one in vectors}
-            return scores_of(known, vector, space.metric)
+            return scores_of(vectors, chunk_ids, vector, space.metric)
         return scores.dense_scores(session, space=space, query=vector, owner_ids=chunk_ids)
     space, terms = source.spaces.sparse, source.terms[strand.query]
     if space is None or terms is None or not terms.terms:

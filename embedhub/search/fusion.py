@@ -4,8 +4,9 @@ Chosen over reciprocal rank fusion on judged queries (docs/decisions/fusion-weig
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 from embedhub.search.request import Adjustment, HitExplanation, Leg, LegExplanation
@@ -60,16 +61,25 @@ class Part(NamedTuple):
         return self.weight * self.normalized
 
 
+# Tells the parts of a score: of hundreds of candidates only those that are shown are asked.
+Account = Callable[[], Sequence[Part]]
+
+
 class Ranked(NamedTuple):
     """A chunk after fusion, with each leg's part, and what the ranking stage did to its score."""
 
     chunk_id: int
     document_id: int
     score: float
-    parts: Sequence[Part]
+    account: Account = tuple
     adjustments: Sequence[Adjustment] = ()
     # those that this one stands for, nearly the same
     folded: Sequence["Ranked"] = ()
+
+    @property
+    def parts(self) -> Sequence[Part]:
+        """Return each strand's part in the fused score."""
+        return self.account()
 
     def adjusted(self, kind: str, score: float, detail: str = "") -> "Ranked":
         """Return the chunk with another score, and why."""
@@ -105,11 +115,10 @@ def fuse(lists: Mapping[Strand, ScoredList], weights: Mapping[Leg, float]) -> li
     }
     fused = []
     for chunk_id, document_id in chunks.items():
-        parts = [ranking.part(chunk_id) for ranking in rankings]
         score = 0.0
-        for part in parts:
-            score += part.weight * part.normalized
-        fused.append(Ranked(chunk_id, document_id, score, parts))
+        for ranking in rankings:
+            score += ranking.share(chunk_id)
+        fused.append(Ranked(chunk_id, document_id, score, partial(_parts, rankings, chunk_id)))
     return sorted(fused, key=_order)
 
 
@@ -117,9 +126,17 @@ def single(leg: Leg, ranking: Sequence[Candidate]) -> list[Ranked]:
     """Return one leg's ranking with the leg's own scores, best first, ties by chunk id."""
     in_order = sorted(ranking, key=_order)
     return [
-        Ranked(*candidate, (Part(leg, rank, candidate.score, candidate.score, 1.0),))
+        Ranked(*candidate, partial(_own_part, leg, rank, candidate.score))
         for rank, candidate in enumerate(in_order, start=1)
     ]
+
+
+def _own_part(leg: Leg, rank: int, score: float) -> Sequence[Part]:
+    return (Part(leg, rank, score, score, 1.0),)
+
+
+def _parts(rankings: "Sequence[_Ranking]", chunk_id: int) -> Sequence[Part]:
+    return [ranking.part(chunk_id) for ranking in rankings]
 
 
 def _order(found: Candidate | Ranked) -> tuple[float, int]:
@@ -139,33 +156,37 @@ class _Ranking:
 
     def __init__(self, strand: Strand, scored: ScoredList, weight: float) -> None:
         self.strand = strand
+        self.scored = scored
         self.weight = weight
-        self.found: dict[int, tuple[int | None, float]] = {
-            chunk_id: (None, score) for chunk_id, score in scored.others.items()
-        }
-        self.found |= {
-            candidate.chunk_id: (rank, candidate.score)
-            for rank, candidate in enumerate(scored.candidates, start=1)
-        }
-        scores = [candidate.score for candidate in scored.candidates]
-        self.lowest = min(scores, default=0.0)
-        self.highest = max(scores, default=0.0)
+        found = [candidate.score for candidate in scored.candidates]
+        self.lowest = min(found, default=0.0)
+        self.highest = max(found, default=0.0)
         if scored.best is not None:
             self.highest = max(self.highest, scored.best)
+        self.scores = {**scored.others, **{one.chunk_id: one.score for one in scored.candidates}}
         is_last_assumed = strand.leg is Leg.DENSE and bool(scored.candidates)
         self.if_missing = self.normalized(self.lowest) if is_last_assumed else 0.0
 
-    def part(self, chunk_id: int) -> Part:
-        rank, score = self.found.get(chunk_id, (None, None))
-        normalized = self.if_missing if score is None else self.normalized(score)
-        return Part(self.strand.leg, rank, score, normalized, self.weight, self.strand.query)
+    def share(self, chunk_id: int) -> float:
+        """Return what the list adds to a chunk's fused score."""
+        return self.weight * self.normalized(self.scores.get(chunk_id))
 
-    def normalized(self, score: float) -> float:
+    def part(self, chunk_id: int) -> Part:
+        """Return the same with how it comes about."""
+        found = (one.chunk_id for one in self.scored.candidates)
+        rank = next((rank for rank, one in enumerate(found, start=1) if one == chunk_id), None)
+        score = self.scores.get(chunk_id)
+        leg, query = self.strand
+        return Part(leg, rank, score, self.normalized(score), self.weight, query)
+
+    def normalized(self, score: float | None) -> float:
         """Return the score as a part of the list's maximum, 1 for the best.
 
-        Inner products can be below 0 without bound; then the list is stretched from 0 to 1, and
-        what is worse than its last counts as its last.
+        One that is not known is assumed. Inner products can be below 0 without bound; then the
+        list is stretched from 0 to 1, and what is worse than its last counts as its last.
         """
+        if score is None:
+            return self.if_missing
         if self.highest > 0 and self.lowest >= -self.highest:
             return max(-1.0, score / self.highest)
         if self.highest == self.lowest:

@@ -4,12 +4,14 @@ The cluster hypothesis (van Rijsbergen 1979), as score regularization over the b
 (Diaz 2005): a feedback that adds no words and leaves each leg's part in the score visible.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embedhub.search.fusion import Part, Ranked
+from embedhub.search.nearness import Vectors
 from embedhub.search.request import Leg
 
 # The part of a score that comes from the near ones, and how many these are; chosen on judged sets
@@ -20,18 +22,17 @@ N_NEAREST = 8
 MAX_COMPARED = 200
 
 
-def spread(fused: Sequence[Ranked], vectors: Mapping[int, NDArray[np.float32]]) -> list[Ranked]:
+def spread(fused: Sequence[Ranked], vectors: Vectors) -> list[Ranked]:
     """Return the candidates with a part of their scores taken from the nearest, best first.
 
-    `fused` is sorted, best first; `vectors` are those of the first MAX_COMPARED, by chunk id. What
-    has no vector, and what stands behind these, keeps its score.
+    `fused` is sorted, best first; `vectors` are those of the first MAX_COMPARED. What has no
+    vector, and what stands behind these, keeps its score.
     """
     known = [one for one in fused[:MAX_COMPARED] if one.chunk_id in vectors]
     if len(known) < 2:
         return list(fused)
-    stacked = np.stack([vectors[one.chunk_id] for one in known])
     scores = np.array([one.score for one in known])
-    around = average_of_nearest(stacked, scores).tolist()
+    around = average_of_nearest(vectors.rows([one.chunk_id for one in known]), scores).tolist()
     moved = {one.chunk_id: _mixed(one, near) for one, near in zip(known, around, strict=True)}
     changed = [moved.get(one.chunk_id, one) for one in fused]
     return sorted(changed, key=lambda one: (-one.score, one.chunk_id))
@@ -40,13 +41,13 @@ def spread(fused: Sequence[Ranked], vectors: Mapping[int, NDArray[np.float32]]) 
 def _mixed(one: Ranked, near: float) -> Ranked:
     """Return a candidate with the score of those around it as one more part."""
     # Built anew: `_replace` takes several times as long, and this is done for every candidate.
-    parts = [
-        Part(leg, rank, score, normalized, (1 - PART) * weight, query)
-        for leg, rank, score, normalized, weight, query in one.parts
-    ]
-    parts.append(Part(Leg.NEIGHBORS, None, near, near, PART))
-    score = (1 - PART) * one.score + PART * near
-    return Ranked(one.chunk_id, one.document_id, score, parts, one.adjustments, one.folded)
+    score, account = (1 - PART) * one.score + PART * near, partial(_parts, one, near)
+    return Ranked(one.chunk_id, one.document_id, score, account, one.adjustments, one.folded)
+
+
+def _parts(before: Ranked, near: float) -> Sequence[Part]:
+    parts = [part._replace(weight=(1 - PART) * part.weight) for part in before.parts]
+    return [*parts, Part(Leg.NEIGHBORS, None, near, near, PART)]
 
 
 def average_of_nearest(

@@ -7,7 +7,7 @@ import pytest
 
 from embedhub.access.caller import Caller
 from embedhub.config import override_config
-from embedhub.search.nearness import scores_of
+from embedhub.search.nearness import Vectors, scores_of
 from embedhub.search.request import Leg, Mode, SearchRequest
 from embedhub.search.service import search
 from tests.factories import make_collection, send
@@ -43,6 +43,6 @@ def test_what_words_found_has_the_score_that_a_longer_list_gives(
 
 
 def test_a_vector_without_length_has_no_cosine() -> None:
-    vectors = {1: np.zeros(2, np.float32), 2: np.array([2, 0.5], np.float32)}
-    assert scores_of(vectors, QUERY, "cosine") == {2: pytest.approx(1)}
-    assert scores_of({}, QUERY, "l2") == {}
+    vectors = Vectors([1, 2], np.array([[0, 0], [2, 0.5]], np.float32))
+    assert scores_of(vectors, [1, 2, 3], QUERY, "cosine") == {2: pytest.approx(1)}
+    assert scores_of(vectors, [3], QUERY, "l2") == {}

@@ -12,10 +12,15 @@ from sqlalchemy import BindParameter, FromClause, Select, bindparam, select, tex
 from sqlalchemy.orm import Session
 
 from embedhub.search.dense import DenseChoice, n_candidates
-from embedhub.search.filters import Filter
 from embedhub.search.fusion import Candidate
 from embedhub.search.queries.explaining import scanned_rows
-from embedhub.search.queries.restriction import Restriction, place_of
+from embedhub.search.queries.restriction import (
+    ANY_SPACE,
+    EVERYTHING,
+    MAX_KEPT,
+    Restriction,
+    place_of,
+)
 from embedhub.search.queries.siblings import answers, in_index, with_siblings
 from embedhub.spaces.distance import (
     QueryVector,
@@ -28,12 +33,7 @@ from embedhub.tables import Embedding, Space
 # The table and not the mapped class: a query for plain columns runs without the ORM's share.
 DENSE: FromClause = Embedding.__table__
 DENSE_TABLE = Embedding.__tablename__
-# What is near in a space, made for all spaces of a shape: where it is, and the query, come with it.
 QUERY: BindParameter[Any] = bindparam("query", type_=QueryVector)
-ANY_SPACE = Space(id=bindparam("space_id"), shelf_id=bindparam("shelf_id"))
-EVERYTHING = Restriction(Filter(), None)
-# Building a statement costs more than looking up ten rows: those without a restriction are kept.
-MAX_KEPT = 100
 # Run by every search: made once.
 SCAN = text("""
     SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true),

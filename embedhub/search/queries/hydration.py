@@ -73,6 +73,20 @@ LEXEMES = text("""
     FROM unnest(CAST(:words AS text[]), CAST(:bodies AS text[])) AS w(word, body)
 """)
 
+STATE = text("""
+    SELECT ARRAY(SELECT id FROM documents
+                 WHERE collection_id = :collection_id AND expires_at <= now()
+                 LIMIT :limit),
+           EXISTS (SELECT FROM pending
+                   WHERE space_id = :dense_space_id AND dead_at IS NULL),
+           EXISTS (SELECT FROM runs
+                   WHERE kind IN ('relabel_documents', 'update_attributes')
+                     AND status IN ('queued', 'running')
+                     AND CAST(arguments ->> 'collection_id' AS bigint) = :collection_id),
+           EXISTS (SELECT FROM curations
+                   WHERE collection_id = :collection_id AND removed_at IS NULL)
+""")
+
 
 @dataclass(frozen=True, slots=True)
 class ShownChunk:
@@ -135,25 +149,12 @@ def collection_state(
     session: Session, *, collection_id: int, dense_space_id: int | None
 ) -> CollectionState:
     """Return which documents must not be shown, and whether vectors are missing."""
-    statement = text("""
-        SELECT ARRAY(SELECT id FROM documents
-                     WHERE collection_id = :collection_id AND expires_at <= now()
-                     LIMIT :limit),
-               EXISTS (SELECT FROM pending
-                       WHERE space_id = :dense_space_id AND dead_at IS NULL),
-               EXISTS (SELECT FROM runs
-                       WHERE kind IN ('relabel_documents', 'update_attributes')
-                         AND status IN ('queued', 'running')
-                         AND CAST(arguments ->> 'collection_id' AS bigint) = :collection_id),
-               EXISTS (SELECT FROM curations
-                       WHERE collection_id = :collection_id AND removed_at IS NULL)
-    """)
     facts = {
         "collection_id": collection_id,
         "dense_space_id": dense_space_id,
         "limit": MAX_NAMED_EXPIRED + 1,
     }
-    expired, *flags = session.execute(statement, facts).one()
+    expired, *flags = session.execute(STATE, facts).one()
     named = None if len(expired) > MAX_NAMED_EXPIRED else expired
     return CollectionState(named, *flags)
 

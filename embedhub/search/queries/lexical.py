@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from pgvector import SparseVector
@@ -11,7 +12,10 @@ from sqlalchemy import (
     ColumnElement,
     Float,
     FromClause,
+    Integer,
     Select,
+    Text,
+    bindparam,
     cast,
     func,
     literal,
@@ -26,7 +30,13 @@ from embedhub.search.fusion import Candidate
 from embedhub.search.lexical import Term
 from embedhub.search.queries.explaining import scanned_rows
 from embedhub.search.queries.lexical_index import PLACE
-from embedhub.search.queries.restriction import Restriction, place_of
+from embedhub.search.queries.restriction import (
+    ANY_SPACE,
+    EVERYTHING,
+    MAX_KEPT,
+    Restriction,
+    place_of,
+)
 from embedhub.tables import Space, SparseEmbedding
 from embedhub.tables.spaces import SPARSE_DIMENSIONS
 
@@ -44,6 +54,9 @@ ANALYSE_QUERY = text(f"""
             WHERE space_id = :space_id)
     FROM asked
 """)
+SPARSE_VECTOR = SPARSEVEC(SPARSE_DIMENSIONS)
+QUERY = cast(bindparam("query", type_=SPARSE_VECTOR), SPARSE_VECTOR)
+CAP = bindparam("cap", type_=Integer)
 # Parallel workers would take from all tiers at once, and rows of common words fill the cap.
 ONE_BY_ONE = text("SET LOCAL max_parallel_workers_per_gather = 0")
 TOGETHER = text("SET LOCAL max_parallel_workers_per_gather TO DEFAULT")
@@ -77,18 +90,24 @@ class LexicalQuery:
     restriction: Restriction
     limit: int
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The parameters of the statements."""
+        query = sparse_vector(self.vector)
+        return {"query": query, "space_id": self.space.id, "shelf_id": self.space.shelf_id}
+
 
 def lexical_scan(session: Session, asked: LexicalQuery) -> list[Candidate]:
     """Return the best rows of a space by scoring every one that passes."""
     return [
         Candidate(chunk_id, document_id, -distance)
-        for chunk_id, document_id, distance in session.execute(_scan(asked))
+        for chunk_id, document_id, distance in session.execute(_scan(asked), asked.facts)
     ]
 
 
 def exact_scanned(session: Session, asked: LexicalQuery) -> int:
     """Return how many rows scoring every one that passes really looks at."""
-    return scanned_rows(session, _scan(asked), SPARSE_TABLE)
+    return scanned_rows(session, _scan(asked), SPARSE_TABLE, asked.facts)
 
 
 def lexical_candidates(
@@ -99,7 +118,7 @@ def lexical_candidates(
     Rows are taken tier by tier; a later tier's statement runs only while the cap is not reached.
     """
     with _in_order(session, tiers):
-        rows = session.execute(_candidates(asked, tiers, cap)).all()
+        rows = session.execute(_candidates(asked, tiers), _tier_facts(asked, tiers, cap)).all()
     return LexicalCandidates(
         candidates=[Candidate(row[0], row[1], -row[2]) for row in rows],
         n_scored=rows[0][3] if rows else 0,
@@ -111,8 +130,9 @@ def candidates_scanned(
     session: Session, asked: LexicalQuery, *, tiers: Sequence[Sequence[Term]], cap: int
 ) -> int:
     """Return how many rows the index on terms really hands out."""
+    facts = _tier_facts(asked, tiers, cap)
     with _in_order(session, tiers):
-        return scanned_rows(session, _candidates(asked, tiers, cap), SPARSE_TABLE)
+        return scanned_rows(session, _candidates(asked, tiers), SPARSE_TABLE, facts)
 
 
 @contextmanager
@@ -126,21 +146,43 @@ def _in_order(session: Session, tiers: Sequence[Sequence[Term]]) -> Iterator[Non
 
 
 def _scan(asked: LexicalQuery) -> Select[Any]:
-    distance = lexical_distance(asked.vector).label("distance")
+    if asked.restriction.is_empty:
+        return _scan_of_all(asked.limit)
+    return _scan_near(asked.restriction, asked.limit)
+
+
+@lru_cache(maxsize=MAX_KEPT)
+def _scan_of_all(limit: int) -> Select[Any]:
+    return _scan_near(EVERYTHING, limit)
+
+
+def _scan_near(restriction: Restriction, limit: int) -> Select[Any]:
+    distance = lexical_distance().label("distance")
     best = (
         select(SPARSE.c.owner_id, SPARSE.c.document_id, distance)
-        .where(*place_of(SPARSE, asked.space), asked.restriction.predicate(SPARSE))
+        .where(*place_of(SPARSE, ANY_SPACE), restriction.predicate(SPARSE))
         .order_by(distance, SPARSE.c.owner_id)
-        .limit(asked.limit)
+        .limit(limit)
         .subquery()
     )
     # A row without any of the words scores 0; cutting it off after the sort costs nothing.
     return select(best).where(best.c.distance < 0)
 
 
-def _candidates(asked: LexicalQuery, tiers: Sequence[Sequence[Term]], cap: int) -> Select[Any]:
-    branches = _tier_branches(asked.space, asked.vector, tiers, asked.restriction)
-    found = union_all(*branches).limit(cap).cte("found").prefix_with("MATERIALIZED")
+def _candidates(asked: LexicalQuery, tiers: Sequence[Sequence[Term]]) -> Select[Any]:
+    if asked.restriction.is_empty:
+        return _candidates_of_all(len(tiers), asked.limit)
+    return _candidates_near(len(tiers), asked.restriction, asked.limit)
+
+
+@lru_cache(maxsize=MAX_KEPT)
+def _candidates_of_all(n_tiers: int, limit: int) -> Select[Any]:
+    return _candidates_near(n_tiers, EVERYTHING, limit)
+
+
+def _candidates_near(n_tiers: int, restriction: Restriction, limit: int) -> Select[Any]:
+    branches = [_tier_branch(tier, restriction) for tier in range(n_tiers)]
+    found = union_all(*branches).limit(CAP).cte("found").prefix_with("MATERIALIZED")
     return (
         select(
             found.c.owner_id,
@@ -150,50 +192,57 @@ def _candidates(asked: LexicalQuery, tiers: Sequence[Sequence[Term]], cap: int) 
             select(func.max(found.c.tier)).scalar_subquery(),
         )
         .order_by(found.c.distance, found.c.owner_id)
-        .limit(asked.limit)
+        .limit(limit)
     )
 
 
-def _tier_branches(
-    space: Space,
-    query: dict[int, float],
-    tiers: Sequence[Sequence[Term]],
-    restriction: Restriction,
-) -> list[Select[tuple[int, int, int | None, float]]]:
-    """Return one statement a tier, each without the rows of the tiers before it."""
+def _tier_branch(tier: int, restriction: Restriction) -> Select[tuple[int, int, int | None, float]]:
+    """Return the statement of one tier, without the rows of the tiers before it."""
+    conditions = [
+        *place_of(SPARSE, ANY_SPACE),
+        restriction.predicate(SPARSE),
+        SPARSE.c.terms.op("@@")(_words(f"tier_{tier}")),
+    ]
+    if tier:
+        conditions.append(~SPARSE.c.terms.op("@@")(_words(f"before_{tier}")))
+    return select(
+        literal(tier).label("tier"),
+        SPARSE.c.owner_id,
+        SPARSE.c.document_id,
+        lexical_distance().label("distance"),
+    ).where(*conditions)
+
+
+def _tier_facts(asked: LexicalQuery, tiers: Sequence[Sequence[Term]], cap: int) -> dict[str, Any]:
+    """Return the parameters of the statement over these tiers."""
+    facts = asked.facts | {"cap": cap}
     taken: list[Term] = []
-    branches: list[Select[tuple[int, int, int | None, float]]] = []
     for position, tier in enumerate(tiers):
-        conditions = [
-            *place_of(SPARSE, space),
-            restriction.predicate(SPARSE),
-            SPARSE.c.terms.op("@@")(_any_of(tier)),
-        ]
+        facts[f"tier_{position}"] = _any_of(tier)
         if taken:
-            conditions.append(~SPARSE.c.terms.op("@@")(_any_of(taken)))
+            facts[f"before_{position}"] = _any_of(taken)
         taken.extend(tier)
-        branches.append(
-            select(
-                literal(position).label("tier"),
-                SPARSE.c.owner_id,
-                SPARSE.c.document_id,
-                lexical_distance(query).label("distance"),
-            ).where(*conditions)
-        )
-    return branches
+    return facts
 
 
-def lexical_distance(query: dict[int, float]) -> ColumnElement[float]:
-    """Return the negative score of a row; small is good, as pgvector has it."""
-    sparse = SPARSEVEC(SPARSE_DIMENSIONS)
-    # Made from a mapping it would look into SciPy, which the encoder's thread may be importing.
-    places = ",".join(f"{place}:{weight}" for place, weight in sorted(query.items()) if weight)
-    vector = SparseVector.from_text(f"{{{places}}}/{SPARSE_DIMENSIONS}")
-    asked = cast(literal(vector, sparse), sparse)
-    distance: ColumnElement[float] = SPARSE.c.weights.op("<#>", return_type=Float())(asked)
+def lexical_distance() -> ColumnElement[float]:
+    """Return the negative score of a row for the parameter `query`; small is good, as pgvector."""
+    # The shorter one first: pgvector walks through the other within it, with fewer wrong guesses.
+    distance: ColumnElement[float] = QUERY.op("<#>", return_type=Float())(SPARSE.c.weights)
     return distance
 
 
-def _any_of(terms: Sequence[Term]) -> ColumnElement[str]:
+def sparse_vector(query: dict[int, float]) -> SparseVector:
+    """Return a query as the parameter that `lexical_distance` takes."""
+    # Made from a mapping it would look into SciPy, which the encoder's thread may be importing.
+    places = ",".join(f"{place}:{weight}" for place, weight in sorted(query.items()) if weight)
+    return SparseVector.from_text(f"{{{places}}}/{SPARSE_DIMENSIONS}")
+
+
+def _words(name: str) -> ColumnElement[str]:
+    return cast(bindparam(name, type_=Text), TSQUERY)
+
+
+def _any_of(terms: Sequence[Term]) -> str:
     quoted = (term.lexeme.replace("\\", "\\\\").replace("'", "''") for term in terms)
-    return cast(" | ".join(f"'{lexeme}'" for lexeme in quoted), TSQUERY)
+    return " | ".join(f"'{lexeme}'" for lexeme in quoted)

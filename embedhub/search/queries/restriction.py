@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import ColumnElement, FromClause, and_, func, select, text, true
+from sqlalchemy import ColumnElement, FromClause, and_, bindparam, func, select, text, true
 
 from embedhub.search.access import access_predicate
 from embedhub.search.conditions import LookUp
@@ -13,6 +13,10 @@ from embedhub.search.queries.operators import WordCondition
 from embedhub.tables import Document, Space
 
 DOCUMENTS: FromClause = Document.__table__
+# Building a statement costs more than looking up ten rows: so many without a restriction are kept,
+# made for all spaces of a shape, whose place is a parameter.
+MAX_KEPT = 100
+ANY_SPACE = Space(id=bindparam("space_id"), shelf_id=bindparam("shelf_id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,9 @@ class Restriction:
         found = true() if served is None else filtering.looked_up(served, table.c.attributes)
         principals = self.principals if is_access_served else None
         return and_(found, access_predicate(table.c.access, principals))
+
+
+EVERYTHING = Restriction(Filter(), None)
 
 
 def place_of(table: FromClause, space: Space) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

@@ -5,21 +5,25 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ARRAY, BigInteger, Select, any_, bindparam, cast, func, select
+from sqlalchemy import ARRAY, BigInteger, Select, any_, bindparam, func, select
 from sqlalchemy.orm import Session
 
+from embedhub.search.nearness import Vectors
 from embedhub.search.queries.dense import DENSE, QUERY
-from embedhub.search.queries.lexical import SPARSE, lexical_distance
-from embedhub.search.queries.restriction import place_of
+from embedhub.search.queries.lexical import SPARSE, lexical_distance, sparse_vector
+from embedhub.search.queries.restriction import ANY_SPACE, place_of
 from embedhub.spaces.distance import exact_distance, score_of
 from embedhub.tables import Space
 
 OWNERS = bindparam("owner_ids", type_=ARRAY(BigInteger))
-ANY_SPACE = Space(id=bindparam("space_id"), shelf_id=bindparam("shelf_id"))
-# pgvector's binary form: two 16-bit numbers, then the elements.
-HEADER_BYTES = 4
+# pgvector's binary form: two 16-bit numbers, in the place of one element, then the elements.
+HEADER_NUMBERS = 1
 VECTORS = select(DENSE.c.owner_id, func.vector_send(DENSE.c.vector)).where(
     *place_of(DENSE, ANY_SPACE), DENSE.c.owner_id == any_(OWNERS)
+)
+
+WORDS = select(SPARSE.c.owner_id, lexical_distance()).where(
+    *place_of(SPARSE, ANY_SPACE), SPARSE.c.owner_id == any_(OWNERS)
 )
 
 
@@ -35,30 +39,27 @@ def dense_scores(
     return {owner_id: score_of(distance, space.metric) for owner_id, distance in rows}
 
 
-def vectors_of(
-    session: Session, *, space: Space, owner_ids: Sequence[int]
-) -> dict[int, NDArray[np.float32]]:
-    """Return the vector of each of these passages that has one in a dense space."""
+def vectors_of(session: Session, *, space: Space, owner_ids: Sequence[int]) -> Vectors:
+    """Return the vectors of those of these passages that have one in a dense space."""
     facts = {
         "space_id": space.id, "shelf_id": space.shelf_id, "owner_ids": list(owner_ids),
     }  # fmt: skip
     rows = session.execute(VECTORS, facts).all()
     # Read together: one by one the arrays cost more than the statement.
-    sent = np.frombuffer(b"".join(row[1] for row in rows), dtype=np.uint8)
-    each = sent.reshape(len(rows), -1)[:, HEADER_BYTES:] if rows else sent
-    vectors = np.ascontiguousarray(each).view(">f4").astype(np.float32)
-    return {row[0]: vector for row, vector in zip(rows, vectors, strict=True)}
+    sent = np.frombuffer(b"".join(row[1] for row in rows), dtype=">f4")
+    each = sent.reshape(len(rows), HEADER_NUMBERS + space.dimension)[:, HEADER_NUMBERS:]
+    return Vectors((row[0] for row in rows), each.astype(np.float32))
 
 
 def lexical_scores(
     session: Session, *, space: Space, query: dict[int, float], owner_ids: Sequence[int]
 ) -> dict[int, float]:
     """Return the BM25 score of each of these passages in a lexical space."""
-    statement = select(SPARSE.c.owner_id, lexical_distance(query)).where(
-        *place_of(SPARSE, space),
-        SPARSE.c.owner_id == any_(cast(list(owner_ids), ARRAY(BigInteger))),
-    )
-    return {owner_id: -distance for owner_id, distance in session.execute(statement)}
+    facts = {
+        "query": sparse_vector(query), "space_id": space.id, "shelf_id": space.shelf_id,
+        "owner_ids": list(owner_ids),
+    }  # fmt: skip
+    return {owner_id: -distance for owner_id, distance in session.execute(WORDS, facts)}
 
 
 def _nearness(metric: str) -> Select[Any]:

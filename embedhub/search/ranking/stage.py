@@ -131,7 +131,7 @@ class Stage:
         missing = [ident for ident in wanted if ident not in found]
         first = queries.first_chunks(context.session, missing, context.words) if missing else {}
         found |= {
-            document_id: Ranked(chunk_id, document_id, 0.0, ())
+            document_id: Ranked(chunk_id, document_id, 0.0)
             for document_id, chunk_id in first.items()
         }
         return [found[ident] for ident in wanted if ident in found]

@@ -23,7 +23,7 @@ DAY = 86_400.0
 
 
 def candidates(*scores: float) -> list[Ranked]:
-    return [Ranked(number, number, score, ()) for number, score in enumerate(scores, start=1)]
+    return [Ranked(number, number, score) for number, score in enumerate(scores, start=1)]
 
 
 def ids(ranked: list[Ranked]) -> list[int]:
@@ -136,7 +136,7 @@ def test_what_no_reranker_read_stands_behind_in_its_order() -> None:
 
 def test_pins_stand_on_top_with_the_best_score() -> None:
     first, second = candidates(0.1, 0.0)
-    found = pinned([first, second], [Ranked(9, 9, 0.8, ())])
+    found = pinned([first, second], [Ranked(9, 9, 0.8)])
     assert ids(found) == [1, 2, 9]
     assert [one.score for one in found] == [0.8, 0.8, 0.8]
     assert found[0].adjustments[0].kind == "pinned"
