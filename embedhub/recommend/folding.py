@@ -134,7 +134,8 @@ class VectorSum:
     """A vector of the user as a sum over the history: inner products with items are scores.
 
     `shares` are history × dimensions and sum to the vector; mean and covariance are those of the
-    vectors of all items, `seen` the vectors of those that z-scores leave out.
+    vectors of all items, `seen` the vectors of those that z-scores leave out. An item without a
+    vector has the score `missing`; None: the mean, as nothing is known of it.
     """
 
     name: str
@@ -143,6 +144,7 @@ class VectorSum:
     item_mean: Floats
     item_covariance: Floats
     seen: Floats
+    missing: float | None = None
 
     @cached_property
     def vector(self) -> Floats:
@@ -165,8 +167,7 @@ class VectorSum:
 
     def scores(self, pool: Pool) -> Floats:
         dots = pool.dots[self.name]
-        # Without a vector nothing is known: an average item, not a bad one.
-        return np.where(np.isnan(dots), self.mean, dots)
+        return np.where(np.isnan(dots), self.mean if self.missing is None else self.missing, dots)
 
     def parts(self, pool: Pool) -> tuple[Floats, Floats]:
         n_unseen = max(self.n_items - len(self.seen), 1)

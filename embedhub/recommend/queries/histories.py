@@ -1,12 +1,12 @@
 """The SQL of what users did, as lists are made of it."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import ARRAY, Text, any_, bindparam, cast, select, text
 from sqlalchemy.orm import Session
 
+from embedhub.recommend.history import Event
 from embedhub.tables import Interaction, Item, User
 
 USER = select(User.id).where(
@@ -44,15 +44,6 @@ SIMILAR_USERS = text("""
     FROM common JOIN users ON users.id = common.user_id
     WHERE users.workspace_id = :workspace_id AND users.catalog_id = :catalog_id
 """)
-
-
-class Event(NamedTuple):
-    """One interaction of a user."""
-
-    item_id: int
-    type: str
-    value: float
-    happened_at: datetime
 
 
 class OtherUser(NamedTuple):

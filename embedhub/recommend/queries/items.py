@@ -1,6 +1,6 @@
 """The SQL that reads items of lists: their facts, what matches a rule, what is popular or new."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -12,7 +12,6 @@ from sqlalchemy import (
     and_,
     any_,
     bindparam,
-    case,
     cast,
     func,
     literal,
@@ -131,22 +130,6 @@ def has_items(session: Session, *, workspace_id: int, catalog_id: int) -> bool:
         Item.workspace_id == workspace_id, Item.catalog_id == catalog_id
     )
     return session.execute(statement.limit(1)).first() is not None
-
-
-def matches(
-    session: Session, item_ids: Sequence[int], wanted: Mapping[int, Match]
-) -> dict[int, frozenset[int]]:
-    """Return of each match, by number, which of these items fulfil it."""
-    if not wanted or not item_ids:
-        return dict.fromkeys(wanted, frozenset())
-    statement = select(Item.id, *(_fulfils(match) for match in wanted.values()))
-    rows = session.execute(statement.where(Item.id == any_(IDS)), {"item_ids": list(item_ids)})
-    found: dict[int, set[int]] = {number: set() for number in wanted}
-    for item_id, *holds in rows:
-        for number, is_match in zip(wanted, holds, strict=True):
-            if is_match:
-                found[number].add(item_id)
-    return {number: frozenset(ids) for number, ids in found.items()}
 
 
 def matching(
@@ -286,5 +269,4 @@ def _fulfils(match: Match) -> Any:
     conditions = [match.filter.predicate(Item.index_attributes)]
     if match.categories:
         conditions.append(Item.categories.op("&&")(cast(list(match.categories), ARRAY(Text))))
-    # NULL is no match: rows come back as they are.
-    return case((and_(*conditions), True), else_=False)
+    return and_(*conditions)

@@ -183,14 +183,14 @@ def find_revision(
     return session.get(PlacementRevision, (placement_id, revision))
 
 
-def delete_placement(session: Session, *, catalog_id: int, name: str) -> bool:
-    """Delete a placement with its revisions; say whether there was one."""
+def delete_placement(session: Session, *, catalog_id: int, name: str) -> Placement | None:
+    """Delete a placement with its revisions, and return it as it was; None if there is none."""
     statement = (
         delete(Placement)
         .where(Placement.catalog_id == catalog_id, Placement.name == name)
-        .returning(Placement.id)
+        .returning(Placement)
     )
-    return session.execute(statement).one_or_none() is not None
+    return session.scalars(statement).one_or_none()
 
 
 def _holds(match: Match) -> Any:
