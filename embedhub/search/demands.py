@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from embedhub.config import get_config
 from embedhub.search.analysis import UNSPACED, cells_of
+from embedhub.search.filters import Filter
 from embedhub.search.queries import operators as queries
 from embedhub.search.queries.lexical import SPARSE
 from embedhub.search.queries.operators import WordCondition, Wording
@@ -25,6 +26,11 @@ class Scope:
     space: Space | None
     configuration: str
     plain: Restriction
+
+    @classmethod
+    def filtered(cls, space: Space | None, configuration: str, wanted: Filter) -> "Scope":
+        """Return where whoever sees everything looks, by a filter alone."""
+        return cls(space, configuration, Restriction(wanted, None))
 
 
 def demanded(

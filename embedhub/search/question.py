@@ -6,7 +6,9 @@ search; the transaction then finds out whether that is still the one, else all b
 
 import logging
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +23,7 @@ from embedhub.search.ranking.plan import PLAIN, RankingPlan, make_plan
 from embedhub.search.request import Mode, Note, NoteCode, SearchRequest
 from embedhub.spaces.distance import Metric
 from embedhub.spaces.service import LiveSpaces
-from embedhub.tables import Collection, Space
+from embedhub.tables import Space
 
 logger = logging.getLogger(__name__)
 
@@ -110,6 +112,23 @@ class Question:
         return (self.vector, *(vector for _, vector in self.more))
 
 
+class Searched(Protocol):
+    """What is asked: a collection, or a catalog."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def workspace_id(self) -> int: ...
+    @property
+    def slug(self) -> str: ...
+    @property
+    def language(self) -> str: ...
+    @property
+    def filterable(self) -> Mapping[str, str]: ...
+    @property
+    def ranking(self) -> Mapping[str, Any]: ...
+
+
 def needs_encoding(request: SearchRequest) -> bool:
     """Return whether the request's query has to be encoded, if its collection has an encoder."""
     is_dense = request.mode is not Mode.LEXICAL and request.vector is None
@@ -137,7 +156,7 @@ def encode(request: SearchRequest, encoder: EncoderKey) -> EncodedQuery:
 def make_question(
     asked: Asked,
     *,
-    collection: Collection,
+    collection: Searched,
     spaces: LiveSpaces,
     principals: tuple[str, ...] | None,
     encoded: EncodedQuery | None,

@@ -19,6 +19,7 @@ from embedhub.spaces.generations import IDS_AT_ONCE, remove_traces
 from embedhub.spaces.queries import members as queries
 from embedhub.spaces.queries import spaces as space_queries
 from embedhub.spaces.queries.members import ContentCounts
+from embedhub.spaces.service import LiveSpaces
 from embedhub.spaces.shelving import drop_shelf
 from embedhub.tables import Catalog, Space
 from embedhub.tables.spaces import SHARED_SHELF, SPARSE_DIMENSIONS
@@ -34,9 +35,9 @@ __all__ = [
     "drop_shelves",
     "hold_catalog_spaces",
     "hold_spaces_of",
+    "live_catalog_spaces",
     "remove_members",
     "repeat_attributes",
-    "word_space",
 ]
 
 
@@ -90,12 +91,14 @@ def content_space(
     return next((space for space in spaces if is_content(space, catalog, subject)), None)
 
 
-def word_space(session: Session, catalog: Catalog) -> Space | None:
-    """Return the live space of the words of a catalog's items."""
+def live_catalog_spaces(session: Session, catalog: Catalog) -> LiveSpaces:
+    """Return the spaces that answer for a catalog's items: by their content and their words."""
     spaces = queries.spaces_of_catalog(
         session, workspace_id=catalog.workspace_id, catalog_id=catalog.id
     )
-    return next((s for s in spaces if s.kind == "sparse" and s.status == "live"), None)
+    words = (one for one in spaces if one.kind == "sparse" and one.status == "live")
+    content = (one for one in spaces if is_content(one, catalog, Subject.ITEM))
+    return LiveSpaces(dense=next(content, None), sparse=next(words, None))
 
 
 def is_content(space: Space, catalog: Catalog, subject: Subject) -> bool:

@@ -11,6 +11,7 @@ from embedhub import __version__
 from embedhub.access.views import router as keys
 from embedhub.answers.views import router as answers
 from embedhub.catalog.member_views import router as members
+from embedhub.catalog.search_views import router as item_search
 from embedhub.catalog.views import router as catalogs
 from embedhub.collections.views import router as collections
 from embedhub.conversations.views import router as conversations
@@ -65,6 +66,7 @@ for router in (
     collections,
     catalogs,
     members,
+    item_search,
     importing,
     imports,
     documents,

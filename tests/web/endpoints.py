@@ -152,6 +152,7 @@ ENDPOINTS = [
     Endpoint("POST", CATALOG + "/interactions", {"interactions": [
              {"user": "open", "item": "open", "type": "view"}]}),
     Endpoint("POST", CATALOG + "/interactions/query", {"user": "open"}),
+    Endpoint("POST", CATALOG + "/search", {"query": "a film", "explain": True}),
     Endpoint("DELETE", CATALOG + "/items", query="?external_id=new", is_last=True),
     Endpoint("DELETE", CATALOG + "/items/{external_id}", is_last=True),
     Endpoint("DELETE", CATALOG + "/users", query="?external_id=new", is_last=True),

@@ -9,6 +9,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     FromClause,
+    Select,
     and_,
     any_,
     cast,
@@ -23,11 +24,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.orm import Session
 
-from embedhub.tables import Chunk, DocumentVersion, Space, SparseEmbedding
+from embedhub.tables import Chunk, DocumentVersion, Item, Space, SparseEmbedding
 
 SPARSE: FromClause = SparseEmbedding.__table__
 CHUNKS: FromClause = Chunk.__table__
 VERSIONS: FromClause = DocumentVersion.__table__
+ITEMS: FromClause = Item.__table__
 
 # Compatibility forms are unified, as the analysis does.
 NFKC: ColumnElement[str] = literal_column("NFKC")
@@ -87,8 +89,9 @@ class WordCondition:
         )
 
     def _holds(self, rows: FromClause) -> ColumnElement[bool]:
-        required = [_holds(rows, wording) for wording in self.required]
-        excluded = [not_(_holds(rows, wording)) for wording in self.excluded]
+        subject = self.space.subject
+        required = [_holds(rows, wording, subject) for wording in self.required]
+        excluded = [not_(_holds(rows, wording, subject)) for wording in self.excluded]
         return and_(true(), *required, *excluded)
 
 
@@ -117,14 +120,20 @@ def owners_that_hold(
     return list(session.execute(statement).scalars())
 
 
-def _holds(rows: FromClause, wording: Wording) -> ColumnElement[bool]:
+def _holds(rows: FromClause, wording: Wording, subject: str) -> ColumnElement[bool]:
     """Return the condition that a row of a lexical space holds a wording; the index finds it."""
     found: ColumnElement[bool] = rows.c.terms.op("@@")(cast(wording.terms, TSQUERY))
     if wording.pattern is None:
         return found
     # What the analysis takes for the same phrase is compared as it is written.
-    written = (CHUNKS.c.text, CHUNKS.c.heading_path, VERSIONS.c.title)
-    exactly = (
+    written = _written_in_item if subject == "item" else _written_in_chunk
+    exactly = written(rows.c.owner_id, wording.pattern).limit(1).scalar_subquery()
+    return and_(found, func.coalesce(exactly, False))
+
+
+def _written_in_chunk(owner: ColumnElement[int], pattern: str) -> Select[Any]:
+    parts = (CHUNKS.c.text, CHUNKS.c.heading_path, VERSIONS.c.title)
+    return (
         select(true())
         .select_from(CHUNKS)
         .join(
@@ -135,12 +144,13 @@ def _holds(rows: FromClause, wording: Wording) -> ColumnElement[bool]:
             ),
         )
         .where(
-            CHUNKS.c.id == rows.c.owner_id,
-            or_(
-                *(func.normalize(part, NFKC).op("~*")(wording.pattern) for part in written),
-            ),
+            CHUNKS.c.id == owner,
+            or_(*(func.normalize(part, NFKC).op("~*")(pattern) for part in parts)),
         )
-        .limit(1)
-        .scalar_subquery()
     )
-    return and_(found, func.coalesce(exactly, False))
+
+
+def _written_in_item(owner: ColumnElement[int], pattern: str) -> Select[Any]:
+    return select(true()).where(
+        ITEMS.c.id == owner, func.normalize(ITEMS.c.content, NFKC).op("~*")(pattern)
+    )
