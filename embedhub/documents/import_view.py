@@ -10,7 +10,8 @@ from django.http.response import HttpResponseBase
 from ninja import Router
 
 from embedhub.access.caller import Scope
-from embedhub.documents.importing import Unread, send_on
+from embedhub.documents.import_batches import Unread
+from embedhub.documents.importing import send_on
 from embedhub.documents.imports import ImportedLines, LineError, claim_import
 from embedhub.documents.schemas import DocumentIn, ImportOut
 from embedhub.errors import InvalidInput

@@ -1,122 +1,47 @@
 """NDJSON import of any length with bounded memory: a commit every few thousand lines at most.
 
-While one batch is stored, in a thread, the next one is read and prepared: the database and this
-process work at the same time.
+While batches are stored, in threads, the next one is read and prepared: the database and this
+process work at the same time. What is committed is always the beginning of the stream.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-import orjson
 from sqlalchemy.orm import Session
 
 from embedhub.access.caller import Caller
 from embedhub.config import get_config
-from embedhub.documents.all_new import NewBatch
 from embedhub.documents.attempts import attempts
 from embedhub.documents.back_pressure import refuse_backlog
-from embedhub.documents.imports import (
-    Claim,
-    ImportedLines,
-    LineError,
-    claim_import,
-)
-from embedhub.documents.inputs import DocumentInput, decode_vector, parse_document
-from embedhub.documents.preparation import CollectionFacts, Prepared, prepare_many
+from embedhub.documents.import_batches import Batch, ReadyBatch, Unread, batches
+from embedhub.documents.imports import Claim, ImportedLines, claim_import
 from embedhub.documents.service import BULK, open_for_writing
-from embedhub.documents.upsert import Outcome, all_new_of, chunk_changed, try_upsert
-from embedhub.errors import HubError, InvalidInput, NotReady, TooLarge
+from embedhub.documents.upsert import Outcome, try_upsert
+from embedhub.encoders import SUPPLIED
+from embedhub.errors import Busy, HubError, NotReady
 from embedhub.spaces.service import grow_outgrown
 
-# Lines of a commit, and the bytes of what they hold: words cost more than numbers.
-COMMITTED_EVERY = 2_000
-COMMITTED_BYTES = 4_000_000
-BYTES_A_CHARACTER = 4
-
-# Why the n-th line of a stream was passed over unread, None if it was not.
-Unread = Callable[[int], str | None]
-
-
-class _Batch:
-    """Lines read and not stored yet."""
-
-    def __init__(self) -> None:
-        # By external id: the line and what stands there.
-        self.documents: dict[str, tuple[int, DocumentInput]] = {}
-        self.errors: list[LineError] = []
-        self.n_lines = 0
-        self.n_bytes = 0
-        self._weight = 0
-
-    def read(self, number: int, line: bytes) -> DocumentInput | None:
-        """Return the document of a line; None if it is refused, which is noted."""
-        raw: object = None
-        try:
-            raw = orjson.loads(line)
-            return parse_document(raw, "document", decode=decode_vector)
-        except orjson.JSONDecodeError as error:
-            self.errors.append(LineError(number, f"not valid JSON: {error}"))
-        except (InvalidInput, TooLarge) as error:
-            self.errors.append(LineError(number, str(error), _id_in(raw)))
-        return None
-
-    def has_room_for(self, document: DocumentInput, weight: int) -> bool:
-        """Say whether the document may wait for the same commit as those before it."""
-        return not self.documents or (
-            document.external_id not in self.documents
-            and len(self.documents) < COMMITTED_EVERY
-            and self._weight + weight <= COMMITTED_BYTES
-        )
-
-    def add(self, number: int, document: DocumentInput, weight: int) -> None:
-        """Let the document wait for the next commit."""
-        self.documents[document.external_id] = (number, document)
-        self._weight += weight
-
-    def prepare(self, facts: CollectionFacts) -> "_Ready":
-        """Return the lines' documents checked against the collection, and all lines refused."""
-        ready = _Ready(facts, errors=list(self.errors))
-        waiting = list(self.documents.values())
-        checked = prepare_many([each for _, each in waiting], facts, lambda _: "document")
-        for (number, document), each in zip(waiting, checked, strict=True):
-            if isinstance(each, InvalidInput):
-                ready.errors.append(LineError(number, str(each), document.external_id))
-            else:
-                ready.documents.append((number, each))
-        return ready
+# Batches of one import that are stored at the same time if they bring their vectors. Other texts
+# wait for their encoder in the end, and how many do is looked at between two commits.
+STORED_AT_ONCE = 2
+# A batch that waits to commit holds what it has stored: whoever the one before it waits for may in
+# turn wait for that, which Postgres cannot see.
+COMMIT_PATIENCE_S = 2.0
 
 
-@dataclass(slots=True)
-class _Ready:
-    """A batch as it can be stored."""
+@dataclass(frozen=True, slots=True)
+class _Storing:
+    """A batch on its way into the database."""
 
-    facts: CollectionFacts
-    errors: list[LineError]
-    documents: list[tuple[int, Prepared]] = field(default_factory=list)
-    # Below: as last looked up.
-    accepted: list[Prepared] = field(default_factory=list)
-    refused: list[LineError] = field(default_factory=list)
-    new: NewBatch | None = None
+    batch: Batch
+    is_all_new: bool
+    stored: Future[ImportedLines]
 
-    def look_up(self, stored_first: Collection[str] = ()) -> "_Ready":
-        """Chunk what is new or changed, and make ready what is all new; to be done again if stale.
 
-        `stored_first` are ids that a batch not stored yet holds as well.
-        """
-        too_large = chunk_changed(self.facts, [each for _, each in self.documents])
-        self.refused = [
-            LineError(number, f"document.text: {too_large[place].message}", _id_of(each))
-            for place, (number, each) in enumerate(self.documents)
-            if place in too_large
-        ]
-        self.accepted = [
-            each for place, (_, each) in enumerate(self.documents) if place not in too_large
-        ]
-        for each in self.accepted:
-            each.is_known |= _id_of(each) in stored_first
-        self.new = all_new_of(self.facts, self.accepted)
-        return self
+class _OutOfTurn(Exception):
+    """A batch was ready to commit, and the one before it was not for a long time."""
 
 
 class Importer:
@@ -133,56 +58,54 @@ class Importer:
         Lines up to the last one committed are skipped. Raises Busy between two commits if the
         ledger is too long; what was committed stays.
         """
-        with ThreadPoolExecutor(1, thread_name_prefix="import") as behind:
-            storing: Future[ImportedLines] | None = None
-            before: Collection[str] = ()
-            for batch in self._batches(lines, from_line, unread):
-                ready = self._prepare(batch).look_up(before)
-                before = batch.documents.keys()
-                if storing is not None:
-                    yield storing.result()
+        under_way: deque[_Storing] = deque()
+        with ThreadPoolExecutor(STORED_AT_ONCE, thread_name_prefix="import") as behind:
+            for batch in batches(
+                lines, from_line=from_line, committed=self.claim.n_lines, unread=unread
+            ):
+                stored_first = {each for one in under_way for each in one.batch.documents}
+                ready = self._prepare(batch).look_up(stored_first)
+                at_once = STORED_AT_ONCE if ready.facts.encoder == SUPPLIED else 1
+                while len(under_way) >= at_once:
+                    yield under_way.popleft().stored.result()
+                try:
                     refuse_backlog()
-                storing = behind.submit(self._store, batch, ready)
-            if storing is not None:
-                yield storing.result()
+                except Busy:
+                    yield from _rest(under_way)
+                    raise
+                before = under_way[-1] if under_way else None
+                stored = behind.submit(self._store, batch, ready, before)
+                under_way.append(_Storing(batch, ready.new is not None, stored))
+            yield from _rest(under_way)
 
-    def _batches(self, lines: Iterable[bytes], from_line: int, unread: Unread) -> Iterator[_Batch]:
-        batch = _Batch()
-        batch.n_lines = self.claim.n_lines
-        for place, line in enumerate(lines, start=1):
-            number = from_line + place - 1
-            if number <= self.claim.n_lines:
-                continue
-            document = None
-            if reason := unread(place):
-                batch.errors.append(LineError(number, reason))
-            elif line and not line.isspace():
-                document = batch.read(number, line)
-            if document is not None:
-                weight = _weight(document)
-                if not batch.has_room_for(document, weight):
-                    yield batch
-                    batch = _Batch()
-                batch.add(number, document, weight)
-            batch.n_lines, batch.n_bytes = number, batch.n_bytes + len(line) + 1
-            if len(batch.errors) >= COMMITTED_EVERY:
-                yield batch
-                batch = _Batch()
-                batch.n_lines = number
-        yield batch
-
-    def _prepare(self, batch: _Batch) -> _Ready:
+    def _prepare(self, batch: Batch) -> ReadyBatch:
         # For each batch anew: the collection may be gone, or filter by other fields.
         return batch.prepare(open_for_writing(self.caller, self.slug))
 
-    def _store(self, batch: _Batch, ready: _Ready) -> ImportedLines:
+    def _store(self, batch: Batch, ready: ReadyBatch, before: _Storing | None) -> ImportedLines:
+        """Store a batch after the one before it, as far as possible at the same time."""
+        if before is not None:
+            # What is all new holds nothing that another such batch might wait for.
+            if ready.new is not None and before.is_all_new:
+                try:
+                    return self._store_current(batch, ready, before)
+                except _OutOfTurn:
+                    pass
+            before.stored.result()
+        return self._store_current(batch, ready, None)
+
+    def _store_current(
+        self, batch: Batch, ready: ReadyBatch, before: _Storing | None
+    ) -> ImportedLines:
         """Store a batch; once more if the collection's filter fields were changed since."""
         try:
-            return self._store_ready(batch, ready)
+            return self._store_ready(batch, ready, before)
         except NotReady:
-            return self._store_ready(batch, self._prepare(batch).look_up())
+            return self._store_ready(batch, self._prepare(batch).look_up(), before)
 
-    def _store_ready(self, batch: _Batch, ready: _Ready) -> ImportedLines:
+    def _store_ready(
+        self, batch: Batch, ready: ReadyBatch, before: _Storing | None
+    ) -> ImportedLines:
         for attempt in attempts():
             if attempt:
                 ready.look_up()
@@ -196,6 +119,8 @@ class Importer:
                 session: Session, outcomes: Sequence[Outcome], part: ImportedLines = part
             ) -> None:
                 part.outcomes = list(outcomes)
+                if before is not None:
+                    _await_commit(before)
                 self.claim.record(session, part)
 
             stored = try_upsert(
@@ -206,6 +131,22 @@ class Importer:
         raise NotReady(
             "these documents are being changed by others at the same time", retry_after_s=1
         )
+
+
+def _await_commit(before: _Storing) -> None:
+    """Return once the batch before is committed; raises what it ended with, or _OutOfTurn."""
+    try:
+        before.stored.result(COMMIT_PATIENCE_S)
+    except TimeoutError:
+        if before.stored.done():
+            # Not ours: it ended so.
+            raise
+        raise _OutOfTurn from None
+
+
+def _rest(under_way: deque[_Storing]) -> Iterator[ImportedLines]:
+    while under_way:
+        yield under_way.popleft().stored.result()
 
 
 def import_documents(caller: Caller, slug: str, lines: Iterable[bytes]) -> Iterator[ImportedLines]:
@@ -248,22 +189,3 @@ def send_on(
     if not more and n_lines >= shelf_rows:
         # The index was not built while rows came in; now is its time.
         grow_outgrown()
-
-
-def _weight(document: DocumentInput) -> int:
-    n_bytes = 0 if document.vector is None else document.vector.nbytes
-    # A line of nothing but metadata or principals may be as long as a body.
-    beside = orjson.dumps([document.title, document.url, document.metadata, document.access])
-    return n_bytes + BYTES_A_CHARACTER * (len(document.text) + len(beside))
-
-
-def _id_of(prepared: Prepared) -> str:
-    return prepared.document.external_id
-
-
-def _id_in(raw: object) -> str | None:
-    """Return the id that a refused line names, so that its sender finds it again."""
-    found = raw.get("external_id") if isinstance(raw, dict) else None
-    if not isinstance(found, str) or "\x00" in found:
-        return None
-    return found.encode(errors="ignore").decode()[:512]

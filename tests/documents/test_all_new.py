@@ -109,7 +109,7 @@ def test_both_ways_store_the_same_rows(
             prepared.is_known = True
         return refused
 
-    monkeypatch.setattr("embedhub.documents.importing.chunk_changed", as_if_known)
+    monkeypatch.setattr("embedhub.documents.import_batches.chunk_changed", as_if_known)
     monkeypatch.delattr(upsert, "store_all_new")
     list(import_documents(caller, "usual", lines))
     assert stored("fast") == stored("usual")

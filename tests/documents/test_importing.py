@@ -9,7 +9,7 @@ import pytest
 from embedhub.access.caller import Caller
 from embedhub.collections.service import CollectionChanges, update_collection
 from embedhub.config import override_config
-from embedhub.documents import importing
+from embedhub.documents import import_batches
 from embedhub.documents.importing import import_documents
 from embedhub.documents.service import list_documents
 from tests.factories import make_collection
@@ -69,7 +69,7 @@ def test_sending_everything_again_changes_nothing(caller: Caller) -> None:
 def test_what_was_committed_stays_when_the_sender_breaks_off(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "COMMITTED_EVERY", 10)
+    monkeypatch.setattr(import_batches, "COMMITTED_EVERY", 10)
     make_collection(caller)
 
     def broken() -> Iterator[bytes]:
@@ -86,7 +86,7 @@ def test_what_was_committed_stays_when_the_sender_breaks_off(
 def test_memory_does_not_grow_with_the_import(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "COMMITTED_EVERY", 20)
+    monkeypatch.setattr(import_batches, "COMMITTED_EVERY", 20)
     make_collection(caller, chunking={"strategy": "document"})
 
     def lines(n: int) -> Iterator[bytes]:
@@ -120,7 +120,7 @@ def test_a_document_of_too_many_chunks_is_an_error_of_its_line(caller: Caller) -
 def test_a_batch_is_bounded_by_its_text_too(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "COMMITTED_BYTES", 400)
+    monkeypatch.setattr(import_batches, "COMMITTED_BYTES", 400)
     make_collection(caller)
     parts = list(import_documents(caller, "papers", [line(str(i), "x" * 60) for i in range(4)]))
     assert [len(part.outcomes) for part in parts] == [1, 1, 1, 1]
@@ -130,7 +130,7 @@ def test_a_batch_is_bounded_by_its_text_too(
 def test_a_batch_is_bounded_by_whatever_is_large(
     caller: Caller, monkeypatch: pytest.MonkeyPatch, heavy: str
 ) -> None:
-    monkeypatch.setattr(importing, "COMMITTED_BYTES", 400)
+    monkeypatch.setattr(import_batches, "COMMITTED_BYTES", 400)
     make_collection(caller)
     value = {"metadata": {"note": "x" * 60}, "access": ["x" * 60]}.get(heavy, "x" * 60)
     lines = [orjson.dumps({"external_id": str(i), heavy: value}) for i in range(3)]
@@ -141,7 +141,7 @@ def test_a_batch_is_bounded_by_whatever_is_large(
 def test_filter_fields_may_change_during_an_import(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "COMMITTED_EVERY", 2)
+    monkeypatch.setattr(import_batches, "COMMITTED_EVERY", 2)
     make_collection(caller)
 
     def lines() -> Iterator[bytes]:

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from embedhub import db
 from embedhub.access.caller import Caller
 from embedhub.config import get_config, override_config
-from embedhub.documents import back_pressure, importing, imports, turns
+from embedhub.documents import back_pressure, import_batches, imports, turns
 from embedhub.documents.importing import import_documents, send_on
 from embedhub.documents.imports import (
     ImportedLines,
@@ -38,12 +38,12 @@ PROJECT = Path(__file__).parents[2]
 KILLED = """
 import os, signal, sys
 from embedhub.access.caller import Caller
-from embedhub.documents import importing
+from embedhub.documents import import_batches
 from embedhub.documents.importing import send_on
 from embedhub.documents.imports import claim_import
 from embedhub.documents import all_new
 workspace_id, import_id = int(sys.argv[1]), int(sys.argv[2])
-importing.COMMITTED_EVERY = 10
+import_batches.COMMITTED_EVERY = 10
 caller = Caller.for_workspace(workspace_id)
 answer_with, n_batches = all_new.answer_with_new, 0
 def die_in_the_third(*arguments, **named):
@@ -112,7 +112,7 @@ def test_an_import_without_a_sign_of_life_is_called_broken(caller: Caller) -> No
 def test_the_later_request_goes_on_and_the_earlier_one_stops(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "COMMITTED_EVERY", 10)
+    monkeypatch.setattr(import_batches, "COMMITTED_EVERY", 10)
     make_collection(caller)
     import_id = create_import(caller, "papers").id
 
@@ -134,7 +134,7 @@ def test_the_later_request_goes_on_and_the_earlier_one_stops(
 def test_a_broken_stream_says_where_to_go_on(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "COMMITTED_EVERY", 10)
+    monkeypatch.setattr(import_batches, "COMMITTED_EVERY", 10)
     make_collection(caller)
 
     def broken() -> Iterator[bytes]:
@@ -187,7 +187,7 @@ def test_refused_lines_are_kept_however_many(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(imports, "REPORT_ROWS", 100)
-    monkeypatch.setattr(importing, "COMMITTED_EVERY", 150)
+    monkeypatch.setattr(import_batches, "COMMITTED_EVERY", 150)
     make_collection(caller, filterable={"year": "number"})
     bad = [b'{"external_id": "%d", "text": 7}' % n for n in range(330)]
     odd = [
@@ -257,7 +257,7 @@ def test_too_many_imports_at_once_are_told_to_come_back(caller: Caller) -> None:
 def test_a_long_backlog_stops_an_import_between_two_commits(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "COMMITTED_EVERY", 10)
+    monkeypatch.setattr(import_batches, "COMMITTED_EVERY", 10)
     monkeypatch.setattr(back_pressure, "BACKLOG_KEPT_S", 0)
     monkeypatch.setattr(back_pressure, "_backlog", (0.0, False))
     make_collection(caller)

@@ -103,7 +103,7 @@ def test_one_import_too_many_gets_429(api: ApiClient, caller: Caller) -> None:
 def test_an_answer_in_lines_ends_with_the_problem(
     api: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("embedhub.documents.importing.COMMITTED_EVERY", 2)
+    monkeypatch.setattr("embedhub.documents.import_batches.COMMITTED_EVERY", 2)
     monkeypatch.setattr(back_pressure, "BACKLOG_KEPT_S", 0)
     monkeypatch.setattr(back_pressure, "_backlog", (0.0, False))
     override_config(max_backlog=3)
