@@ -1,43 +1,32 @@
-"""Imports: a stream of lines with an id, how far it has come, and which lines were refused.
+"""Imports of documents: streams of lines into a collection."""
 
-What an import says of itself is written in the transaction that stores the documents: after any
-interruption the stream goes on at the line after the last one committed, and nothing is doubled.
-"""
-
-import logging
-import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from embedhub import db
 from embedhub.access.caller import Caller
 from embedhub.collections.service import find_collection
-from embedhub.config import get_config
-from embedhub.documents.back_pressure import refuse_backlog, refuse_one_more
-from embedhub.documents.queries import imports as queries
-from embedhub.documents.turns import await_turn, tell_of_progress
+from embedhub.documents import streams
+from embedhub.documents.queries.imports import Target
+from embedhub.documents.streams import STOPPED, Claim, Find, ImportView, LineError, forget_old
 from embedhub.documents.upsert import Outcome
-from embedhub.errors import Conflict, InvalidInput, NotFound
-from embedhub.tables import Import
 
-logger = logging.getLogger(__name__)
-
-STOPPED = "the server stopped while it stored lines; send on from the next one"
-REPORT_ROWS = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class LineError:
-    """Why one line was not stored; lines count from 1."""
-
-    line: int
-    message: str
-    external_id: str | None = None
+__all__ = [
+    "STOPPED",
+    "Claim",
+    "ImportView",
+    "ImportedLines",
+    "LineError",
+    "claim_import",
+    "create_import",
+    "forget_old",
+    "get_import",
+    "list_imports",
+    "refused_lines",
+    "some_refused_lines",
+]
 
 
 @dataclass(slots=True)
@@ -49,78 +38,15 @@ class ImportedLines:
     errors: list[LineError] = field(default_factory=list)
     n_bytes: int = 0
 
-
-@dataclass(frozen=True, slots=True)
-class ImportView:
-    """How far an import is: `next_line` is the first line that is not committed yet."""
-
-    id: int
-    status: str
-    n_lines: int
-    next_line: int
-    n_bytes: int
-    counts: dict[str, int]
-    n_errors: int
-    error: str | None
-    created_at: datetime
-    updated_at: datetime
-    finished_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """The right to store an import's next lines, until somebody else claims it."""
-
-    import_id: int
-    token: uuid.UUID
-    # lines committed when it was claimed
-    n_lines: int
-
-    def record(self, session: Session, part: ImportedLines) -> None:
-        """Count a part in, within the transaction that stores it; raises Conflict."""
-        counts = Counter(each.outcome.value for each in part.outcomes)
-        ours = queries.record(
-            session,
-            import_id=self.import_id,
-            token=self.token,
-            n_lines=part.n_lines,
-            n_bytes=part.n_bytes,
-            counts=counts,
-            refused=[
-                # A refusal may quote what was sent, which PostgreSQL would refuse to store.
-                {
-                    "line": each.line,
-                    "external_id": each.external_id,
-                    "message": each.message.replace("\0", "\N{REPLACEMENT CHARACTER}"),
-                }
-                for each in part.errors
-            ],
-        )
-        if not ours:
-            raise Conflict(f"import {self.import_id} is sent on by another request")
-
-    def settle(self, status: str, error: str | None = None) -> None:
-        """Write how the import stands; nothing happens if somebody else has claimed it."""
-        try:
-            with db.writing() as session:
-                queries.settle(
-                    session, import_id=self.import_id, token=self.token, status=status, error=error
-                )
-        except SQLAlchemyError:
-            # The documents are stored; without a sign of life the import counts as broken soon.
-            logger.warning("import not settled", extra={"id": self.import_id}, exc_info=True)
-        tell_of_progress()
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Return how many lines had each outcome."""
+        return Counter(each.outcome.value for each in self.outcomes)
 
 
 def create_import(caller: Caller, slug: str) -> ImportView:
     """Create an import that waits for its lines: its id is known before anything can break."""
-    with db.writing() as session:
-        collection = find_collection(session, caller, slug)
-        caller.require_writing()
-        row = queries.insert_import(
-            session, workspace_id=caller.workspace_id, collection_id=collection.id
-        )
-        return _view(row)
+    return streams.create(_into(caller, slug, is_written=True))
 
 
 def claim_import(
@@ -130,43 +56,14 @@ def claim_import(
 
     Raises InvalidInput if lines would be missing, Busy if as many imports run as may.
     """
-    if from_line < 1:
-        raise InvalidInput("lines count from 1", "from_line")
-    if import_id is None and from_line > 1:
-        raise InvalidInput("names a line of an import: give its import_id too", "from_line")
-    refuse_backlog()
-    if import_id is not None:
-        known = import_id
-        await_turn(lambda: get_import(caller, slug, known).n_lines, from_line)
-    token = uuid.uuid4()
-    with db.writing() as session:
-        collection = find_collection(session, caller, slug)
-        caller.require_writing()
-        place = {"workspace_id": caller.workspace_id, "collection_id": collection.id}
-        if import_id is None:
-            row = queries.insert_import(session, **place)
-        else:
-            found = queries.find_import(session, **place, import_id=import_id)
-            if found is None:
-                raise NotFound("import", import_id)
-            row = found
-        # What is taken over is counted already: it goes on in place of itself.
-        if row.status != "running":
-            refuse_one_more(session)
-        n_lines = queries.claim(session, import_id=row.id, token=token)
-        if n_lines is None:
-            raise NotFound("import", row.id)
-        if from_line > n_lines + 1:
-            missing = f"line {n_lines + 1} comes next; lines before {from_line} would be missing"
-            raise InvalidInput(missing, "from_line")
-    return Claim(row.id, token, n_lines)
+    find = _into(caller, slug, is_written=True)
+    return streams.claim(find, import_id=import_id, from_line=from_line)
 
 
 def get_import(caller: Caller, slug: str, import_id: int) -> ImportView:
     """Return how far an import is; raises NotFound, Forbidden for a key bound to principals."""
     caller.require_every_document()
-    with db.reading() as session:
-        return _view(_find(session, caller, slug, import_id))
+    return streams.get(_into(caller, slug), import_id)
 
 
 def list_imports(
@@ -174,16 +71,7 @@ def list_imports(
 ) -> list[ImportView]:
     """Return imports into a collection, the newest first; raises as `get_import` does."""
     caller.require_every_document()
-    with db.reading() as session:
-        collection = find_collection(session, caller, slug)
-        rows = queries.newest_imports(
-            session,
-            workspace_id=caller.workspace_id,
-            collection_id=collection.id,
-            before=before,
-            limit=limit,
-        )
-        return [_view(row) for row in rows]
+    return streams.newest(_into(caller, slug), before=before, limit=limit)
 
 
 def some_refused_lines(
@@ -191,80 +79,23 @@ def some_refused_lines(
 ) -> list[LineError]:
     """Return a page of an import's refused lines past a line; raises NotFound."""
     caller.require_writing()
-    with db.reading() as session:
-        return _read_page(session, _find(session, caller, slug, import_id).id, after, limit)
+    return streams.some_refused(_into(caller, slug), import_id, after=after, limit=limit)
 
 
 def refused_lines(caller: Caller, slug: str, import_id: int) -> Iterator[Sequence[LineError]]:
     """Return the refused lines of an import page by page; raises NotFound at once.
 
-    Between the pages no connection is held, and no more than a page is in memory. For who may
-    write: a refusal may quote a document.
+    For who may write: a refusal may quote a document.
     """
     caller.require_writing()
-    with db.reading() as session:
-        found = _find(session, caller, slug, import_id).id
-    return _pages(found)
+    return streams.refused(_into(caller, slug), import_id)
 
 
-def forget_old() -> int:
-    """Delete imports and their reports that did nothing for `import_days`; return how many."""
-    days = get_config().import_days
-    return db.in_batches(
-        lambda session, size: queries.delete_old(session, days=days, limit=size), size=100
-    )
+def _into(caller: Caller, slug: str, *, is_written: bool = False) -> Find:
+    def find(session: Session) -> Target:
+        collection = find_collection(session, caller, slug)
+        if is_written:
+            caller.require_writing()
+        return Target(workspace_id=caller.workspace_id, collection_id=collection.id)
 
-
-def _pages(import_id: int) -> Iterator[Sequence[LineError]]:
-    after = 0
-    rows: list[LineError] = []
-    while not after or len(rows) == REPORT_ROWS:
-        with db.reading() as session:
-            rows = _read_page(session, import_id, after, REPORT_ROWS)
-        if not rows:
-            return
-        yield rows
-        after = rows[-1].line
-
-
-def _read_page(session: Session, import_id: int, after: int, limit: int) -> list[LineError]:
-    found = queries.refused_lines(session, import_id=import_id, after=after, limit=limit)
-    return [LineError(line, message, external_id) for line, external_id, message in found]
-
-
-def _find(session: Session, caller: Caller, slug: str, import_id: int) -> Import:
-    collection = find_collection(session, caller, slug)
-    row = queries.find_import(
-        session,
-        workspace_id=caller.workspace_id,
-        collection_id=collection.id,
-        import_id=import_id,
-    )
-    if row is None:
-        raise NotFound("import", import_id)
-    return row
-
-
-def _view(row: Import) -> ImportView:
-    status, error = row.status, row.error
-    silent_for = datetime.now(UTC) - row.updated_at
-    if status == "running" and silent_for > timedelta(seconds=get_config().run_heartbeat_s):
-        status, error = "broken", STOPPED
-    return ImportView(
-        id=row.id,
-        status=status,
-        n_lines=row.n_lines,
-        next_line=row.n_lines + 1,
-        n_bytes=row.n_bytes,
-        counts={
-            "created": row.n_created,
-            "updated": row.n_updated,
-            "unchanged": row.n_unchanged,
-            "stale": row.n_stale,
-        },
-        n_errors=row.n_errors,
-        error=error,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        finished_at=row.finished_at,
-    )
+    return find

@@ -122,7 +122,8 @@ class ImportState(AnswerBody):
     """How far an import is; `counts` and `n_errors` are of all its requests together."""
 
     id: int
-    status: Literal["waiting", "running", "finished", "broken"]
+    kind: Literal["documents"]
+    status: Literal["waiting", "running", "finished", "broken", "cancelled"]
     n_lines: int
     next_line: int = Field(description="The first line not committed: where to go on.")
     n_bytes: int

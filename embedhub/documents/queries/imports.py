@@ -1,42 +1,70 @@
-"""The SQL of imports: claimed, recorded with the documents they store, read, forgotten."""
+"""The SQL of imports: claimed, recorded with the lines they store, read, forgotten."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy import ColumnElement, delete, func, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from embedhub.tables import Import, RefusedLine
 
 
-def insert_import(session: Session, *, workspace_id: int, collection_id: int) -> Import:
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What lines go into, a collection or a catalog, and what stands in them."""
+
+    workspace_id: int
+    collection_id: int | None = None
+    catalog_id: int | None = None
+    kind: str = "documents"
+
+    @property
+    def own(self) -> tuple[ColumnElement[bool], ...]:
+        """Return the conditions of imports into the same."""
+        owner = (
+            Import.catalog_id == self.catalog_id
+            if self.collection_id is None
+            else Import.collection_id == self.collection_id
+        )
+        return Import.workspace_id == self.workspace_id, owner
+
+
+def insert_import(session: Session, target: Target) -> Import:
     """Insert an import that waits for its first lines."""
-    statement = insert(Import).values(workspace_id=workspace_id, collection_id=collection_id)
+    statement = insert(Import).values(
+        workspace_id=target.workspace_id,
+        collection_id=target.collection_id,
+        catalog_id=target.catalog_id,
+        kind=target.kind,
+    )
     return session.execute(statement.returning(Import)).scalar_one()
 
 
-def find_import(
-    session: Session, *, workspace_id: int, collection_id: int, import_id: int
-) -> Import | None:
-    """Return an import into this collection."""
-    statement = select(Import).where(
-        Import.workspace_id == workspace_id,
-        Import.collection_id == collection_id,
-        Import.id == import_id,
-    )
-    return session.execute(statement).scalar_one_or_none()
+def find_import(session: Session, target: Target, *, import_id: int) -> Import | None:
+    """Return an import into this collection or catalog; into a catalog, of whatever kind."""
+    statement = select(Import).where(*target.own, Import.id == import_id)
+    return session.execute(statement.execution_options(populate_existing=True)).scalar_one_or_none()
 
 
 def newest_imports(
-    session: Session, *, workspace_id: int, collection_id: int, before: int | None, limit: int
+    session: Session, target: Target, *, before: int | None, limit: int
 ) -> list[Import]:
-    """Return imports into a collection, the newest first."""
-    statement = select(Import).where(
-        Import.workspace_id == workspace_id, Import.collection_id == collection_id
-    )
+    """Return imports into a collection or catalog, the newest first."""
+    statement = select(Import).where(*target.own)
     if before is not None:
         statement = statement.where(Import.id < before)
     return list(session.execute(statement.order_by(Import.id.desc()).limit(limit)).scalars())
+
+
+def cancel(session: Session, *, import_id: int) -> bool:
+    """Let nobody store lines of an import any more; False if it has finished."""
+    statement = (
+        update(Import)
+        .where(Import.id == import_id, Import.status != "finished")
+        .values(status="cancelled", claim_token=None, updated_at=func.now(), finished_at=func.now())
+    )
+    return bool(session.execute(statement).rowcount)  # type: ignore[attr-defined]
 
 
 def claim(session: Session, *, import_id: int, token: uuid.UUID) -> int | None:
@@ -46,7 +74,7 @@ def claim(session: Session, *, import_id: int, token: uuid.UUID) -> int | None:
     """
     statement = (
         update(Import)
-        .where(Import.id == import_id)
+        .where(Import.id == import_id, Import.status != "cancelled")
         .values(
             status="running",
             claim_token=token,
@@ -66,7 +94,7 @@ def record(
     token: uuid.UUID,
     n_lines: int,
     n_bytes: int,
-    counts: dict[str, int],
+    counts: Mapping[str, int],
     refused: Sequence[dict[str, object]],
 ) -> bool:
     """Count in what this transaction stores; False if somebody else has claimed the import."""
@@ -80,6 +108,7 @@ def record(
             n_updated=Import.n_updated + counts.get("updated", 0),
             n_unchanged=Import.n_unchanged + counts.get("unchanged", 0),
             n_stale=Import.n_stale + counts.get("stale", 0),
+            n_held=Import.n_held + counts.get("held", 0),
             n_errors=Import.n_errors + len(refused),
             updated_at=func.now(),
         )
