@@ -12,13 +12,23 @@ from embedhub.config_answers import AnswerSettings
 from embedhub.config_catalog import CatalogPart
 from embedhub.config_evaluation import EvaluationPart
 from embedhub.config_files import FilePart
+from embedhub.config_lists import ListPart
 from embedhub.config_measures import MeasurePart
 from embedhub.config_placements import PlacementPart
 from embedhub.config_ranking import RankingPart
+from embedhub.config_training import TrainingPart
 
 
 class Config(
-    AnswerSettings, CatalogPart, EvaluationPart, FilePart, MeasurePart, PlacementPart, RankingPart
+    AnswerSettings,
+    CatalogPart,
+    EvaluationPart,
+    FilePart,
+    ListPart,
+    MeasurePart,
+    PlacementPart,
+    RankingPart,
+    TrainingPart,
 ):
     """Settings from variables named EMBEDHUB_*; a bad value fails at start, naming the variable."""
 

@@ -23,6 +23,7 @@ class Queue(StrEnum):
 
     EMBED = "embed"
     FILES = "files"
+    TRAIN = "train"
     UPKEEP = "upkeep"
 
 
@@ -32,12 +33,15 @@ class Job(StrEnum):
     EMBED = "embed.pending"
     ENCODING_RUN = "embed.run"
     READING_RUN = "files.run"
+    TRAINING_RUN = "train.run"
     SWEEP = "upkeep.sweep"
     FOLD = "upkeep.fold"
     RUN = "upkeep.run"
     RETENTION = "upkeep.retention"
     PREWARM = "upkeep.prewarm"
     RECALL = "upkeep.recall"
+    RECOMMENDERS = "upkeep.recommenders"
+    PLACE_ITEMS = "upkeep.place_items"
 
     @property
     def queue(self) -> Queue:
@@ -48,7 +52,8 @@ class Job(StrEnum):
 def timetable() -> dict[Job, float]:
     """Return how often the clock itself asks for a job, in seconds."""
     config = get_config()
-    asked = {Job.SWEEP: config.sweep_s, Job.FOLD: 60, Job.RETENTION: 3600}
+    asked: dict[Job, float] = {Job.SWEEP: config.sweep_s, Job.FOLD: 60, Job.RETENTION: 3600}
+    asked[Job.RECOMMENDERS] = config.training_check_s
     return asked | ({Job.RECALL: config.recall_s} if config.recall_s else {})
 
 

@@ -13,7 +13,7 @@ app.conf.beat_schedule = {
     job.value: {"task": job.value, "schedule": every_s, "options": {"expires": every_s}}
     for job, every_s in jobs.timetable().items()
 }
-app.conf.include = ["workers.embed", "workers.files", "workers.upkeep"]
+app.conf.include = ["workers.embed", "workers.files", "workers.train", "workers.upkeep"]
 
 
 @signals.worker_init.connect(weak=False)  # type: ignore[untyped-decorator]

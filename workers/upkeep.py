@@ -19,6 +19,8 @@ from embedhub.documents.relabelling import relabel_documents
 from embedhub.documents.upkeep import forget_old_versions, update_attributes
 from embedhub.evaluation import evaluations, feedback
 from embedhub.jobs import Job
+from embedhub.recommend.training_run import placing, publishing
+from embedhub.recommend.training_run import upkeep as recommenders
 from embedhub.runs import service as runs
 from embedhub.runs.kinds import RunKind
 from embedhub.runs.progress import RunProgress
@@ -87,6 +89,18 @@ def sweep() -> None:
 def prewarm() -> None:
     """Read vector indexes into memory after the database has started."""
     prewarm_indexes()
+
+
+@app.task(name=Job.RECOMMENDERS)  # type: ignore[untyped-decorator]
+def look_after_recommenders() -> None:
+    """Start trainings that are due, remove what killed ones left, place items that were missed."""
+    each(recommenders.start_due, publishing.remove_left_overs, recommenders.place_missed)
+
+
+@app.task(name=Job.PLACE_ITEMS)  # type: ignore[untyped-decorator]
+def place_items(catalog_id: int) -> None:
+    """Place a catalog's new items among those that its recommender was trained on."""
+    placing.place_items(catalog_id)
 
 
 @app.task(name=Job.FOLD)  # type: ignore[untyped-decorator]

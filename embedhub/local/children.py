@@ -10,6 +10,7 @@ from pathlib import Path
 WEB = "web"
 EMBED = "embed"
 FILES = "files"
+TRAIN = "train"
 UPKEEP = "upkeep"
 
 
@@ -47,6 +48,11 @@ def files_command() -> tuple[str, ...]:
     return (*_worker(FILES), "-P", "threads", "-c", "2")
 
 
+def train_command() -> tuple[str, ...]:
+    """Return the worker that trains recommenders, one at a time: another one waits."""
+    return (*_worker(TRAIN), "-P", "solo")
+
+
 def upkeep_command(timetable: Path) -> tuple[str, ...]:
     """Return the worker for everything else, with the clock that rings for left-over work."""
     # A space that grows takes two, for its meanings and its words: sweeps go on beside them.
@@ -59,6 +65,7 @@ def local_children(host: str, port: int, timetable: Path) -> list[ChildSpec]:
         ChildSpec(WEB, here(web_command(host, port)), grace_s=10),
         ChildSpec(UPKEEP, here(upkeep_command(timetable)), grace_s=10),
         ChildSpec(FILES, here(files_command()), grace_s=10, niceness=5),
+        ChildSpec(TRAIN, here(train_command()), grace_s=10, niceness=10),
         ChildSpec(EMBED, here(embed_command()), grace_s=10, niceness=5),
     ]
 

@@ -133,7 +133,7 @@ def live(session: Session, catalog_id: int) -> Version | None:
 
 def load(session: Session, row: RecommenderVersion) -> Version:
     """Return a stored version of which there is the row."""
-    arrays = _arrays(session, row)
+    arrays = arrays_of(session, row)
     sources: dict[str, dict[str, Any]] = row.settings.get("sources", {})
     prior = next((one for one in sources.values() if one["kind"] == SourceKind.PRIOR), None)
     has_content = "content.mean" in arrays
@@ -199,7 +199,8 @@ class _Kept:
 _kept = _Kept()
 
 
-def _arrays(session: Session, row: RecommenderVersion) -> dict[str, Array]:
+def arrays_of(session: Session, row: RecommenderVersion) -> dict[str, Array]:
+    """Return the arrays of a version by name, which never change once it is stored."""
     # An id may come again in a database restored to an older state, but not at the same moment.
     key = (row.id, row.created_at)
     kept = _kept.get(key)

@@ -18,6 +18,7 @@ class RunKind(StrEnum):
     RECHUNK_DOCUMENTS = "rechunk_documents"  # parts stored documents by a changed chunking
     RELABEL_DOCUMENTS = "relabel_documents"  # repeats changed metadata and access in the index
     REWEIGH = "reweigh"
+    TRAIN_RECOMMENDER = "train_recommender"  # of a catalog, from its interactions
     UPDATE_ATTRIBUTES = "update_attributes"
 
     @property
@@ -39,6 +40,11 @@ class RunKind(StrEnum):
     def reads_files(self) -> bool:
         """Say whether it parses files: worked on where that holds nothing else up."""
         return self is RunKind.READ_FILES
+
+    @property
+    def trains(self) -> bool:
+        """Say whether it computes for long: worked on where that holds nothing else up."""
+        return self is RunKind.TRAIN_RECOMMENDER
 
     @property
     def must_succeed(self) -> bool:

@@ -104,3 +104,25 @@ def signs_of_life(progress: RunProgress, done: int, total: int | None) -> Iterat
     finally:
         has_ended.set()
         thread.join()
+
+
+@contextmanager
+def staying_alive(progress: RunProgress) -> Iterator[None]:
+    """Repeat whatever was reported last while long computations inside the block take their time.
+
+    Whether the work must stop is noticed by its own next report.
+    """
+    has_ended = Event()
+
+    def repeat() -> None:
+        while not has_ended.wait(SIGN_S):
+            with suppress(SQLAlchemyError, RunCancelled, RunTakenOver):
+                progress.stay_alive()
+
+    thread = Thread(target=repeat, name="run-sign-of-life", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        has_ended.set()
+        thread.join()

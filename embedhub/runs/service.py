@@ -97,6 +97,8 @@ def job_of(kind: RunKind) -> jobs.Job:
     """Return the job that has a run of this kind carried out, in the queue of its workers."""
     if kind.reads_files:
         return jobs.Job.READING_RUN
+    if kind.trains:
+        return jobs.Job.TRAINING_RUN
     return jobs.Job.ENCODING_RUN if kind.needs_encoder else jobs.Job.RUN
 
 

@@ -15,6 +15,7 @@ from embedhub.encoders import SUPPLIED, describe_encoder
 from embedhub.search.lexical import ANALYSER, REVISION
 from embedhub.search.lexical_index import LexicalRow, index_chunks, remove_chunks
 from embedhub.spaces.distance import index_precision
+from embedhub.spaces.followers import ring_for_followers
 from embedhub.spaces.generations import IDS_AT_ONCE, remove_traces
 from embedhub.spaces.queries import members as queries
 from embedhub.spaces.queries import spaces as space_queries
@@ -206,7 +207,8 @@ def _enter(
     """Take vectors from the cache or enter their owners into the ledger; say whether any."""
     waits, subject = False, space.subject
     for some in _slices(sorted(ids)):
-        queries.store_cached(session, subject=subject, space_id=space.id, ids=some)
+        if queries.store_cached(session, subject=subject, space_id=space.id, ids=some):
+            ring_for_followers(session, [space.id])
         entered = queries.add_pending(
             session, subject=subject, space=space, ids=some, priority=priority
         )

@@ -124,6 +124,8 @@ class Interaction(Base):
         ),
         Index(None, "user_id", "happened_at"),
         Index(None, "item_id"),
+        # What is new since a training.
+        Index(None, "catalog_id", "id"),
         Index(None, "request_id", postgresql_where=text("request_id IS NOT NULL")),
     )  # fmt: skip
 

@@ -23,6 +23,9 @@ from embedhub.evaluation.judged_views import router as judged
 from embedhub.evaluation.views import router as evaluation
 from embedhub.openai.chat_views import router as chat
 from embedhub.openai.views import router as openai
+from embedhub.recommend.experiment_views import router as experiments
+from embedhub.recommend.placement_views import router as placements
+from embedhub.recommend.training_run.views import router as training
 from embedhub.runs.views import router as runs
 from embedhub.search.ranking.views import router as ranking
 from embedhub.search.views import router as search
@@ -66,6 +69,9 @@ for router in (
     collections,
     catalogs,
     members,
+    placements,
+    experiments,
+    training,
     item_search,
     importing,
     imports,

@@ -18,6 +18,7 @@ def upgrade() -> None:
         "catalogs",
         sa.Column("training", postgresql.JSONB(), server_default="{}", nullable=False),
     )
+    op.create_index(op.f("ix_interactions_catalog_id_id"), "interactions", ["catalog_id", "id"])
     create_versions()
     create_arrays()
     create_neighbors()
@@ -29,6 +30,7 @@ def downgrade() -> None:
         op.drop_table(table)
     remove_spaces()
     op.drop_table("recommender_versions")
+    op.drop_index(op.f("ix_interactions_catalog_id_id"), "interactions")
     op.drop_column("catalogs", "training")
     # The release before would trip over a kind that it does not know.
     op.execute("DELETE FROM runs WHERE kind = 'train_recommender'")

@@ -89,7 +89,7 @@ def test_a_killed_supervisor_takes_everything_with_it_and_loses_nothing(hub: Hub
     hub.send("supervisor", slow_texts("grape"))
     wait_for(lambda: 0 < hub.status("supervisor")["n_pending"] < N)
     children = hub.state.children
-    assert {"postgres", "web", "upkeep", "embed", "files"} == set(children)
+    assert {"postgres", "web", "upkeep", "embed", "files", "train"} == set(children)
     hub.kill("supervisor")
     wait_for(lambda: not any(is_running(pid) for pid in children.values()))
     wait_for(lambda: not processes_of(hub))

@@ -13,6 +13,7 @@ from embedhub.jobs import Queue
 from embedhub.local.children import (
     embed_command,
     files_command,
+    train_command,
     migrate_command,
     upkeep_command,
     web_command,
@@ -31,7 +32,7 @@ KNOWN_KEYS = {
 
 
 def test_every_part_is_there() -> None:
-    assert {"postgres", "migrate", "web", "embed", "embed-gpu", "files", "upkeep", "redis"} == set(
+    assert {"postgres", "migrate", "web", "embed", "embed-gpu", "files", "train", "upkeep", "redis"} == set(
         SERVICES
     )
     assert COMPOSE["volumes"].keys() == {"files", "postgres", "redis"}
@@ -58,6 +59,7 @@ def test_services_use_known_keys_and_name_an_image(name: str) -> None:
         ("embed", embed_command()),
         ("embed-gpu", embed_command()),
         ("files", files_command()),
+        ("train", train_command()),
         ("upkeep", upkeep_command(Path("/home/embedhub/timetable"))),
     ],
 )

@@ -119,7 +119,7 @@ def test_workers_and_the_encoder_queue_run_without_django() -> None:
     import sys
 
     code = (
-        "import sys, workers.embed, workers.files, workers.upkeep;"
+        "import sys, workers.embed, workers.files, workers.train, workers.upkeep;"
         "sys.exit(any(m in ('django.core', 'torch') for m in sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=False)

@@ -11,7 +11,7 @@ from embedhub.jobs import Job, Queue, app, timetable
 from embedhub.runs.kinds import RunKind
 from embedhub.runs.service import job_of
 from workers import app as receiving
-from workers import embed, files, upkeep
+from workers import embed, files, train, upkeep
 
 PROJECT = Path(__file__).parent.parent.parent
 
@@ -46,6 +46,7 @@ def test_every_kind_of_run_has_its_work() -> None:
     assert {kind for kind, job in jobs.items() if job is Job.RUN} == set(upkeep.WORK)
     assert {kind for kind, job in jobs.items() if job is Job.ENCODING_RUN} == set(embed.WORK)
     assert {kind for kind, job in jobs.items() if job is Job.READING_RUN} == set(files.WORK)
+    assert {kind for kind, job in jobs.items() if job is Job.TRAINING_RUN} == set(train.WORK)
 
 
 @pytest.mark.parametrize("queue", Queue, ids=str)

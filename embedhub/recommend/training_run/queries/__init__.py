@@ -1,0 +1,1 @@
+"""All SQL of training, storing and publishing recommenders, one file a concern."""

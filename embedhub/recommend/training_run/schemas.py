@@ -1,0 +1,99 @@
+"""The JSON of trainings and versions."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field
+
+from embedhub.web.body import AnswerBody, RequestBody
+
+StatusName = Literal["training", "rejected", "ready", "live", "retired", "dropped"]
+
+
+class TrainingIn(RequestBody):
+    """A training to start."""
+
+    publish: bool = Field(
+        default=True,
+        description="False: a version better than what there is waits until it is published.",
+    )
+
+
+class TrainingPatch(RequestBody):
+    """When to train by itself; what is left out stays, null goes by the installation's settings."""
+
+    automatic: bool | None = Field(default=None, description="False: only when asked.")
+    hours: float | None = Field(
+        default=None, gt=0, le=8_760, description="Again after so many hours, if anything is new."
+    )
+    new_share: float | None = Field(
+        default=None,
+        gt=0,
+        le=1_000,
+        description="Sooner once there are so many new interactions, as a share of those it was"
+        " trained on.",
+    )
+    min_interactions: int | None = Field(
+        default=None, ge=1, description="The first time not before there are so many."
+    )
+
+
+class TrainingSettingOut(AnswerBody):
+    """When a catalog is trained by itself."""
+
+    automatic: bool
+    hours: float
+    new_share: float
+    min_interactions: int
+
+
+class VersionOut(AnswerBody):
+    """One version of a recommender."""
+
+    number: int
+    status: StatusName = Field(
+        description="training: being stored; rejected: not better than what there was; ready:"
+        " waits to be published; retired: has answered; dropped: too old to answer again."
+    )
+    origin: Literal["trained", "supplied"]
+    reason: str | None = Field(
+        examples=["nDCG@10 0.3121 against 0.1874 of popularity"],
+    )
+    run_id: int | None
+    n_users: int
+    n_items: int
+    n_interactions: int
+    metrics: dict[str, Any] = Field(
+        description="nDCG@10 on the hold-out: `ndcg` its own, `popularity_ndcg`, `live_ndcg` of"
+        " the version that answered then, and each source's alone."
+    )
+    half_life: float | None = Field(
+        description="Interactions after which one counts half; null: order means nothing."
+    )
+    weights: dict[str, dict[str, float]] = Field(
+        description="How much each source counts, by the shortest history of a bucket."
+    )
+    trained_through: datetime | None
+    created_at: datetime
+    published_at: datetime | None
+
+
+class TrainingOut(AnswerBody):
+    """How a catalog's recommender stands."""
+
+    setting: TrainingSettingOut
+    live: VersionOut | None = Field(description="Null: nothing answers yet but popularity.")
+    run_id: int | None = Field(description="The training under way.")
+
+
+class TrainingRunOut(AnswerBody):
+    """The run that trains."""
+
+    run_id: int
+
+
+class VersionPage(AnswerBody):
+    """Versions, newest first."""
+
+    items: list[VersionOut]
+    cursor: str | None

@@ -1,0 +1,78 @@
+"""The REST of trainings and versions."""
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Router
+
+from embedhub.access.caller import Scope
+from embedhub.recommend.training_run import service
+from embedhub.recommend.training_run.schemas import (
+    TrainingIn,
+    TrainingOut,
+    TrainingPatch,
+    TrainingRunOut,
+    VersionOut,
+    VersionPage,
+)
+from embedhub.web.authentication import caller_of
+from embedhub.web.idempotency import idempotent
+from embedhub.web.paging import decode_cursor, page, page_limit
+from embedhub.web.responses import respond
+
+router = Router(tags=["recommendations"])
+TRAINING = "/catalogs/{slug}/training"
+VERSIONS = "/catalogs/{slug}/versions"
+
+
+@router.post(TRAINING, response={202: TrainingRunOut}, summary="Train a recommender")
+@idempotent()
+def start_training(request: HttpRequest, slug: str, body: TrainingIn | None = None) -> HttpResponse:
+    """Start the run that trains a catalog's recommender on its interactions.
+
+    The new version answers if it beats popularity and the one that answers on the same hold-out.
+    While one is under way, that run is the answer.
+    """
+    caller = caller_of(request, Scope.WRITE)
+    publish = True if body is None else body.publish
+    return respond({"run_id": service.start_training(caller, slug, publish=publish)}, status=202)
+
+
+@router.get(TRAINING, response=TrainingOut, summary="How a recommender stands")
+def describe_training(request: HttpRequest, slug: str) -> HttpResponse:
+    """When a catalog is trained by itself, the version that answers, the training under way."""
+    return respond(service.describe_training(caller_of(request, Scope.READ), slug))
+
+
+@router.patch(TRAINING, response=TrainingOut, summary="When to train by itself")
+def change_training(request: HttpRequest, slug: str, body: TrainingPatch) -> HttpResponse:
+    """Change when a catalog is trained by itself."""
+    wished = body.model_dump(exclude_unset=True)
+    return respond(service.change_training(caller_of(request, Scope.WRITE), slug, wished))
+
+
+@router.get(VERSIONS, response=VersionPage, summary="List versions")
+def list_versions(
+    request: HttpRequest, slug: str, cursor: str | None = None, limit: int | None = None
+) -> HttpResponse:
+    """The versions of a catalog's recommender with their figures, newest first."""
+    size = page_limit(limit)
+    before = decode_cursor("versions", cursor)
+    rows = service.list_versions(
+        caller_of(request, Scope.READ), slug, before=before, limit=size + 1
+    )
+    return respond(page("versions", rows, size, lambda row: row.number))
+
+
+@router.get(VERSIONS + "/{int:number}", response=VersionOut, summary="Get a version")
+def get_version(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    """One version of a catalog's recommender."""
+    return respond(service.get_version(caller_of(request, Scope.READ), slug, number))
+
+
+@router.post(
+    VERSIONS + "/{int:number}/publish", response=VersionOut, summary="Let a version answer"
+)
+@idempotent()
+def publish_version(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    """Let a version answer from the next request on; the way back is the same call."""
+    caller = caller_of(request, Scope.WRITE)
+    return respond(service.publish_version(caller, slug, number))

@@ -1,0 +1,23 @@
+"""Queue `train`: recommenders, one at a time. It computes for minutes and holds nobody else up."""
+
+from collections.abc import Callable
+from typing import Any
+
+from embedhub.jobs import Job
+from embedhub.recommend.training_run.work import train_recommender
+from embedhub.runs import service as runs
+from embedhub.runs.kinds import RunKind
+from embedhub.runs.progress import RunProgress
+from workers import app
+
+WORK: dict[RunKind, Callable[[RunProgress, dict[str, Any]], dict[str, Any]]] = {
+    RunKind.TRAIN_RECOMMENDER: train_recommender,
+}
+
+
+@app.task(name=Job.TRAINING_RUN)  # type: ignore[untyped-decorator]
+def carry_out_training_run(run_id: int) -> None:
+    """Carry out one training; a message delivered twice does nothing."""
+    kind = runs.kind_of(run_id)
+    if kind is not None:
+        runs.carry_out(run_id, WORK[kind])
