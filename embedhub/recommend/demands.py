@@ -38,8 +38,7 @@ def check_request(request: RecommendationRequest) -> None:
     check_kind(request)
     check_seen(request.seen)
     check_words(request.categories, "categories", MAX_CATEGORIES)
-    if not 1 <= request.limit <= config.max_limit:
-        raise InvalidInput(f"must be between 1 and {config.max_limit}", "limit")
+    check_limit(request.limit)
     if request.relevance is not None and not 0 <= request.relevance <= 1:
         raise InvalidInput("must be between 0 and 1", "relevance")
     check_string(request.placement, "placement", MAX_PLACEMENT_CHARS)
@@ -47,6 +46,13 @@ def check_request(request: RecommendationRequest) -> None:
         check_string(request.variant, "variant", MAX_VARIANT_CHARS)
     if request.cursor is not None and not request.is_recorded:
         raise InvalidInput("a list that is not recorded has one page", "cursor")
+
+
+def check_limit(limit: int) -> None:
+    """Raise InvalidInput unless so many may stand on a page."""
+    most = get_config().max_limit
+    if not 1 <= limit <= most:
+        raise InvalidInput(f"must be between 1 and {most}", "limit")
 
 
 def check_kind(request: RecommendationRequest) -> None:

@@ -51,11 +51,13 @@ def fold(
     *,
     are_examples: bool = False,
     sign: float = 1.0,
+    weights: Mapping[str, float] | None = None,
 ) -> Folding:
     """Return a history folded into the sources that have a weight for its length.
 
     Items that neither the version nor its factor space knows are left out. Examples are not a
-    person's taste: popularity says nothing about what is like them.
+    person's taste: popularity says nothing about what is like them. `weights` of sources take the
+    place of the version's.
     """
     known = queries.known_items(session, version_id=version.id, item_ids=history.items)
     factor_space = spaces.get(version.factor_space_id or 0)
@@ -65,7 +67,8 @@ def fold(
         factors = queries.vectors(session, factor_space, history.items)
     history = history.only(known.keys() | factors.keys())
     length = len(history.items)
-    weights = version.weights_for(max(length, EXAMPLE_LENGTH) if are_examples else length)
+    if weights is None:
+        weights = version.weights_for(max(length, EXAMPLE_LENGTH) if are_examples else length)
     if are_examples:
         weights = {n: w for n, w in weights.items() if version.kinds.get(n) != SourceKind.PRIOR}
     reader = _Reader(session, version, history, known, factors, factor_space)

@@ -57,6 +57,7 @@ class ReasonKind(StrEnum):
     HISTORY = "history"
     CONTENT = "content"
     POPULARITY = "popularity"
+    NEWNESS = "newness"
     # shown again although the user has seen it
     SEEN = "seen"
     RULE = "rule"
@@ -77,8 +78,9 @@ class Obstacle(StrEnum):
     EXAMPLE = "example"
     # its score is not among the best
     BELOW_CUT = "below_cut"
-    # a rule, such as a cap, kept it out
+    # a rule's cap kept it out
     CAPPED = "capped"
+    # a rule lowered its score below the cut
     BURIED = "buried"
     # given up for an item that resembles the others less
     DIVERSITY = "diversity"
@@ -107,8 +109,8 @@ class RecommendationRequest:
 
     Of `user`, `session`, `like`/`unlike` with their texts and `basket` any may be given: a session
     counts as the user's latest interactions, examples replace the history, a basket asks what is
-    bought together. `candidates` restricts the list to these items. `filter` is the raw filter
-    object. `relevance` is MMR's share of relevance against likeness (1: no diversity; None: as
+    bought together. `by` says what makes items like examples. `candidates` restricts the list to
+    these items. `filter` is the raw filter object. `relevance` is MMR's share of relevance against likeness (1: no diversity; None: as
     configured). `cursor` continues the same request. With `is_recorded` the list is kept as
     impressions, which pages and click rates need. `variant` forces one of an experiment.
     """
@@ -119,6 +121,7 @@ class RecommendationRequest:
     unlike: tuple[str, ...] = ()
     like_text: str | None = None
     unlike_text: str | None = None
+    by: By = By.BOTH
     basket: tuple[str, ...] = ()
     kind: Kind = Kind.PERSONAL
     candidates: tuple[str, ...] | None = None

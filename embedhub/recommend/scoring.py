@@ -65,7 +65,7 @@ class Wanted:
 def score(
     session: Session,
     permit: Permit,
-    version: Version,
+    version: Version | None,
     foldings: Sequence[Folding],
     wanted: Wanted,
 ) -> Scored:
@@ -81,25 +81,27 @@ def score(
     }
     if wanted.text is not None:
         legs["text"] = wanted.text.leg
-    is_small = version.n_items <= get_config().exact_items
-    if not is_small and permit.candidate_ids is None:
+    version_id = None if version is None else version.id
+    limit = get_config().exact_items
+    is_large = permit.candidate_ids is None and queries.has_more_items(session, permit, limit)
+    if is_large:
         positions, ids = _proposed(session, version, foldings, wanted)
         found = queries.pool(
-            session, permit, version_id=version.id, legs=legs, positions=positions, item_ids=ids
+            session, permit, version_id=version_id, legs=legs, positions=positions, item_ids=ids
         )
         if len(found) >= wanted.most:
             return _scored(found, foldings, wanted, is_exact=False)
-    found = queries.pool(session, permit, version_id=version.id, legs=legs)
+    found = queries.pool(session, permit, version_id=version_id, legs=legs)
     return _scored(found, foldings, wanted, is_exact=True)
 
 
 def _proposed(
-    session: Session, version: Version, foldings: Sequence[Folding], wanted: Wanted
+    session: Session, version: Version | None, foldings: Sequence[Folding], wanted: Wanted
 ) -> tuple[Integers, list[int]]:
     """Return positions and ids of the items that each source holds best."""
     most = get_config().list_pool
     ids = [*wanted.item_ids]
-    summed = np.zeros(version.n_items)
+    summed = np.zeros(0 if version is None else version.n_items)
     for folding in foldings:
         for name, weight in folding.of_kinds(SourceKind.NEIGHBORS).items():
             source = folding.sources[name]
@@ -108,7 +110,7 @@ def _proposed(
         if folding.sign > 0:
             for leg in folding.legs.values():
                 ids += queries.nearest(session, leg, most=most)
-            if folding.of_kinds(SourceKind.PRIOR):
+            if version is not None and folding.of_kinds(SourceKind.PRIOR):
                 ids += queries.most_popular(session, version_id=version.id, most=most)
     if wanted.text is not None:
         ids += queries.nearest(session, wanted.text.leg, most=most)

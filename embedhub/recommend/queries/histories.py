@@ -64,6 +64,12 @@ def find_user(
     return session.execute(USER, facts).scalar_one_or_none()
 
 
+def names_of_users(session: Session, user_ids: Sequence[int]) -> dict[int, str]:
+    """Return the caller's ids of these users."""
+    statement = select(User.id, User.external_id).where(User.id.in_(user_ids))
+    return {row.id: row.external_id for row in session.execute(statement)}
+
+
 def latest_events(session: Session, *, catalog_id: int, user_id: int, most: int) -> list[Event]:
     """Return what a user did last, the latest first."""
     facts = {"catalog_id": catalog_id, "user_id": user_id, "most": most}

@@ -91,10 +91,11 @@ class FullItem(NamedTuple):
 
 
 class Scored(NamedTuple):
-    """An item and a score."""
+    """An item and a score; `n_events` are those a version was trained on."""
 
     item_id: int
     score: float
+    n_events: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,7 @@ def matching(
 def popular(session: Session, permit: Permit, *, version_id: int, most: int) -> list[Scored]:
     """Return permitted items by a version's popularity; those that it does not know come last."""
     statement = (
-        select(Item.id, ItemPrior.popularity)
+        select(Item.id, ItemPrior.popularity, ItemPrior.n_events)
         .join(ItemPrior, and_(ItemPrior.version_id == version_id, ItemPrior.item_id == Item.id))
         .where(permit.predicate)
         .order_by(ItemPrior.popularity.desc(), Item.id)
@@ -255,7 +256,7 @@ def latest(session: Session, permit: Permit, *, most: int) -> list[Scored]:
 def _by_popularity(permit: Permit, version_id: int | None) -> Any:
     popularity = func.coalesce(ItemPrior.popularity, 0.0)
     return (
-        select(Item.id, popularity.label("popularity"))
+        select(Item.id, popularity, func.coalesce(ItemPrior.n_events, 0))
         .outerjoin(
             ItemPrior,
             and_(ItemPrior.version_id == (version_id or 0), ItemPrior.item_id == Item.id),

@@ -33,7 +33,7 @@ from sqlalchemy.orm import Session, aliased
 
 from embedhub.recommend.folding import Pool
 from embedhub.recommend.interactions import Floats, Integers
-from embedhub.recommend.queries.permits import Permit
+from embedhub.recommend.queries.permits import Permit, of_catalog
 from embedhub.search.dense import has_index
 from embedhub.spaces.distance import Metric, exact_distance, indexed_distance
 from embedhub.tables import Embedding, Item, ItemNeighbors, ItemPrior, Space
@@ -139,6 +139,12 @@ def nearest(session: Session, leg: Leg, *, most: int) -> list[int]:
     return found
 
 
+def has_more_items(session: Session, permit: Permit, limit: int) -> bool:
+    """Say whether a catalog holds more items than so many."""
+    some = select(Item.id).where(of_catalog(permit)).limit(limit + 1).subquery()
+    return session.execute(select(func.count()).select_from(some)).scalar_one() > limit
+
+
 def most_popular(session: Session, *, version_id: int, most: int) -> list[int]:
     """Return the items that a version holds most popular."""
     statement = (
@@ -223,10 +229,12 @@ def _pool(
 def _asked(version_id: int | None, positions: Integers, item_ids: Sequence[int]) -> Any:
     """Return the items of positions and ids, each once."""
     at = any_(cast(positions.tolist(), ARRAY(Integer)))
+    named = select(func.unnest(cast(list(item_ids), ARRAY(BigInteger))).label("item_id"))
+    if version_id is None:
+        return named.cte("asked")
     known = select(ItemPrior.item_id).where(
         ItemPrior.version_id == version_id, ItemPrior.position == at
     )
-    named = select(func.unnest(cast(list(item_ids), ARRAY(BigInteger))).label("item_id"))
     return union(known, named).cte("asked")
 
 

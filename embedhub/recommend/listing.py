@@ -1,0 +1,184 @@
+"""One page of a list within its snapshot: scored, ordered, explained."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from embedhub.config import get_config
+from embedhub.recommend import lists, placements
+from embedhub.recommend.candidates import Candidate, Parts
+from embedhub.recommend.interactions import Floats
+from embedhub.recommend.opening import Opened
+from embedhub.recommend.ordering import Manner, Ordered, order
+from embedhub.recommend.queries import items as queries
+from embedhub.recommend.queries import pools
+from embedhub.recommend.reasons import reasons_of, strongest
+from embedhub.recommend.request import Kind, Reason, Recommended, RecommendedItem
+from embedhub.recommend.rules.applying import Placed
+from embedhub.recommend.scoring import Scored, parts_of
+
+# Of a list of three pages' length rules, diversity and duplicates choose.
+WINDOW_PAGES = 3
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A list of candidates in its order; `places` lead from items to the scored pool."""
+
+    scored: Scored
+    ordered: Ordered
+    places: dict[int, int]
+    # the window of candidates, before rules and diversity
+    ranked: Sequence[Candidate]
+
+
+def list_items(session: Session, opened: Opened, k: int, *, also: int | None = None) -> Listed:
+    """Return at least k places of a list, if there are as many items.
+
+    The item `also` is scored, too, if it is permitted.
+    """
+    config = get_config()
+    window = max(config.list_window, WINDOW_PAGES * k)
+    scored = lists.make(session, opened, window, also=() if also is None else (also,))
+    best = _window(session, opened, scored, window, also)
+    ranked = _candidates(session, scored, best)
+    manner = _manner(session, opened, [one.item_id for one in ranked])
+    places = {int(scored.pool.ids[at]): int(at) for at in best}
+    return Listed(scored, order(ranked, manner, k), places, ranked)
+
+
+def page_of(listed: Listed, opened: Opened) -> tuple[list[Placed], bool]:
+    """Return the next places that no page has shown, and whether more follow."""
+    shown = frozenset(opened.shown)
+    left = [one for one in listed.ordered.placing.placed if one.candidate.item_id not in shown]
+    limit = opened.request.limit
+    has_more = len(left) > limit or len(listed.ranked) < len(listed.scored.pool)
+    return left[:limit], has_more
+
+
+def hits_of(
+    session: Session, opened: Opened, listed: Listed, placed: Sequence[Placed]
+) -> list[Recommended]:
+    """Return places as hits with their items and reasons."""
+    if not placed:
+        return []
+    ids = [one.candidate.item_id for one in placed]
+    full = queries.full_items(session, ids)
+    reasons = explained(session, opened, listed, placed)
+    hits = []
+    for position, (one, why) in enumerate(
+        zip(placed, reasons, strict=True), start=opened.place.n_shown + 1
+    ):
+        item = full[one.candidate.item_id]
+        collapsed = listed.ordered.collapsed.get(item.id, ())
+        hits.append(
+            Recommended(
+                position=position,
+                score=one.candidate.score,
+                item=RecommendedItem(
+                    id=item.id,
+                    external_id=item.external_id,
+                    fields=item.fields,
+                    categories=tuple(item.categories),
+                    labels=tuple(item.labels),
+                    attributes=item.attributes,
+                ),
+                reasons=tuple(why if opened.request.explain else strongest(why)),
+                rules=tuple(effect.text for effect in one.effects),
+                collapsed=tuple(other.external_id for other in collapsed),
+                is_new=opened.version is not None
+                and opened.request.kind is Kind.PERSONAL
+                and one.candidate.n_events == 0,
+            )
+        )
+    return hits
+
+
+def explained(
+    session: Session, opened: Opened, listed: Listed, placed: Sequence[Placed]
+) -> list[list[Reason]]:
+    """Return all parts of the scores of these places."""
+    at = np.array([listed.places[one.candidate.item_id] for one in placed], dtype=np.int64)
+    parts = parts_of(session, listed.scored, at)
+    names = queries.external_ids(session, _history(parts))
+    return [
+        reasons_of(of_item, one.effects, names, opened.request.kind)
+        for of_item, one in zip(parts, placed, strict=True)
+    ]
+
+
+def _history(parts: Sequence[Parts]) -> list[int]:
+    return sorted({item for of_item in parts for item in of_item.history})
+
+
+def _window(
+    session: Session, opened: Opened, scored: Scored, window: int, also: int | None
+) -> list[int]:
+    """Return the places of the best items, and of those that the rules want besides."""
+    ranked = scored.order()
+    best: list[int] = ranked[:window].tolist()
+    rules = opened.decision.rules
+    wanted = {*opened.known(rules.pinned)} | ({also} if also is not None else set())
+    if rules.wanted and len(ranked) > window:
+        matches = placements.matches(
+            session, opened.catalog, rules, [int(one) for one in scored.pool.ids]
+        )
+        for rule in rules.wanted:
+            of_rule = matches.get(rule.number, frozenset())
+            found = (int(scored.pool.ids[at]) for at in ranked)
+            wanted |= set(islice((item for item in found if item in of_rule), window))
+    if wanted:
+        rest = (at for at in ranked[window:].tolist() if int(scored.pool.ids[at]) in wanted)
+        best += rest
+    return best
+
+
+def _candidates(session: Session, scored: Scored, best: Sequence[int]) -> list[Candidate]:
+    ids = [int(scored.pool.ids[at]) for at in best]
+    brief = queries.brief_items(session, ids)
+    return [
+        Candidate(
+            item_id=item,
+            external_id=brief[item].external_id,
+            score=float(scored.scores[at]),
+            attributes=brief[item].attributes,
+            categories=tuple(brief[item].categories),
+            n_events=int(scored.pool.n_events[at]),
+        )
+        for item, at in zip(ids, best, strict=True)
+    ]
+
+
+def _manner(session: Session, opened: Opened, ids: Sequence[int]) -> Manner:
+    request, config = opened.request, get_config()
+    relevance = config.list_relevance if request.relevance is None else request.relevance
+    if request.relevance is None and request.kind is Kind.LATEST:
+        relevance = 1.0
+    contents: dict[int, Floats] = {}
+    is_collapsing = request.collapse_duplicates and opened.contents is not None
+    if is_collapsing and opened.contents is not None:
+        contents = pools.vectors(session, opened.contents, ids)
+    looks: dict[int, Floats] = {}
+    if relevance < 1:
+        looks = _looks(session, opened, ids) or contents
+    rules = opened.decision.rules
+    return Manner(
+        rules=rules,
+        matches=placements.matches(session, opened.catalog, rules, ids) if rules else {},
+        relevance=relevance,
+        likeness=config.duplicate_likeness if is_collapsing else None,
+        looks=looks,
+        contents=contents,
+        seed=opened.place.request_id.int,
+    )
+
+
+def _looks(session: Session, opened: Opened, ids: Sequence[int]) -> dict[int, Floats]:
+    """Return the vectors that say what is alike: factors, by which lists lose least."""
+    if opened.version is None or opened.version.factor_space_id is None:
+        return {}
+    space = opened.spaces.get(opened.version.factor_space_id)
+    return {} if space is None else pools.vectors(session, space, ids)
