@@ -8,6 +8,7 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from uuid import UUID
 
 import numpy as np
 import orjson
@@ -117,6 +118,11 @@ def int8(value: int | None) -> bytes:
 def float8(value: float) -> bytes:
     """Return a double precision field."""
     return _FLOAT8.pack(8, value)
+
+
+def uuid_field(value: UUID | None) -> bytes:
+    """Return a uuid field."""
+    return NULL if value is None else _LENGTH.pack(16) + value.bytes
 
 
 def raw(value: bytes | None) -> bytes:

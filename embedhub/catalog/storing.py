@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from embedhub import db, jobs
 from embedhub.access.caller import Caller
+from embedhub.catalog.events import release_held
 from embedhub.catalog.inputs import ItemInput, UserInput, content_of, hash_of
-from embedhub.catalog.interactions import release_held
 from embedhub.catalog.queries import members as queries
 from embedhub.catalog.queries.members import Changed
 from embedhub.catalog.service import find_catalog

@@ -5,25 +5,48 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import orjson
 from sqlalchemy import func, select, text, tuple_
 from sqlalchemy.orm import Session
 
+from embedhub.bulk_copy import (
+    copy_rows,
+    float8,
+    foreign_keys_planned_once,
+    int8,
+    string,
+    timestamp,
+    uuid_field,
+)
 from embedhub.tables import HeldInteraction, Interaction, Item, User
 
 Event = tuple[int, int, str, datetime, uuid.UUID | None]
 
-STORE = text("""
+SENT_TABLE = """
+    CREATE TEMPORARY TABLE IF NOT EXISTS sent_interactions
+      (user_id bigint, item_id bigint, type text, value double precision,
+       happened_at timestamptz, request_id uuid) ON COMMIT DELETE ROWS
+"""
+SENT_COLUMNS = ("user_id", "item_id", "type", "value", "happened_at", "request_id")
+SENT_AS_JSON = """
+    jsonb_to_recordset(CAST(:rows AS jsonb)) AS sent(
+      user_id bigint, item_id bigint, type text, value double precision, happened_at timestamptz,
+      request_id uuid)
+"""
+STORE = """
     INSERT INTO interactions AS stored
       (workspace_id, catalog_id, user_id, item_id, type, value, happened_at, request_id)
     SELECT :workspace_id, :catalog_id, user_id, item_id, type, value, happened_at, request_id
-    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS sent(
-      user_id bigint, item_id bigint, type text, value double precision, happened_at timestamptz,
-      request_id uuid)
+    FROM {sent}
     ORDER BY user_id, item_id, type, happened_at, request_id
     ON CONFLICT (catalog_id, user_id, item_id, type, happened_at, request_id)
       DO UPDATE SET value = excluded.value WHERE stored.value <> excluded.value
     RETURNING user_id, item_id, type, happened_at, request_id, xmax = 0 AS is_new
-""")
+"""
+STORE_JSON = text(STORE.format(sent=SENT_AS_JSON))
+STORE_COPIED = text(STORE.format(sent="sent_interactions"))
+# Fewer rows are sent with the statement.
+COPIED_FROM = 50
 KEEP = text("""
     INSERT INTO held_interactions AS stored
       (workspace_id, catalog_id, user_external_id, item_external_id, type, value, happened_at,
@@ -58,13 +81,14 @@ def known(
     external_ids: Sequence[str],
 ) -> dict[str, int]:  # fmt: skip
     """Return the ids of those that exist, which nobody deletes before the transaction ends."""
-    statement = (
-        select(table.external_id, table.id)
-        .where(table.catalog_id == catalog_id, table.external_id.in_(external_ids))
-        .order_by(table.id)
-        .with_for_update(read=True, key_share=True)
-    )
-    return {row.external_id: row.id for row in session.execute(statement)}
+    # One parameter: a list of them cost as much as all else about an import.
+    statement = text(f"""
+        SELECT external_id, id FROM {table.__tablename__}
+        WHERE catalog_id = :catalog_id AND external_id = ANY(:ids)
+        ORDER BY id FOR KEY SHARE
+    """)
+    found = session.execute(statement, {"catalog_id": catalog_id, "ids": list(external_ids)})
+    return {row[0]: row[1] for row in found}
 
 
 def create_unknown(
@@ -83,15 +107,54 @@ def create_unknown(
     )
 
 
-def store(session: Session, *, workspace_id: int, catalog_id: int, rows: str) -> dict[Event, bool]:
-    """Store events, a JSON list without repeats; return whether each that changed is new."""
-    found = session.execute(
-        STORE, {"workspace_id": workspace_id, "catalog_id": catalog_id, "rows": rows}
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """An interaction by our ids."""
+
+    user_id: int
+    item_id: int
+    type: str
+    value: float
+    happened_at: datetime
+    request_id: uuid.UUID | None
+
+    @property
+    def event(self) -> Event:
+        """Return what makes it the same when it is sent again."""
+        return self.user_id, self.item_id, self.type, self.happened_at, self.request_id
+
+
+def store(
+    session: Session, *, workspace_id: int, catalog_id: int, rows: Sequence[EventRow]
+) -> dict[Event, bool]:
+    """Store events, none twice; return whether each that changed is new."""
+    facts: dict[str, object] = {"workspace_id": workspace_id, "catalog_id": catalog_id}
+    statement = STORE_COPIED
+    if len(rows) < COPIED_FROM:
+        statement, facts["rows"] = STORE_JSON, orjson.dumps(rows).decode()
+    else:
+        _copy(session, rows)
+    with foreign_keys_planned_once(session):
+        found = session.execute(statement, facts).all()
+    return {tuple(row[:5]): row[5] for row in found}
+
+
+def _copy(session: Session, rows: Sequence[EventRow]) -> None:
+    session.execute(text(SENT_TABLE))
+    # Nothing, unless this transaction was here before.
+    session.execute(text("DELETE FROM sent_interactions"))
+    sent = (
+        (
+            int8(row.user_id),
+            int8(row.item_id),
+            string(row.type),
+            float8(row.value),
+            timestamp(row.happened_at),
+            uuid_field(row.request_id),
+        )
+        for row in rows
     )
-    return {
-        (row.user_id, row.item_id, row.type, row.happened_at, row.request_id): row.is_new
-        for row in found
-    }
+    copy_rows(session, "sent_interactions", SENT_COLUMNS, sent)
 
 
 def count_held(session: Session, *, catalog_id: int, limit: int) -> int:
