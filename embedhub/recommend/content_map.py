@@ -32,7 +32,7 @@ def fit_map(content: Floats, factors: Floats, n_events: Integers) -> Floats:
     return _solve(features, targets, trust, _best_penalty(features, targets, trust))
 
 
-def place(mapping: Floats, content: Floats) -> Floats:
+def apply_map(mapping: Floats, content: Floats) -> Floats:
     """Return items × factors for rows of texts' vectors; zeros for items without a text."""
     return np.asarray(_features(content) @ mapping)
 

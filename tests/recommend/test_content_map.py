@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from embedhub.recommend.content_map import fit_map, place
+from embedhub.recommend.content_map import apply_map, fit_map
 
 
 def known(n: int, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -19,7 +19,7 @@ def test_a_new_item_lands_where_its_text_says() -> None:
     content, factors = known(200)
     new, belongs = known(20, seed=2)
 
-    placed = place(fit_map(content, factors, np.full(200, 50)), new)
+    placed = apply_map(fit_map(content, factors, np.full(200, 50)), new)
 
     assert np.abs(placed - belongs).max() < 0.3
 
@@ -34,11 +34,11 @@ def test_items_count_by_their_events_and_those_without_text_or_events_not_at_all
     both = fit_map(np.vstack((content, wrong)), np.vstack((factors, 9 + factors)), n_events)
 
     assert np.allclose(alone, both)
-    assert not place(alone, np.zeros((1, 6))).any()
+    assert not apply_map(alone, np.zeros((1, 6))).any()
 
 
 @pytest.mark.parametrize("n", [0, 1, 3])
 def test_a_few_items_give_a_map_too(n: int) -> None:
     content, factors = known(n)
 
-    assert np.isfinite(place(fit_map(content, factors, np.full(n, 5)), known(4)[0])).all()
+    assert np.isfinite(apply_map(fit_map(content, factors, np.full(n, 5)), known(4)[0])).all()
