@@ -31,9 +31,15 @@ class Batch:
         # By external id: the line and what stands there.
         self.documents: dict[str, tuple[int, DocumentInput]] = {}
         self.errors: list[LineError] = []
+        # The last line of it, and the bytes of each of its lines.
         self.n_lines = 0
-        self.n_bytes = 0
+        self._sizes: list[int] = []
         self._weight = 0
+
+    @property
+    def n_bytes(self) -> int:
+        """Return the bytes of all its lines, their ends included."""
+        return sum(self._sizes)
 
     def read(self, number: int, line: bytes) -> DocumentInput | None:
         """Return the document of a line; None if it is refused, which is noted."""
@@ -60,9 +66,27 @@ class Batch:
         self.documents[document.external_id] = (number, document)
         self._weight += weight
 
+    def pass_line(self, number: int, n_bytes: int) -> None:
+        """Count a line in, whatever stands there."""
+        self.n_lines = number
+        self._sizes.append(n_bytes)
+
+    def forget(self, committed: int) -> bool:
+        """Leave out lines up to one committed after they were read; say whether there were any."""
+        n_gone = committed - (self.n_lines - len(self._sizes))
+        if n_gone <= 0:
+            return False
+        self._sizes = self._sizes[n_gone:]
+        self.errors = [each for each in self.errors if each.line > committed]
+        self.documents = {
+            ident: each for ident, each in self.documents.items() if each[0] > committed
+        }
+        self.n_lines = max(self.n_lines, committed)
+        return True
+
     def prepare(self, facts: CollectionFacts) -> "ReadyBatch":
         """Return the lines' documents checked against the collection, and all lines refused."""
-        ready = ReadyBatch(facts, errors=list(self.errors))
+        ready = ReadyBatch(self, facts, errors=list(self.errors))
         waiting = list(self.documents.values())
         checked = prepare_many([each for _, each in waiting], facts, lambda _: "document")
         for (number, document), each in zip(waiting, checked, strict=True):
@@ -77,6 +101,7 @@ class Batch:
 class ReadyBatch:
     """A batch as it can be stored."""
 
+    batch: Batch
     facts: CollectionFacts
     errors: list[LineError]
     documents: list[tuple[int, Prepared]] = field(default_factory=list)
@@ -106,17 +131,16 @@ class ReadyBatch:
 
 
 def batches(
-    lines: Iterable[bytes], *, from_line: int, committed: int, unread: Unread
+    lines: Iterable[bytes], *, from_line: int, committed: Callable[[], int], unread: Unread
 ) -> Iterator[Batch]:
     """Yield the lines past the last one committed; the first of them has the number `from_line`.
 
     Blank lines are passed over. The last batch may hold nothing but the number of lines.
     """
     batch = Batch()
-    batch.n_lines = committed
     for place, line in enumerate(lines, start=1):
         number = from_line + place - 1
-        if number <= committed:
+        if number <= committed():
             continue
         document = None
         if reason := unread(place):
@@ -129,11 +153,12 @@ def batches(
                 yield batch
                 batch = Batch()
             batch.add(number, document, weight)
-        batch.n_lines, batch.n_bytes = number, batch.n_bytes + len(line) + 1
+        batch.pass_line(number, len(line) + 1)
         if len(batch.errors) >= COMMITTED_EVERY:
             yield batch
             batch = Batch()
             batch.n_lines = number
+    batch.n_lines = max(batch.n_lines, committed())
     yield batch
 
 

@@ -11,7 +11,7 @@ from ninja import Router
 
 from embedhub.access.caller import Scope
 from embedhub.documents.import_batches import Unread
-from embedhub.documents.importing import send_on
+from embedhub.documents.importing import Importer, send_on
 from embedhub.documents.imports import ImportedLines, LineError, claim_import
 from embedhub.documents.schemas import DocumentIn, ImportOut
 from embedhub.errors import InvalidInput
@@ -87,11 +87,12 @@ def import_lines(
     """
     refuse_unknown(request)
     caller = caller_of(request, Scope.WRITE)
-    claim = claim_import(caller, slug, import_id=import_id, from_line=from_line)
     lines = body_lines(request)
-    parts = send_on(
-        caller, slug, claim, lines, from_line=from_line, more=more, unread=unread(lines)
+    importer = Importer(caller, slug, lines, from_line=from_line, unread=unread(lines))
+    claim = claim_import(
+        caller, slug, import_id=import_id, from_line=from_line, meanwhile=importer.read_ahead
     )
+    parts = send_on(importer, claim, more=more)
     total = Total(claim.import_id, claim.n_lines)
     response: HttpResponseBase
     if wants_lines(request):

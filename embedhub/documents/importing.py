@@ -5,7 +5,7 @@ process work at the same time. What is committed is always the beginning of the 
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -35,7 +35,8 @@ COMMIT_PATIENCE_S = 2.0
 class _Storing:
     """A batch on its way into the database."""
 
-    batch: Batch
+    ready: ReadyBatch
+    # as it was when it was made ready
     is_all_new: bool
     stored: Future[ImportedLines]
 
@@ -45,26 +46,41 @@ class _OutOfTurn(Exception):
 
 
 class Importer:
-    """One request's part of an import."""
+    """One request's part of an import; its first line has the number `from_line`."""
 
-    def __init__(self, caller: Caller, slug: str, claim: Claim) -> None:
-        self.caller, self.slug, self.claim = caller, slug, claim
+    def __init__(
+        self,
+        caller: Caller,
+        slug: str,
+        lines: Iterable[bytes],
+        *,
+        from_line: int = 1,
+        unread: Unread = lambda _: None,
+    ) -> None:
+        self.caller, self.slug = caller, slug
+        self._committed = 0
+        self._batches = batches(
+            lines, from_line=from_line, committed=lambda: self._committed, unread=unread
+        )
+        self._ahead: ReadyBatch | None = None
 
-    def store_lines(
-        self, lines: Iterable[bytes], *, from_line: int = 1, unread: Unread = lambda _: None
-    ) -> Iterator[ImportedLines]:
+    def read_ahead(self) -> None:
+        """Make the first batch ready, for when this part's turn comes; raises NotFound, Forbidden.
+
+        To be called once, before `store_lines`.
+        """
+        self._ahead = self._prepare(next(self._batches)).look_up()
+
+    def store_lines(self, claim: Claim) -> Iterator[ImportedLines]:
         """Store one document a line and report after every commit; blank lines are passed over.
 
         Lines up to the last one committed are skipped. Raises Busy between two commits if the
         ledger is too long; what was committed stays.
         """
+        self._committed = claim.n_lines
         under_way: deque[_Storing] = deque()
         with ThreadPoolExecutor(STORED_AT_ONCE, thread_name_prefix="import") as behind:
-            for batch in batches(
-                lines, from_line=from_line, committed=self.claim.n_lines, unread=unread
-            ):
-                stored_first = {each for one in under_way for each in one.batch.documents}
-                ready = self._prepare(batch).look_up(stored_first)
+            for ready in self._ready(under_way):
                 at_once = STORED_AT_ONCE if ready.facts.encoder == SUPPLIED else 1
                 while len(under_way) >= at_once:
                     yield under_way.popleft().stored.result()
@@ -74,45 +90,56 @@ class Importer:
                     yield from _rest(under_way)
                     raise
                 before = under_way[-1] if under_way else None
-                stored = behind.submit(self._store, batch, ready, before)
-                under_way.append(_Storing(batch, ready.new is not None, stored))
+                stored = behind.submit(self._store, claim, ready, before)
+                under_way.append(_Storing(ready, ready.new is not None, stored))
             yield from _rest(under_way)
+
+    def _ready(self, under_way: Collection[_Storing]) -> Iterator[ReadyBatch]:
+        """Yield what is to be stored, behind what is `under_way` at that moment."""
+        if self._ahead is not None:
+            first, self._ahead = self._ahead, None
+            if first.batch.forget(self._committed):
+                first = self._prepare(first.batch).look_up()
+            yield first
+        for batch in self._batches:
+            stored_first = {each for one in under_way for each in one.ready.batch.documents}
+            yield self._prepare(batch).look_up(stored_first)
 
     def _prepare(self, batch: Batch) -> ReadyBatch:
         # For each batch anew: the collection may be gone, or filter by other fields.
         return batch.prepare(open_for_writing(self.caller, self.slug))
 
-    def _store(self, batch: Batch, ready: ReadyBatch, before: _Storing | None) -> ImportedLines:
+    def _store(self, claim: Claim, ready: ReadyBatch, before: _Storing | None) -> ImportedLines:
         """Store a batch after the one before it, as far as possible at the same time."""
         if before is not None:
             # What is all new holds nothing that another such batch might wait for.
             if ready.new is not None and before.is_all_new:
                 try:
-                    return self._store_current(batch, ready, before)
+                    return self._store_current(claim, ready, before)
                 except _OutOfTurn:
                     pass
             before.stored.result()
-        return self._store_current(batch, ready, None)
+        return self._store_current(claim, ready, None)
 
     def _store_current(
-        self, batch: Batch, ready: ReadyBatch, before: _Storing | None
+        self, claim: Claim, ready: ReadyBatch, before: _Storing | None
     ) -> ImportedLines:
         """Store a batch; once more if the collection's filter fields were changed since."""
         try:
-            return self._store_ready(batch, ready, before)
+            return self._store_ready(claim, ready, before)
         except NotReady:
-            return self._store_ready(batch, self._prepare(batch).look_up(), before)
+            return self._store_ready(claim, self._prepare(ready.batch).look_up(), before)
 
     def _store_ready(
-        self, batch: Batch, ready: ReadyBatch, before: _Storing | None
+        self, claim: Claim, ready: ReadyBatch, before: _Storing | None
     ) -> ImportedLines:
         for attempt in attempts():
             if attempt:
                 ready.look_up()
             part = ImportedLines(
-                n_lines=batch.n_lines,
+                n_lines=ready.batch.n_lines,
                 errors=sorted(ready.errors + ready.refused, key=lambda error: error.line),
-                n_bytes=batch.n_bytes,
+                n_bytes=ready.batch.n_bytes,
             )
 
             def count_in(
@@ -121,7 +148,7 @@ class Importer:
                 part.outcomes = list(outcomes)
                 if before is not None:
                     _await_commit(before)
-                self.claim.record(session, part)
+                claim.record(session, part)
 
             stored = try_upsert(
                 ready.facts, ready.accepted, priority=BULK, new=ready.new, then=count_in
@@ -155,27 +182,17 @@ def import_documents(caller: Caller, slug: str, lines: Iterable[bytes]) -> Itera
     A line that is refused does not stop the others. Sending everything again is harmless: what is
     stored already is unchanged. If one id comes twice, the later line wins.
     """
-    return send_on(caller, slug, claim_import(caller, slug), lines)
+    return send_on(Importer(caller, slug, lines), claim_import(caller, slug))
 
 
-def send_on(
-    caller: Caller,
-    slug: str,
-    claim: Claim,
-    lines: Iterable[bytes],
-    *,
-    from_line: int = 1,
-    more: bool = False,
-    unread: Unread = lambda _: None,
-) -> Iterator[ImportedLines]:
+def send_on(importer: Importer, claim: Claim, *, more: bool = False) -> Iterator[ImportedLines]:
     """Store the next lines of a claimed import and write at the end how it stands.
 
     With `more` it waits for further lines then. Whatever ends it early is written too.
     """
-    importer = Importer(caller, slug, claim)
     shelf_rows, n_lines = get_config().shelf_rows, claim.n_lines
     try:
-        for part in importer.store_lines(lines, from_line=from_line, unread=unread):
+        for part in importer.store_lines(claim):
             before, n_lines = n_lines, part.n_lines
             if before // shelf_rows < n_lines // shelf_rows:
                 # A shelf of its own in time, and most rows need not be moved later.

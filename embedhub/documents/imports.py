@@ -1,7 +1,7 @@
 """Imports of documents: streams of lines into a collection."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session
@@ -50,14 +50,19 @@ def create_import(caller: Caller, slug: str) -> ImportView:
 
 
 def claim_import(
-    caller: Caller, slug: str, *, import_id: int | None = None, from_line: int = 1
+    caller: Caller,
+    slug: str,
+    *,
+    import_id: int | None = None,
+    from_line: int = 1,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> Claim:
     """Begin an import, or go on with one at a line that follows what is committed or repeats it.
 
-    Raises InvalidInput if lines would be missing, Busy if as many imports run as may.
+    As `streams.claim`.
     """
     find = _into(caller, slug, is_written=True)
-    return streams.claim(find, import_id=import_id, from_line=from_line)
+    return streams.claim(find, import_id=import_id, from_line=from_line, meanwhile=meanwhile)
 
 
 def get_import(caller: Caller, slug: str, import_id: int) -> ImportView:

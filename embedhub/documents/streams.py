@@ -127,11 +127,18 @@ def create(find: Find) -> ImportView:
         return _view(queries.insert_import(session, find(session)))
 
 
-def claim(find: Find, *, import_id: int | None = None, from_line: int = 1) -> Claim:
+def claim(
+    find: Find,
+    *,
+    import_id: int | None = None,
+    from_line: int = 1,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> Claim:
     """Begin an import, or go on with one at a line that follows what is committed or repeats it.
 
-    Raises InvalidInput if lines would be missing, Busy if as many imports run as may, Conflict for
-    one that was cancelled.
+    While the lines before are not committed yet, `meanwhile` is carried out once. Raises
+    InvalidInput if lines would be missing, Busy if as many imports run as may, Conflict for one
+    that was cancelled.
     """
     if from_line < 1:
         raise InvalidInput("lines count from 1", "from_line")
@@ -140,7 +147,7 @@ def claim(find: Find, *, import_id: int | None = None, from_line: int = 1) -> Cl
     refuse_backlog()
     if import_id is not None:
         known = import_id
-        await_turn(lambda: get(find, known).n_lines, from_line)
+        await_turn(lambda: get(find, known).n_lines, from_line, meanwhile)
     token = uuid.uuid4()
     with db.writing() as session:
         target = find(session)

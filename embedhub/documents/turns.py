@@ -15,15 +15,20 @@ FIRST_POLL_S, LONGEST_POLL_S = 0.01, 0.1
 _progress = Condition()
 
 
-def await_turn(count_committed: Callable[[], int], from_line: int) -> None:
+def await_turn(
+    count_committed: Callable[[], int], from_line: int, meanwhile: Callable[[], None]
+) -> None:
     """Return when the lines before this one are committed, or after some seconds without them.
 
-    So the next part of a stream can be on its way while the one before is stored. No connection is
-    held meanwhile. Raises Busy if as many requests wait as may.
+    If there is a wait at all, `meanwhile` is carried out once. So the next part of a stream can be
+    on its way, and be made ready, while the one before is stored. No connection is held. Raises
+    Busy if as many requests wait as may.
     """
     if not _waiting().acquire(blocking=False):
         raise Busy("too many parts of imports wait for those before them", retry_after_s=2)
     try:
+        if count_committed() + 1 < from_line:
+            meanwhile()
         deadline = time.monotonic() + TURN_S
         pause_s, n_lines = FIRST_POLL_S, -1
         while (found := count_committed()) + 1 < from_line:

@@ -15,8 +15,8 @@ from sqlalchemy import text
 from embedhub import db
 from embedhub.access.caller import Caller
 from embedhub.config import get_config, override_config
-from embedhub.documents import back_pressure, import_batches, imports, turns
-from embedhub.documents.importing import import_documents, send_on
+from embedhub.documents import back_pressure, import_batches, streams, turns
+from embedhub.documents.importing import Importer, import_documents, send_on
 from embedhub.documents.imports import (
     ImportedLines,
     claim_import,
@@ -39,7 +39,7 @@ KILLED = """
 import os, signal, sys
 from embedhub.access.caller import Caller
 from embedhub.documents import import_batches
-from embedhub.documents.importing import send_on
+from embedhub.documents.importing import Importer, send_on
 from embedhub.documents.imports import claim_import
 from embedhub.documents import all_new
 workspace_id, import_id = int(sys.argv[1]), int(sys.argv[2])
@@ -55,7 +55,8 @@ def die_in_the_third(*arguments, **named):
     return waits
 all_new.answer_with_new = die_in_the_third
 lines = [b'{"external_id": "%d", "text": "text %d"}' % (n, n) for n in range(50)]
-for _ in send_on(caller, "papers", claim_import(caller, "papers", import_id=import_id), lines):
+claim = claim_import(caller, "papers", import_id=import_id)
+for _ in send_on(Importer(caller, "papers", lines), claim):
     pass
 """
 
@@ -67,8 +68,11 @@ def lines_of(n: int) -> list[bytes]:
 def go_on(
     caller: Caller, import_id: int, lines: list[bytes], from_line: int = 1, *, more: bool = False
 ) -> list[ImportedLines]:
-    claim = claim_import(caller, "papers", import_id=import_id, from_line=from_line)
-    return list(send_on(caller, "papers", claim, lines, from_line=from_line, more=more))
+    importer = Importer(caller, "papers", lines, from_line=from_line)
+    claim = claim_import(
+        caller, "papers", import_id=import_id, from_line=from_line, meanwhile=importer.read_ahead
+    )
+    return list(send_on(importer, claim, more=more))
 
 
 @pytest.mark.parametrize("from_line", [1, 15, 21])
@@ -124,7 +128,7 @@ def test_the_later_request_goes_on_and_the_earlier_one_stops(
 
     claim = claim_import(caller, "papers", import_id=import_id)
     with pytest.raises(Conflict, match="another request"):
-        list(send_on(caller, "papers", claim, overtaken()))
+        list(send_on(Importer(caller, "papers", overtaken()), claim))
     state = get_import(caller, "papers", import_id)
     assert (state.status, state.n_lines, state.counts["created"]) == ("finished", 50, 50)
     assert state.counts["unchanged"] == 0
@@ -186,7 +190,7 @@ def test_a_part_waits_for_the_lines_before_it(caller: Caller) -> None:
 def test_refused_lines_are_kept_however_many(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(imports, "REPORT_ROWS", 100)
+    monkeypatch.setattr(streams, "REPORT_ROWS", 100)
     monkeypatch.setattr(import_batches, "COMMITTED_EVERY", 150)
     make_collection(caller, filterable={"year": "number"})
     bad = [b'{"external_id": "%d", "text": 7}' % n for n in range(330)]
