@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from embedhub.config import get_config
-from embedhub.documents.inputs import check_string, parse_external_id
+from embedhub.documents.inputs import MAX_EXTERNAL_ID_CHARS, check_string, parse_external_id
 from embedhub.errors import InvalidInput, TooLarge
 from embedhub.recommend.request import Kind, RecommendationRequest, Seen
 from embedhub.search.checks import check_query
@@ -44,6 +44,8 @@ def check_request(request: RecommendationRequest) -> None:
     check_string(request.placement, "placement", MAX_PLACEMENT_CHARS)
     if request.variant is not None:
         check_string(request.variant, "variant", MAX_VARIANT_CHARS)
+    if request.visitor is not None:
+        check_string(request.visitor, "visitor", MAX_EXTERNAL_ID_CHARS)
     if request.cursor is not None and not request.is_recorded:
         raise InvalidInput("a list that is not recorded has one page", "cursor")
 

@@ -79,7 +79,13 @@ class Opened:
 
 
 def open_request(
-    session: Session, caller: Caller, slug: str, asked: RecommendationRequest, texts: Texts | None
+    session: Session,
+    caller: Caller,
+    slug: str,
+    asked: RecommendationRequest,
+    texts: Texts | None,
+    *,
+    decision: Decision | None = None,
 ) -> Opened:
     """Return a checked request with all that it names looked up.
 
@@ -89,9 +95,14 @@ def open_request(
     catalog = find_catalog(session, caller, slug)
     mark = fingerprint(catalog.id, asked)
     place = read_cursor(asked.cursor, mark)
-    decision = placements.decide(
-        session, catalog, asked.placement, subject=asked.user, variant=asked.variant
-    )
+    if decision is None:
+        decision = placements.decide(
+            session,
+            catalog,
+            asked.placement,
+            subject=asked.user or asked.visitor,
+            variant=asked.variant,
+        )
     request = _decided(asked, decision)
     where = {"workspace_id": catalog.workspace_id, "catalog_id": catalog.id}
     user_id, past, events = None, Past(), []

@@ -70,3 +70,31 @@ class RestoreIn(RequestBody):
     """Which rules to put back."""
 
     revision: int
+
+
+class PreviewIn(RequestBody):
+    """Rules to try, and the list to try them on."""
+
+    rules: RulesIn | None = Field(default=None, description="Null: those that hold.")
+    user: str | None = Field(default=None, description="Whose list; null: what is popular.")
+    session: list[str] = Field(default=[], max_length=1_000)
+    limit: int = Field(default=10, ge=1, le=100)
+
+
+class PreviewedHitOut(AnswerBody):
+    """A place of a list."""
+
+    position: int
+    was: int | None = Field(description="The item's place without the rules; null: none.")
+    external_id: str
+    fields: dict[str, Any]
+    score: float
+    rules: list[str] = Field(description="What the rules did with the item, in words.")
+
+
+class PreviewOut(AnswerBody):
+    """The first places of a list, without the rules and with them."""
+
+    before: list[PreviewedHitOut]
+    after: list[PreviewedHitOut]
+    notes: list[str]

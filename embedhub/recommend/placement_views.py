@@ -8,10 +8,14 @@ from embedhub.recommend.placement_schemas import (
     PlacementIn,
     PlacementOut,
     PlacementPage,
+    PreviewIn,
+    PreviewOut,
     RestoreIn,
     RevisionList,
 )
+from embedhub.recommend.request import RecommendationRequest
 from embedhub.recommend.rules import service
+from embedhub.recommend.rules.preview import preview_rules
 from embedhub.web.authentication import caller_of
 from embedhub.web.idempotency import idempotent
 from embedhub.web.paging import decode_place, encode_place, page_limit
@@ -71,3 +75,11 @@ def restore_revision(request: HttpRequest, slug: str, name: str, body: RestoreIn
     """Let rules of an earlier revision hold again, as the next revision."""
     caller = caller_of(request, Scope.WRITE)
     return respond(service.restore_revision(caller, slug, name, body.revision))
+
+
+@router.post(PLACEMENT + "/preview", response=PreviewOut, summary="Preview rules")
+def preview_placement(request: HttpRequest, slug: str, name: str, body: PreviewIn) -> HttpResponse:
+    """What rules do to somebody's list, before they hold: nothing is stored or counted as shown."""
+    wanted = RecommendationRequest(user=body.user, session=tuple(body.session), limit=body.limit)
+    caller = caller_of(request, Scope.READ)
+    return respond(preview_rules(caller, slug, name, body.rules, wanted))

@@ -112,7 +112,8 @@ class RecommendationRequest:
     bought together. `by` says what makes items like examples. `candidates` restricts the list to
     these items. `filter` is the raw filter object. `relevance` is MMR's share of relevance against likeness (1: no diversity; None: as
     configured). `cursor` continues the same request. With `is_recorded` the list is kept as
-    impressions, which pages and click rates need. `variant` forces one of an experiment.
+    impressions, which pages and click rates need. `variant` forces one of an experiment; `visitor`
+    is what stays the same for one who is no user, so that experiments know them again.
     """
 
     user: str | None = None
@@ -132,6 +133,7 @@ class RecommendationRequest:
     principals: tuple[str, ...] | None = None
     placement: str = ""
     variant: str | None = None
+    visitor: str | None = None
     relevance: float | None = None
     collapse_duplicates: bool = True
     explain: bool = False

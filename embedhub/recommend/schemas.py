@@ -47,6 +47,11 @@ class ListIn(RequestBody):
     )
     placement: str = Field(default="", description="Whose rules and experiments hold.")
     variant: str | None = Field(default=None, description="Forces one of an experiment.")
+    visitor: str | None = Field(
+        default=None,
+        description="What stays the same for somebody who is no user, such as a session's id: who"
+        " gets which variant of an experiment goes by the user, else by it.",
+    )
     relevance: float | None = Field(
         default=None,
         ge=0,

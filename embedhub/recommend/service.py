@@ -20,6 +20,7 @@ from embedhub.recommend.cursor import Place, write_cursor
 from embedhub.recommend.demands import check_limit, check_request
 from embedhub.recommend.listing import hits_of, list_items, page_of
 from embedhub.recommend.opening import Opened, Texts, get_item_id, open_request
+from embedhub.recommend.placements import Decision
 from embedhub.recommend.queries import impressions
 from embedhub.recommend.request import (
     By,
@@ -37,19 +38,26 @@ from embedhub.stopwatch import Stopwatch
 __all__ = ["forget_old_impressions", "recommend", "similar", "similar_users", "why_not"]
 
 
-def recommend(caller: Caller, slug: str, request: RecommendationRequest) -> Recommendations:
+def recommend(
+    caller: Caller,
+    slug: str,
+    request: RecommendationRequest,
+    *,
+    decision: Decision | None = None,
+) -> Recommendations:
     """Return one page of a list.
 
     The list knows every interaction that was stored before the request. What could not be had is
     told in `notes`: an empty catalog, nothing trained, an unknown user. Raises NotFound for a
-    catalog that the caller may not know of, InvalidInput and TooLarge naming the part.
+    catalog that the caller may not know of, InvalidInput and TooLarge naming the part. `decision`
+    takes the place of what holds in the placement, to try it.
     """
     caller.require(Scope.READ)
     check_request(request)
     watch = Stopwatch()
     texts = encode_texts(caller, slug, request)
     with db.reading() as session:
-        opened = open_request(session, caller, slug, request, texts)
+        opened = open_request(session, caller, slug, request, texts, decision=decision)
         depth = min(opened.place.n_shown + opened.request.limit, get_config().list_depth)
         listed = list_items(session, opened, depth + 1)
         placed, has_more = page_of(listed, opened)
@@ -95,7 +103,14 @@ def similar(
     return recommend(caller, slug, replace(request, like=(external_id,)))
 
 
-def why_not(caller: Caller, slug: str, request: RecommendationRequest, external_id: str) -> WhyNot:
+def why_not(
+    caller: Caller,
+    slug: str,
+    request: RecommendationRequest,
+    external_id: str,
+    *,
+    decision: Decision | None = None,
+) -> WhyNot:
     """Return why an item is not in a list, or where it stands in it; nothing is recorded.
 
     Raises what `recommend` raises.
@@ -105,7 +120,7 @@ def why_not(caller: Caller, slug: str, request: RecommendationRequest, external_
     parse_external_id(external_id, "item")
     texts = encode_texts(caller, slug, request)
     with db.reading() as session:
-        opened = open_request(session, caller, slug, request, texts)
+        opened = open_request(session, caller, slug, request, texts, decision=decision)
         return examine(session, opened, external_id)
 
 

@@ -119,6 +119,7 @@ def common(body: ListIn) -> dict[str, Any]:
         "principals": parse_principals(body.principals, "principals"),
         "placement": body.placement,
         "variant": body.variant,
+        "visitor": body.visitor,
         "relevance": body.relevance,
         "collapse_duplicates": body.collapse_duplicates,
         "explain": body.explain,
