@@ -110,10 +110,11 @@ class RecommendationRequest:
     Of `user`, `session`, `like`/`unlike` with their texts and `basket` any may be given: a session
     counts as the user's latest interactions, examples replace the history, a basket asks what is
     bought together. `by` says what makes items like examples. `candidates` restricts the list to
-    these items. `filter` is the raw filter object. `relevance` is MMR's share of relevance against likeness (1: no diversity; None: as
-    configured). `cursor` continues the same request. With `is_recorded` the list is kept as
-    impressions, which pages and click rates need. `variant` forces one of an experiment; `visitor`
-    is what stays the same for one who is no user, so that experiments know them again.
+    these items. `filter` is the raw filter object. `relevance` is MMR's share of relevance against
+    likeness (1: no diversity; None: as configured). `cursor` continues the same request. With
+    `is_recorded` the list is kept as impressions, which pages and click rates need. `variant`
+    forces one of an experiment; `visitor` is what stays the same for one who is no user, so that
+    experiments know them again.
     """
 
     user: str | None = None
