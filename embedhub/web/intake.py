@@ -10,6 +10,7 @@ nothing more is read from the socket: the client waits, however long the databas
 import copy
 from concurrent.futures import Future
 from functools import lru_cache
+from html import escape
 from typing import Any
 from urllib.parse import unquote
 
@@ -33,9 +34,15 @@ UNASKED_BYTES = 16 << 20
 # How often the room for a body of unknown length is looked at.
 LOOKED_EVERY = 64 << 20
 
+# For a form that was sent without scripts.
+PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
+<body style="font: 1rem/1.5 system-ui; max-width: 40rem; margin: 4rem auto; padding: 0 1rem">
+<h1>{title}</h1><p>{told}</p><p>Nothing was stored. <a href="">Back to the page</a></p></body>
+"""
+
 
 class Intake(HTTPRequestParser):  # type: ignore[misc]
-    """Waitress' parser with a limit for each request; its refusals are problem JSON."""
+    """Waitress' parser with a limit for each request; its refusals are problem JSON, or a page."""
 
     adj: Any
     error: Any
@@ -63,6 +70,8 @@ class Intake(HTTPRequestParser):  # type: ignore[misc]
             self._ask_for_admission()
         if self.error is not None and not isinstance(self.error, Refusal | Declined):
             self.error = Refusal(self.error)
+        if isinstance(self.error, Refusal):
+            self.error.is_page = "text/html" in self.headers.get("ACCEPT", "")
         return n_taken
 
     def _ask_for_admission(self) -> None:
@@ -99,8 +108,9 @@ class Intake(HTTPRequestParser):  # type: ignore[misc]
 
 
 class Refusal(Error):  # type: ignore[misc]
-    """A refusal of the server itself, as problem JSON."""
+    """A refusal of the server itself, as problem JSON; a page where a browser asks."""
 
+    is_page = False
     problem_code: str | None = None
     retry_after_s: int | None = None
 
@@ -111,6 +121,10 @@ class Refusal(Error):  # type: ignore[misc]
     def to_response(self, ident: str | None = None) -> tuple[str, list[tuple[str, str]], bytes]:
         """Return status, headers and body."""
         del ident
+        status = f"{self.code} {self.reason}"
+        if self.is_page:
+            page = PAGE.format(title=escape(self.reason), told=escape(str(self.body)))
+            return status, [("Content-Type", "text/html; charset=utf-8")], page.encode()
         code = self.problem_code or self.reason.lower().replace(" ", "_")
         body = {
             "type": f"urn:embedhub:problem:{code}",
@@ -122,7 +136,7 @@ class Refusal(Error):  # type: ignore[misc]
         headers = [("Content-Type", "application/problem+json")]
         if self.retry_after_s is not None:
             headers.append(("Retry-After", str(self.retry_after_s)))
-        return f"{self.code} {self.reason}", headers, orjson.dumps(body)
+        return status, headers, orjson.dumps(body)
 
 
 class Declined(Refusal):

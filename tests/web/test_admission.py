@@ -154,3 +154,16 @@ def test_keys_are_looked_up_on_another_thread(clean: str) -> None:
     assert isinstance(ask("Bearer eh_wrong", IMPORT, "", 0).result(10), Unauthenticated)
     with db.reading():
         pass
+
+
+def test_a_browser_is_told_in_a_page_that_its_form_is_too_large() -> None:
+    from waitress.adjustments import Adjustments
+
+    parser = Intake(Adjustments(max_request_body_size=1 << 40))
+    head = f"POST {UPLOAD} HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\nContent-Length: 3000000"
+    parser.received(f"{head}\r\n\r\n".encode())
+    status, headers, body = parser.error.to_response()
+    assert status == "413 Request Entity Too Large"
+    assert ("Content-Type", "text/html; charset=utf-8") in headers
+    assert b"<h1>Request Entity Too Large</h1>" in body
+    assert b"Nothing was stored" in body
