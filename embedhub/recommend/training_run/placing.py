@@ -8,7 +8,7 @@ import numpy as np
 
 from embedhub import db
 from embedhub.errors import NotFound
-from embedhub.recommend.content_map import place
+from embedhub.recommend.content_map import apply_map
 from embedhub.recommend.queries import versions
 from embedhub.recommend.training_run.artifacts import MAP
 from embedhub.recommend.versions import arrays_of
@@ -29,7 +29,7 @@ def place_items(catalog_id: int) -> int:
         if found is None or not found[0].owner_ids:
             return n_placed
         stale, space_id, mapping = found
-        vectors = place(mapping, stale.vectors.astype(np.float64)).astype(np.float32)
+        vectors = apply_map(mapping, stale.vectors.astype(np.float64)).astype(np.float32)
         try:
             n_stored = put_vectors(space_id, stale.owner_ids, vectors, stale.hashes)
         except NotFound:
