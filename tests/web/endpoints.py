@@ -21,6 +21,7 @@ READING = {
     "POST /v1/chat/completions",
     "POST /v1/collections/{slug}/answers",
     "POST /v1/embeddings",
+    "POST /v1/catalogs/{slug}/placements/{name}/preview",
     "DELETE /v1/conversations/{conversation_id}",
 }
 
@@ -52,6 +53,9 @@ COLLECTION = "/v1/collections/{slug}"
 DOCUMENTS = COLLECTION + "/documents"
 FILES = COLLECTION + "/files"
 CATALOG = "/v1/catalogs/{slug}"
+PLACEMENT = CATALOG + "/placements/{name}"
+EXPERIMENT = CATALOG + "/experiments/{name}"
+VARIANTS = [{"name": "a"}, {"name": "b", "rules": []}]
 JUDGED = COLLECTION + "/judged-queries"
 RELEVANT = {"external_id": "open", "relevance": 1}
 # A search that is in our log.
@@ -153,6 +157,23 @@ ENDPOINTS = [
              {"user": "open", "item": "open", "type": "view"}]}),
     Endpoint("POST", CATALOG + "/interactions/query", {"user": "open"}),
     Endpoint("POST", CATALOG + "/search", {"query": "a film", "explain": True}),
+    Endpoint("PUT", PLACEMENT, {"rules": [{"action": "pin", "item": "open", "position": 1}]}),
+    Endpoint("GET", PLACEMENT),
+    Endpoint("GET", CATALOG + "/placements"),
+    Endpoint("GET", PLACEMENT + "/revisions"),
+    Endpoint("POST", PLACEMENT + "/restore", {"revision": 1}),
+    Endpoint("POST", PLACEMENT + "/preview", {"user": "open"}),
+    Endpoint("POST", CATALOG + "/experiments",
+             {"name": "fresh", "placement": "home", "variants": VARIANTS}, status=201),
+    Endpoint("GET", CATALOG + "/experiments"),
+    Endpoint("GET", EXPERIMENT),
+    Endpoint("PUT", EXPERIMENT, {"placement": "home", "variants": VARIANTS}),
+    Endpoint("POST", EXPERIMENT + "/start"),
+    Endpoint("GET", EXPERIMENT + "/results", query="?types=view"),
+    Endpoint("GET", CATALOG + "/clicks", query="?placement=home"),
+    Endpoint("POST", EXPERIMENT + "/stop"),
+    Endpoint("DELETE", EXPERIMENT, is_last=True),
+    Endpoint("DELETE", PLACEMENT, is_last=True),
     Endpoint("DELETE", CATALOG + "/items", query="?external_id=new", is_last=True),
     Endpoint("DELETE", CATALOG + "/items/{external_id}", is_last=True),
     Endpoint("DELETE", CATALOG + "/users", query="?external_id=new", is_last=True),

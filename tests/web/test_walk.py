@@ -14,6 +14,8 @@ from embedhub.access.service import create_key
 from embedhub.catalog.service import CatalogInput, create_catalog
 from embedhub.conversations import service as conversations
 from embedhub.documents.imports import create_import
+from embedhub.recommend.experiments.service import ExperimentInput, create_experiment
+from embedhub.recommend.rules.service import put_rules
 from embedhub.runs.service import RunKind, start_run
 from embedhub.search.ranking.curations import Action, CurationInput, add_curation
 from tests.catalog.factories import add_members
@@ -78,6 +80,9 @@ def names(caller: Caller, api: ApiClient) -> dict[str, object]:
     # Found under the collection's slug, which is what the walk fills in.
     create_catalog(caller, CatalogInput(slug="papers"))
     add_members(caller, "papers", "open")
+    put_rules(caller, "papers", "home", [])
+    trial = ExperimentInput("home", "home", [{"name": "a"}, {"name": "b"}])
+    create_experiment(caller, "papers", trial)
     key, _ = create_key(caller.workspace_id, name="to be revoked")
     conversation_id = conversations.add_turn(
         replace(caller, key_id=api.key_id),
@@ -89,6 +94,8 @@ def names(caller: Caller, api: ApiClient) -> dict[str, object]:
     return {
         "slug": "papers",
         "external_id": "open",
+        # of a placement, and of an experiment
+        "name": "home",
         "run_id": run_id,
         "conversation_id": conversation_id,
         "model_id": "papers",
