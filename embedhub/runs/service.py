@@ -95,10 +95,8 @@ def start_run(
 
 def job_of(kind: RunKind) -> jobs.Job:
     """Return the job that has a run of this kind carried out, in the queue of its workers."""
-    if kind.reads_files:
-        return jobs.Job.READING_RUN
-    if kind.trains:
-        return jobs.Job.TRAINING_RUN
+    if kind.reads_files or kind.trains:
+        return jobs.Job.TRAINING_RUN if kind.trains else jobs.Job.READING_RUN
     return jobs.Job.ENCODING_RUN if kind.needs_encoder else jobs.Job.RUN
 
 
