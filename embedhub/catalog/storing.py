@@ -23,7 +23,7 @@ from embedhub.spaces.members import (
     hold_catalog_spaces,
     repeat_attributes,
 )
-from embedhub.tables import Catalog, Item, Space, User
+from embedhub.tables import Catalog, Item, User
 
 # Of the ledger: few rows are somebody's click, many are a load.
 INTERACTIVE, BULK = 0, 5
@@ -68,6 +68,7 @@ def store_items(
     items: Sequence[ItemInput],
     *,
     contents: Sequence[str] | None = None,
+    priority: int | None = None,
 ) -> Stored:
     """Store items of an opened catalog, no id twice; raises TooLarge for a content too long.
 
@@ -87,7 +88,7 @@ def store_items(
         }
         for item, content in zip(items, contents, strict=True)
     ]
-    changed = _store(session, Item, catalog, rows)
+    changed = _store(session, Item, catalog, rows, priority)
     sent = {
         item.external_id: item.source_version
         for item in items
@@ -98,7 +99,13 @@ def store_items(
     return _stored(session, catalog, [item.external_id for item in items], changed, stale)
 
 
-def store_users(session: Session, catalog: Catalog, users: Sequence[UserInput]) -> Stored:
+def store_users(
+    session: Session,
+    catalog: Catalog,
+    users: Sequence[UserInput],
+    *,
+    priority: int | None = None,
+) -> Stored:
     """Store users of an opened catalog, no id twice."""
     rows = [
         {
@@ -109,7 +116,7 @@ def store_users(session: Session, catalog: Catalog, users: Sequence[UserInput]) 
         }
         for user in users
     ]
-    changed = _store(session, User, catalog, rows)
+    changed = _store(session, User, catalog, rows, priority)
     return _stored(session, catalog, [user.external_id for user in users], changed, set())
 
 
@@ -119,9 +126,15 @@ def place_of(catalog: Catalog) -> dict[str, int]:
 
 
 def _store(
-    session: Session, table: Member, catalog: Catalog, rows: list[dict[str, Any]]
+    session: Session,
+    table: Member,
+    catalog: Catalog,
+    rows: list[dict[str, Any]],
+    priority: int | None,
 ) -> dict[str, Changed]:
     """Store rows and let what changed answer anew; return it."""
+    if priority is None:
+        priority = INTERACTIVE if len(rows) <= INTERACTIVE_ROWS else BULK
     # In the order of the workers that store vectors: spaces before their owners.
     spaces = hold_catalog_spaces(session, catalog)
     hashes = queries.held_hashes(
@@ -131,7 +144,19 @@ def _store(
     changed = queries.upsert(session, table, **place_of(catalog), rows=sent)
     if changed:
         wanted = {row["external_id"]: row["input_hash"] for row in rows}
-        _answer(session, table, catalog, spaces, _Change(changed, hashes, wanted))
+        change = _Change(changed, hashes, wanted)
+        subject = subject_of(table)
+        repeat_attributes(session, spaces, subject, change.kept)
+        if answer_anew(
+            session,
+            spaces,
+            catalog,
+            subject,
+            [*change.new, *change.reworded],
+            new_ids=change.new,
+            priority=priority,
+        ):
+            jobs.enqueue(session, Job.EMBED)
     return changed
 
 
@@ -171,27 +196,6 @@ class _Change:
             return ""
         found = self.hashes[key]
         return None if found is None else found.hex()
-
-
-def _answer(
-    session: Session, table: Member, catalog: Catalog, spaces: Sequence[Space], change: _Change
-) -> None:
-    subject = subject_of(table)
-    repeat_attributes(session, spaces, subject, change.kept)
-    new, priority = change.new, INTERACTIVE
-    if len(change.wanted) > INTERACTIVE_ROWS:
-        priority = BULK
-    waits = answer_anew(
-        session,
-        spaces,
-        catalog,
-        subject,
-        [*new, *change.reworded],
-        new_ids=new,
-        priority=priority,
-    )
-    if waits:
-        jobs.enqueue(session, Job.EMBED)
 
 
 def _stored(

@@ -12,8 +12,9 @@ from ninja import Router
 from embedhub.access.caller import Scope
 from embedhub.documents.import_batches import Unread
 from embedhub.documents.importing import Importer, send_on
-from embedhub.documents.imports import ImportedLines, LineError, claim_import
+from embedhub.documents.imports import LineError, claim_import
 from embedhub.documents.schemas import DocumentIn, ImportOut
+from embedhub.documents.streams import Part
 from embedhub.errors import InvalidInput
 from embedhub.web.authentication import caller_of
 from embedhub.web.body import Lines, body_lines, spool
@@ -51,10 +52,10 @@ class Total:
     n_errors: int = 0
     errors: list[LineError] = field(default_factory=list)
 
-    def add(self, part: ImportedLines) -> None:
+    def add(self, part: Part) -> None:
         """Count in what one commit stored."""
         self.n_lines = part.n_lines
-        self.counts.update(str(outcome.outcome) for outcome in part.outcomes)
+        self.counts.update(part.counts)
         self.n_errors += len(part.errors)
         self.errors += part.errors[: MAX_LISTED_ERRORS - len(self.errors)]
 
@@ -119,7 +120,7 @@ def unread(lines: Lines) -> Unread:
     return lambda number: told if number in lines.too_long else None
 
 
-def report(request: HttpRequest, total: Total, parts: Iterable[ImportedLines]) -> Iterator[bytes]:
+def report(request: HttpRequest, total: Total, parts: Iterable[Part]) -> Iterator[bytes]:
     """Yield a line after every commit, each with the sums so far and its own errors only.
 
     The status has been sent by then, so an error is a line too: the problem as the last one.

@@ -24,6 +24,24 @@ from embedhub.documents.turns import await_turn, tell_of_progress
 from embedhub.errors import Conflict, InvalidInput, NotFound
 from embedhub.tables import Import
 
+__all__ = [
+    "STOPPED",
+    "Claim",
+    "Find",
+    "ImportView",
+    "LineError",
+    "Part",
+    "Target",
+    "cancel",
+    "claim",
+    "create",
+    "forget_old",
+    "get",
+    "newest",
+    "refused",
+    "some_refused",
+]
+
 logger = logging.getLogger(__name__)
 
 STOPPED = "the server stopped while it stored lines; send on from the next one"

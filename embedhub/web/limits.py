@@ -2,7 +2,12 @@
 
 from embedhub.config import get_config
 
-IMPORT_SUFFIX = "/documents/import"
+IMPORT_SUFFIXES = (
+    "/documents/import",
+    "/items/import",
+    "/users/import",
+    "/interactions/import",
+)
 UPLOAD_SUFFIX = "/files"
 # The admin's page that takes files.
 STAFF_UPLOAD = "/admin/console/collection/files"
@@ -12,7 +17,7 @@ FORM_BYTES = 1 << 20
 
 def is_import(path: str) -> bool:
     """Say whether bodies sent to this path are imports."""
-    return path.rstrip("/").endswith(IMPORT_SUFFIX)
+    return path.rstrip("/").endswith(IMPORT_SUFFIXES)
 
 
 def is_upload(path: str) -> bool:
