@@ -10,6 +10,7 @@ from ninja.operation import Operation
 from embedhub import __version__
 from embedhub.access.views import router as keys
 from embedhub.answers.views import router as answers
+from embedhub.catalog.import_views import router as catalog_imports
 from embedhub.catalog.member_views import router as members
 from embedhub.catalog.search_views import router as item_search
 from embedhub.catalog.views import router as catalogs
@@ -26,6 +27,7 @@ from embedhub.openai.views import router as openai
 from embedhub.recommend.experiment_views import router as experiments
 from embedhub.recommend.placement_views import router as placements
 from embedhub.recommend.training_run.views import router as training
+from embedhub.recommend.views import router as lists
 from embedhub.runs.views import router as runs
 from embedhub.search.ranking.views import router as ranking
 from embedhub.search.views import router as search
@@ -68,10 +70,13 @@ for router in (
     health,
     collections,
     catalogs,
+    # Before the paths that end with any id.
+    catalog_imports,
     members,
     placements,
     experiments,
     training,
+    lists,
     item_search,
     importing,
     imports,

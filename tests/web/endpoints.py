@@ -23,6 +23,7 @@ READING = {
     "POST /v1/embeddings",
     "POST /v1/catalogs/{slug}/placements/{name}/preview",
     "DELETE /v1/conversations/{conversation_id}",
+    "POST /v1/catalogs/{slug}/{kind}/export",
 }
 
 
@@ -39,6 +40,7 @@ class Endpoint:
     is_last: bool = False
     # Answers with bytes of somebody's own.
     is_download: bool = False
+    media: str = "octet-stream"
 
     def url(self, **names: object) -> str:
         """Return the path below /v1 with these names filled in."""
@@ -157,6 +159,16 @@ ENDPOINTS = [
              {"user": "open", "item": "open", "type": "view"}]}),
     Endpoint("POST", CATALOG + "/interactions/query", {"user": "open"}),
     Endpoint("POST", CATALOG + "/search", {"query": "a film", "explain": True}),
+    Endpoint("POST", CATALOG + "/items/import", b'{"external_id": "line"}\n{}\n'),
+    Endpoint("POST", CATALOG + "/users/import", b'{"external_id": "line"}\n{}\n'),
+    Endpoint("POST", CATALOG + "/interactions/import",
+             b'{"user": "open", "item": "open", "type": "view"}\n{}\n'),
+    Endpoint("POST", CATALOG + "/imports", query="?kind=items", status=201),
+    Endpoint("GET", CATALOG + "/imports"),
+    Endpoint("GET", CATALOG + "/imports/{catalog_import_id}"),
+    Endpoint("GET", CATALOG + "/imports/{catalog_import_id}/errors"),
+    Endpoint("POST", CATALOG + "/imports/{catalog_import_id}/cancel"),
+    Endpoint("POST", CATALOG + "/{kind}/export", is_download=True, media="x-ndjson"),
     Endpoint("PUT", PLACEMENT, {"rules": [{"action": "pin", "item": "open", "position": 1}]}),
     Endpoint("GET", PLACEMENT),
     Endpoint("GET", CATALOG + "/placements"),

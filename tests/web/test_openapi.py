@@ -54,7 +54,7 @@ def test_every_operation_says_who_may_call_it_and_what_can_go_wrong(
                 assert status in operation["responses"], (name, status)
         for status, answer in operation["responses"].items():
             if status.startswith("2"):
-                kind = "octet-stream" if BY_NAME[name].is_download else "json"
+                kind = BY_NAME[name].media if BY_NAME[name].is_download else "json"
                 assert answer["content"][f"application/{kind}"]["schema"], name
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from embedhub import db
 from embedhub.access.caller import Caller
 from embedhub.access.service import create_key
+from embedhub.catalog import importing
 from embedhub.catalog.service import CatalogInput, create_catalog
 from embedhub.conversations import service as conversations
 from embedhub.documents.imports import create_import
@@ -101,6 +102,8 @@ def names(caller: Caller, api: ApiClient) -> dict[str, object]:
         "model_id": "papers",
         "key_id": key.id,
         "import_id": create_import(caller, "papers").id,
+        "catalog_import_id": importing.create_import(caller, "papers", importing.Kind.USERS).id,
+        "kind": "interactions",
         "file_id": failed_file(caller, SECRET),
         **evaluation_names(caller, LOGGED, SECRET),
         "curation_id": add_curation(
