@@ -2,8 +2,12 @@
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
+from embedhub.answers.evidence import borne
 from embedhub.answers.passages import Passage
 from embedhub.search.analysis import UNSPACED
 from embedhub.search.request import Span
@@ -14,12 +18,18 @@ MIN_SHARE, MIN_FURTHER_SHARE = 0.45, 0.8
 
 @dataclass(frozen=True, slots=True)
 class ReadSentence:
-    """A sentence of a passage beside the question: the words it shares, and its cosine if known."""
+    """A sentence of a passage beside the question.
+
+    `words` is the share of the question's words that it holds, `passage_words` the share that its
+    passage holds. `cosine` and `vector` (d,), of unit length, are None without an encoder.
+    """
 
     passage: Passage
     span: Span
     words: float
-    cosine: float | None
+    passage_words: float
+    cosine: float | None = None
+    vector: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
     @property
     def text(self) -> str:
@@ -30,6 +40,11 @@ class ReadSentence:
     def value(self) -> float:
         """Return how well it answers, by words, by meaning and by the rank of its passage."""
         return self.words + (self.cosine or 0.0) + 1 / (1 + self.passage.rank)
+
+    @property
+    def bears(self) -> float:
+        """Return what its passage bears of an answer, going by this sentence of it."""
+        return borne(self.passage_words, self.words, self.cosine)
 
     @property
     def start(self) -> int:
@@ -47,13 +62,14 @@ def choose(
 ) -> list[ReadSentence]:
     """Return the sentences of the answer, by document, the best one's first.
 
-    Each of the best documents gives its best sentence, then the best of what is left follows while
-    there is room; nothing is said twice. Where no sentence has room the best one is cut.
+    Each of the documents whose passages bear most of an answer gives its best sentence, then the
+    best of what is left follows while there is room; nothing is said twice. Where no sentence has
+    room the best one is cut.
     """
     by_document: dict[int, list[ReadSentence]] = {}
     for one in sorted(sentences, key=lambda one: -one.value):
         by_document.setdefault(one.passage.document_id, []).append(one)
-    ranked = sorted(by_document.values(), key=lambda found: min(one.passage.rank for one in found))[
+    ranked = sorted(by_document.values(), key=lambda found: -max(one.bears for one in found))[
         :max_citations
     ]
     best = max((found[0].value for found in ranked), default=0.0)
