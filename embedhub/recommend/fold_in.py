@@ -130,15 +130,17 @@ class _Reader:
         facts, n_items = self.version.factors[name], self.version.n_items
         mean = facts.moments.mean.astype(np.float64)
         vectors = self._stacked(self.vectors, len(mean))
+        missing = None
         if facts.fold_in is FoldIn.SOLVE and facts.gram is not None:
             shares = fold_factors(
                 self.history.amounts, vectors, gram=facts.gram.astype(np.float64),
                 penalty=facts.penalty, unseen=facts.unseen, n_items=n_items,
             )  # fmt: skip
         else:
-            shares = fold_content(self.history.amounts, vectors)
+            shares, missing = fold_content(self.history.amounts, vectors), 0.0
         covariance = facts.moments.covariance.astype(np.float64)
-        return VectorSum(name, shares, n_items, mean, covariance, self._seen(self.vectors, mean))
+        seen = self._seen(self.vectors, mean)
+        return VectorSum(name, shares, n_items, mean, covariance, seen, missing)
 
     def content(self, name: str, space: Space) -> VectorSum:
         moments = self.version.content

@@ -191,7 +191,7 @@ def of_rows(rows: Sequence[queries.Scored]) -> Scored:
         n_events=np.array([row.n_events for row in rows], dtype=np.int64),
         dots={},
     )
-    return Scored(pool, scores, nothing, scores, nothing)
+    return Scored(pool, scores, nothing, scores, nothing, is_ordered=True)
 
 
 def _counting(opened: Opened) -> Counting:

@@ -34,7 +34,8 @@ class Text:
 class Scored:
     """Permitted items with their scores, each the sum of its parts.
 
-    `content`, `popularity` and `seen` are parts; what is left is by the items of the history.
+    `content`, `popularity` and `seen` are parts; what is left is by the items of the history. Inner
+    products come from the database in float32: parts add up to 1e-6 of a score.
     `is_exact` says that every permitted item was scored.
     """
 
@@ -45,9 +46,13 @@ class Scored:
     seen: Floats
     foldings: Sequence[Folding] = ()
     is_exact: bool = True
+    # they stand in their order already
+    is_ordered: bool = False
 
     def order(self) -> Integers:
         """Return the places of the items, best first; of equals the older item."""
+        if self.is_ordered:
+            return np.arange(len(self.pool))
         return np.lexsort((self.pool.ids, -self.scores))
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Boolean,
     Text,
     and_,
     any_,
@@ -269,5 +270,9 @@ def _by_popularity(permit: Permit, version_id: int | None) -> Any:
 def _fulfils(match: Match) -> Any:
     conditions = [match.filter.predicate(Item.index_attributes)]
     if match.categories:
-        conditions.append(Item.categories.op("&&")(cast(list(match.categories), ARRAY(Text))))
+        conditions.append(
+            Item.categories.op("&&", return_type=Boolean())(
+                cast(list(match.categories), ARRAY(Text))
+            )
+        )
     return and_(*conditions)

@@ -5,7 +5,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, Text, and_, any_, cast, exists, or_, select
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Text,
+    and_,
+    any_,
+    cast,
+    exists,
+    or_,
+    select,
+    type_coerce,
+)
 from sqlalchemy.orm import Session
 
 from embedhub.recommend.request import Obstacle, Seen
@@ -58,7 +71,9 @@ class Permit:
         if self.filter.condition is not None:
             demands.append((Obstacle.FILTERED, self.filter.predicate(Item.index_attributes)))
         if self.categories:
-            named = Item.categories.op("&&")(cast(list(self.categories), ARRAY(Text)))
+            named = Item.categories.op("&&", return_type=Boolean())(
+                cast(list(self.categories), ARRAY(Text))
+            )
             demands.append((Obstacle.CATEGORY, named))
         if self.candidate_ids is not None:
             demands.append((Obstacle.NOT_A_CANDIDATE, Item.id == _any(self.candidate_ids)))
@@ -90,7 +105,9 @@ class Permit:
 def obstacles(session: Session, permit: Permit, item_id: int) -> list[Obstacle]:
     """Return every demand that an item of the catalog fails."""
     demands = permit.demands()
-    statement = select(*(each for _, each in demands)).where(Item.id == item_id, of_catalog(permit))
+    # Operators on arrays are typed by what they compare.
+    asked = (type_coerce(each, Boolean) for _, each in demands)
+    statement = select(*asked).where(Item.id == item_id, of_catalog(permit))
     row = session.execute(statement).one_or_none()
     if row is None:
         return [Obstacle.UNKNOWN]
