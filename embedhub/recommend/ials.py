@@ -17,10 +17,14 @@ from embedhub.recommend.interactions import Floats
 
 @dataclass(frozen=True)
 class IalsSetting:
-    """`unseen` is alpha0, the weight of a pair without an interaction."""
+    """`unseen` is alpha0, the weight of a pair without an interaction.
+
+    With `values` what an event is worth is its weight in training, as in Hu et al.'s confidence.
+    """
 
     penalty: float
     unseen: float
+    values: bool = False
     factors: int = 48
     sweeps: int = 10
     seed: int = 7

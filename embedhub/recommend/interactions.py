@@ -57,6 +57,21 @@ class Interactions:
         )
 
 
+def joined(one: Interactions, other: Interactions) -> Interactions:
+    """Return the events of both, over the same users and items, as if written in that order."""
+    times = None
+    if one.times is not None and other.times is not None:
+        times = np.concatenate((one.times, other.times))
+    return Interactions(
+        np.concatenate((one.users, other.users)),
+        np.concatenate((one.items, other.items)),
+        np.concatenate((one.values, other.values)),
+        times,
+        one.n_users,
+        one.n_items,
+    )
+
+
 def histories(events: Interactions, weights: Floats | None = None) -> sparse.csr_array:
     """Return users × items: the largest weight of a pair's events (1 each unless given)."""
     given = np.ones(len(events)) if weights is None else weights
@@ -84,6 +99,12 @@ def ranks_of_events(events: Interactions) -> Integers:
     ranks = np.empty(len(events), dtype=np.int64)
     ranks[order] = ends - 1 - written
     return ranks
+
+
+def places_of_events(events: Interactions) -> Integers:
+    """Return how many events of the same user are earlier: 0 for the first one."""
+    counts = np.bincount(events.users, minlength=events.n_users)
+    return np.asarray(counts[events.users] - 1 - ranks_of_events(events))
 
 
 def recency_weights(events: Interactions, half_life: float | None) -> Floats:

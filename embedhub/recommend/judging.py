@@ -1,6 +1,6 @@
 """Users of a hold-out, and how well a source or a blend finds what was hidden from it; pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from embedhub.recommend.blending import LONGEST, Judged, candidates, standardize
-from embedhub.recommend.holdout import CUTS, Holdout
+from embedhub.recommend.holdout import CUTS, Holdout, Order
 from embedhub.recommend.interactions import (
     Floats,
     Integers,
@@ -17,6 +17,7 @@ from embedhub.recommend.interactions import (
     recency_weights,
 )
 from embedhub.recommend.metrics import ndcg_of_users, top_items
+from embedhub.recommend.recommender import USERS_AT_ONCE, Recommender
 from embedhub.recommend.sources import Source
 
 K = 10
@@ -36,8 +37,7 @@ class Judging:
     def of(cls, holdout: Holdout, at_most: int, *, seed: int = 7) -> "Judging":
         """Return up to `at_most` users with something to find. Raises ValueError without one."""
         seen, hidden = histories(holdout.known), histories(holdout.hidden)
-        hidden = sparse.csr_array(hidden - hidden * seen)
-        hidden.eliminate_zeros()
+        hidden = without(hidden, seen)
         users = np.flatnonzero((np.diff(hidden.indptr) > 0) & (np.diff(seen.indptr) > 0))
         if not len(users):
             raise ValueError("too few events: no user has one to learn from and one to find")
@@ -51,48 +51,98 @@ class Judging:
 
     def ndcg(self, source: Source, half_life: float | None) -> float:
         """Return nDCG@10 of one source alone."""
-        return self.ndcg_of_scores(source.scores(self.history(half_life)))
+        history = self.history(half_life)
+        return self._mean_over_users(lambda rows: source.scores(history[rows]))
+
+    def ndcg_of(self, recommender: Recommender) -> float:
+        """Return nDCG@10 of a blend."""
+        history = self.history(recommender.half_life)
+        return self._mean_over_users(
+            lambda rows: recommender.scores(history[rows], self.seen[rows])
+        )
 
     def ndcg_of_scores(self, scores: Floats) -> float:
         """Return nDCG@10 of users × items scores."""
-        return float(ndcg_of_users(top_items(scores, self.seen, K), self.relevant, K).mean())
+        return self._mean_over_users(lambda rows: scores[rows])
 
     def best(
-        self, sources: Sequence[Source], settings: Sequence[Setting]
+        self, sources: Sequence[Source], settings: Sequence[Setting], half_life: float | None
     ) -> tuple[Source, Setting]:
         """Return the source with the best nDCG@10 and its setting, the first of equals."""
-        at = int(np.argmax([self.ndcg(source, None) for source in sources]))
+        at = int(np.argmax([self.ndcg(source, half_life) for source in sources]))
         return sources[at], settings[at]
+
+    def whole(self, sources: Mapping[str, Source], half_life: float | None) -> list[Judged]:
+        """Return the users' lists by all that is known of them."""
+        everyone = np.arange(len(self.users))
+        return judge(sources, self.history(half_life), self.seen, self.relevant, everyone)
 
     def judged(
         self, holdout: Holdout, sources: Mapping[str, Source], half_life: float | None
     ) -> list[Judged]:
         """Return what weights are learned from: users as they are, and withheld ones cut short.
 
-        Of shorter histories only withheld ones: a few events of a user who was trained on look
-        like proof for whatever fitted them best.
+        In random order the short histories are all of withheld users: what users have in training
+        is many more events than a new one brings, and a few of them say which source knows them.
         """
-        new = holdout.withheld[self.users]
+        in_use = holdout.withheld[self.users]
         long = np.diff(self.seen.indptr) >= LONGEST
-        judged = self._at_length(self.known, np.flatnonzero(new | long), sources, half_life)
-        withheld = np.flatnonzero(new)
-        for seed, length in enumerate(CUTS):
-            cut = holdout.cut(length, seed)
-            judged += self._at_length(cut, withheld, sources, half_life)
+        if holdout.order is Order.TIME:
+            in_use = np.ones(len(self.users), dtype=bool)
+        rows = np.flatnonzero(in_use | long)
+        judged = judge(sources, self.history(half_life), self.seen, self.relevant, rows)
+        for length in CUTS:
+            judged += self._cut(holdout, length, sources, half_life)
         return judged
 
-    def _at_length(
-        self,
-        events: Interactions,
-        rows: Integers,
-        sources: Mapping[str, Source],
-        half_life: float | None,
+    def _cut(
+        self, holdout: Holdout, length: int, sources: Mapping[str, Source], half_life: float | None
     ) -> list[Judged]:
-        history = histories(events, recency_weights(events, half_life))[self.users[rows]]
-        seen, relevant = self.seen[rows], self.relevant[rows]
-        scores = [standardize(source.scores(history), seen) for source in sources.values()]
-        lengths, found = np.diff(history.indptr), np.diff(relevant.indptr)
-        return [
-            Judged(int(lengths[row]), pool, hits, int(found[row]))
-            for row, (pool, hits) in enumerate(candidates(scores, seen, relevant))
+        known, hidden = holdout.cut(length)
+        history = histories(known, recency_weights(known, half_life))[self.users]
+        if holdout.order is Order.TIME:
+            seen, relevant = histories(known)[self.users], histories(hidden)[self.users]
+            relevant = without(relevant, seen)
+        else:
+            seen, relevant = self.seen, self.relevant
+        rows = np.flatnonzero((np.diff(relevant.indptr) > 0) & (np.diff(history.indptr) > 0))
+        return judge(sources, history, seen, relevant, rows)
+
+    def _mean_over_users(self, scores: Callable[[slice], Floats]) -> float:
+        reached = []
+        for start in range(0, len(self.users), USERS_AT_ONCE):
+            rows = slice(start, start + USERS_AT_ONCE)
+            lists = top_items(scores(rows), self.seen[rows], K)
+            reached.append(ndcg_of_users(lists, self.relevant[rows], K))
+        return float(np.concatenate(reached).mean())
+
+
+def judge(
+    sources: Mapping[str, Source],
+    history: sparse.csr_array,
+    seen: sparse.csr_array,
+    relevant: sparse.csr_array,
+    users: Integers,
+) -> list[Judged]:
+    """Return the lists of these users (rows of the matrices): candidates and which are right."""
+    judged = []
+    for start in range(0, len(users), USERS_AT_ONCE):
+        rows = users[start : start + USERS_AT_ONCE]
+        lengths = np.diff(history[rows].indptr)
+        scores = [
+            standardize(source.scores(history[rows]), seen[rows]) for source in sources.values()
         ]
+        judged += [
+            Judged(int(length), pool, right)
+            for length, (pool, right) in zip(
+                lengths, candidates(scores, seen[rows], relevant[rows]), strict=True
+            )
+        ]
+    return judged
+
+
+def without(hidden: sparse.csr_array, seen: sparse.csr_array) -> sparse.csr_array:
+    """Return what is hidden and not seen."""
+    left = sparse.csr_array(hidden - hidden * seen)
+    left.eliminate_zeros()
+    return left

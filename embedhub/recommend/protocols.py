@@ -4,7 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from embedhub.recommend.interactions import Integers, Interactions, Mask, ranks_of_events
+from embedhub.recommend.interactions import (
+    Integers,
+    Interactions,
+    Mask,
+    places_of_events,
+    ranks_of_events,
+)
 
 
 @dataclass(frozen=True)
@@ -55,9 +61,7 @@ def withhold_users(events: Interactions, *, share: float = 0.2, seed: int = 42) 
 
 def first_events(events: Interactions, n: int) -> Interactions:
     """Return the first n events of each user, by time where there is one."""
-    counts = np.bincount(events.users, minlength=events.n_users)
-    place = counts[events.users] - 1 - ranks_of_events(events)
-    return events.keep(place < n)
+    return events.keep(places_of_events(events) < n)
 
 
 def _first_of_each(groups: Integers, keys: np.ndarray, ratio: float) -> Mask:

@@ -1,16 +1,28 @@
 """From events to lists: what training chooses, what is listed, and why."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from embedhub.recommend.diversity import dissimilarity, diversify
+from embedhub.recommend.ease import EaseSetting
 from embedhub.recommend.explanation import explain
 from embedhub.recommend.holdout import Order, hold_out
+from embedhub.recommend.ials import IalsSetting
 from embedhub.recommend.interactions import Interactions, histories
+from embedhub.recommend.sources import Neighbors
 from embedhub.recommend.training import EASE, Plan, Trained, train
 from tests.recommend.taste import GROUP_ITEMS, tastes
 
 EVENTS = tastes()
+# Few settings, so that tests of other things are fast.
+SMALL = Plan(
+    ease=(EaseSetting(10.0),),
+    ials=(IalsSetting(0.02, 0.2, factors=12, sweeps=5),),
+    half_lives=(None, 3.0),
+    holdouts=1,
+)
 
 
 def unit(rows: int, seed: int = 5) -> np.ndarray:
@@ -95,8 +107,8 @@ def test_the_parts_of_a_score_add_up_to_it(trained: Trained, items: list[int]) -
 def test_order_in_time_turns_recency_on_only_where_the_hold_out_gains() -> None:
     drifting = drifting_tastes()
 
-    timely = train(drifting)
-    unordered = train(drifting, order=Order.RANDOM)
+    timely = train(drifting, plan=SMALL)
+    unordered = train(drifting, order=Order.RANDOM, plan=SMALL)
 
     assert timely.order is Order.TIME
     assert timely.recommender.half_life is not None
@@ -104,27 +116,32 @@ def test_order_in_time_turns_recency_on_only_where_the_hold_out_gains() -> None:
 
 
 def drifting_tastes() -> Interactions:
-    """Return events of users whose first half is of one group of items, the rest of the other."""
+    """Return events of users who turn from one group of items to another half-way."""
     rng = np.random.default_rng(4)
     n_users, per_user = 150, 20
     users = np.repeat(np.arange(n_users), per_user)
     step = np.tile(np.arange(per_user), n_users)
-    phase = (step * 4 // per_user + users) % 4
-    items = phase * 15 + rng.integers(15, size=len(users))
+    first = rng.integers(4, size=n_users)
+    then = (first + rng.integers(1, 4, size=n_users)) % 4
+    group = np.where(step < per_user // 2, first[users], then[users])
+    items = group * 15 + rng.integers(15, size=len(users))
     return Interactions(users, items, np.ones(len(users)), step.astype(np.float64), n_users, 60)
 
 
-def test_above_its_limit_of_items_ease_is_left_out() -> None:
-    trained = train(EVENTS, plan=Plan(ease_items=10))
+def test_above_its_limit_of_items_ease_is_of_the_most_popular() -> None:
+    trained = train(EVENTS, plan=replace(SMALL, ease_items=10))
 
-    assert EASE not in trained.recommender.sources
-    assert trained.chosen.ease is None
+    ease = trained.recommender.sources[EASE]
+    assert isinstance(ease, Neighbors)
+    fitted = np.unique(ease.weights.indices)
+    counts = histories(EVENTS).sum(axis=0)
+    assert counts[fitted].min() >= np.sort(counts)[-10]
     assert trained.holdout_ndcg["blend"] > trained.holdout_ndcg["popularity"]
 
 
 def test_progress_is_told_in_steps_and_may_cancel() -> None:
     told: list[tuple[int, int, str]] = []
-    train(EVENTS, on_progress=lambda *step: told.append(step))
+    train(EVENTS, plan=SMALL, on_progress=lambda *step: told.append(step))
 
     done, total, phase = told[-1]
     assert (done, phase) == (total, "done")
@@ -134,7 +151,7 @@ def test_progress_is_told_in_steps_and_may_cancel() -> None:
         raise InterruptedError(phase)
 
     with pytest.raises(InterruptedError, match="settings"):
-        train(EVENTS, on_progress=cancel)
+        train(EVENTS, plan=SMALL, on_progress=cancel)
 
 
 def test_too_few_events_for_a_hold_out_are_refused() -> None:
@@ -147,8 +164,43 @@ def test_withheld_users_are_in_no_event_of_training_and_are_cut_short() -> None:
 
     assert holdout.withheld.sum() == round(0.2 * EVENTS.n_users)
     assert not holdout.withheld[holdout.train.users].any()
-    cut = holdout.cut(3, seed=1)
-    assert set(np.bincount(cut.users, minlength=EVENTS.n_users)[holdout.withheld]) == {3}
+    known, hidden = holdout.cut(3)
+    assert set(np.bincount(known.users, minlength=EVENTS.n_users)[holdout.withheld]) == {3}
+    assert len(hidden) == holdout.withheld[holdout.hidden.users].sum()
+
+
+def test_in_order_of_time_what_comes_next_is_to_be_found() -> None:
+    holdout = hold_out(tastes(with_times=True), Order.TIME)
+
+    known, hidden = holdout.cut(8)
+
+    assert known.times is not None
+    assert hidden.times is not None
+    assert (known.times.max(), set(hidden.times)) == (7 * 60, {8 * 60.0, 9 * 60.0})
+
+
+def test_a_user_of_a_million_events_and_an_item_that_everyone_has_do_no_harm() -> None:
+    rng = np.random.default_rng(1)
+    n_users = EVENTS.n_users + 1
+    heavy = np.full(1_000_000, EVENTS.n_users)
+    users = np.concatenate((EVENTS.users, heavy, np.arange(n_users)))
+    items = np.concatenate(
+        (
+            EVENTS.items,
+            rng.integers(EVENTS.n_items, size=len(heavy)),
+            np.full(n_users, EVENTS.n_items),
+        )
+    )
+    events = Interactions(users, items, np.ones(len(users)), None, n_users, EVENTS.n_items + 1)
+
+    trained = train(events, plan=SMALL)
+
+    history = trained.recommender.histories(events)
+    listed = trained.recommender.recommend(history[:20], 5)
+    assert (listed >= 0).all()
+    assert not (listed == EVENTS.n_items).any()
+    group = listed // GROUP_ITEMS == np.arange(20)[:, None] % 2
+    assert group.mean() > 0.6
 
 
 def test_diversity_keeps_the_best_item_and_lifts_dissimilarity() -> None:
