@@ -118,6 +118,11 @@ def find_space(session: Session, space_id: int) -> Space | None:
     return shelves.find_space(session, space_id)
 
 
+def count_vectors(session: Session, space: Space) -> int:
+    """Return how many vectors a space holds."""
+    return queries.count_vectors(session, space)
+
+
 def set_status(session: Session, space_id: int, status: str) -> None:
     """Say how a space stands: building, live or retired."""
     queries.set_status(session, space_id=space_id, status=status)

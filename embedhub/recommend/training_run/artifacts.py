@@ -1,7 +1,7 @@
 """What a trained recommender is stored as: settings, sums that stand for all items, rows; pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from embedhub.recommend.ials import ItemFactors
 from embedhub.recommend.interactions import Floats, Interactions
 from embedhub.recommend.recommender import Recommender
 from embedhub.recommend.sources import Content, Factors, Neighbors, Prior
-from embedhub.recommend.training import CONTENT, Trained
+from embedhub.recommend.training import CONTENT
 from embedhub.recommend.versions import FoldIn, SourceKind
 
 # The array that leads from texts' vectors to factors: where new items belong.
@@ -39,17 +39,18 @@ class Artifacts:
 
 
 def artifacts_of(
-    trained: Trained, events: Interactions, *, facts: Mapping[str, Any] | None = None
+    recommender: Recommender, events: Interactions, *, facts: Mapping[str, Any] | None = None
 ) -> Artifacts:
     """Return what is stored of a recommender that was trained on these events.
 
-    `facts` join its settings. Raises TypeError for a source that nothing is decided about.
+    `facts` join its settings. Vectors that are stored already, which others supplied, leave their
+    moments. Raises TypeError for a source that nothing is decided about.
     """
-    recommender = trained.recommender
     sources: dict[str, dict[str, Any]] = {}
     arrays: dict[str, NDArray[np.float32]] = {}
     neighbors: dict[str, sparse.csr_array] = {}
     factors: NDArray[np.float32] | None = None
+    placed: Floats | None = None
     popularity = np.zeros(events.n_items)
     for name, source in recommender.sources.items():
         match source:
@@ -59,7 +60,12 @@ def artifacts_of(
             case Factors(fitted=fitted):
                 sources[name] = fold_in_by_solving(fitted)
                 arrays |= factor_arrays(name, fitted.items)
-                factors = fitted.items.astype(np.float32)
+                placed = fitted.items
+                factors = placed.astype(np.float32)
+            case Content(vectors=vectors) if name != CONTENT:
+                sources[name] = fold_in_by_mean()
+                arrays |= moments_of(name, vectors)
+                placed = vectors
             case Content(vectors=vectors):
                 sources[name] = {"kind": SourceKind.CONTENT.value}
                 arrays |= moments_of("content", vectors)
@@ -68,16 +74,11 @@ def artifacts_of(
                 popularity = prior
             case _:
                 raise TypeError(f"nothing is decided about how {source!r} is stored")
-    settings = {
-        **blend_settings(recommender, sources),
-        "order": trained.order.value,
-        "chosen": asdict(trained.chosen),
-        **(facts or {}),
-    }
+    settings = {**blend_settings(recommender, sources), **(facts or {})}
     n_events = np.bincount(events.items, minlength=events.n_items)
     texts = recommender.sources.get(CONTENT)
-    if factors is not None and isinstance(texts, Content):
-        mapping = fit_map(texts.vectors, factors.astype(np.float64), n_events)
+    if placed is not None and isinstance(texts, Content):
+        mapping = fit_map(texts.vectors, placed, n_events)
         arrays[MAP] = mapping.astype(np.float32)
     return Artifacts(settings, arrays, neighbors, factors, popularity, n_events)
 
@@ -104,6 +105,11 @@ def fold_in_by_solving(fitted: ItemFactors) -> dict[str, Any]:
         "penalty": fitted.setting.penalty,
         "unseen": fitted.setting.unseen,
     }
+
+
+def fold_in_by_mean() -> dict[str, Any]:
+    """Return what `versions.FoldIn.MEAN` needs beside the moments."""
+    return {"kind": SourceKind.FACTORS.value, "fold_in": FoldIn.MEAN.value}
 
 
 def prior_facts(prior: Floats) -> dict[str, Any]:

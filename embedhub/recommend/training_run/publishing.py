@@ -92,14 +92,19 @@ def remove_stored(row: RecommenderVersion) -> None:
 
     May be repeated after any interruption.
     """
+    remove_rows(row)
+    for space_id in (row.factor_space_id, row.user_space_id):
+        if space_id is not None:
+            vectors.remove_space(space_id)
+
+
+def remove_rows(row: RecommenderVersion) -> None:
+    """Remove all that was stored of a version but its vectors."""
     db.in_batches(
         lambda session, size: storing.delete_rows(session, row.id, limit=size), size=ROWS_AT_ONCE
     )
     with db.writing() as session:
         storing.delete_arrays(session, row.id)
-    for space_id in (row.factor_space_id, row.user_space_id):
-        if space_id is not None:
-            vectors.remove_space(space_id)
 
 
 def remove_left_overs() -> int:
@@ -115,12 +120,12 @@ def remove_left_overs() -> int:
     return len(found)
 
 
-def give_up_unfinished(catalog_id: int, *, origin: str) -> None:
+def give_up_unfinished(catalog_id: int) -> None:
     """Remove what an earlier try of a training has stored."""
     with db.writing() as session:
         found = [
             row
-            for id_ in queries.unfinished_of(session, catalog_id=catalog_id, origin=origin)
+            for id_ in queries.unfinished_of(session, catalog_id=catalog_id)
             if (row := session.get(RecommenderVersion, id_)) is not None
         ]
         for row in found:

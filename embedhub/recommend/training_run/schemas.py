@@ -92,6 +92,38 @@ class TrainingRunOut(AnswerBody):
     run_id: int
 
 
+class VersionIn(RequestBody):
+    """A version of vectors that a trainer elsewhere made."""
+
+    name: str = Field(
+        description="How the source is called in weights and reasons.", examples=["two-tower"]
+    )
+    dimension: int = Field(description="Of every vector.", examples=[64])
+
+
+class SuppliedIn(RequestBody):
+    """The vector of one item."""
+
+    external_id: str
+    vector: list[float] | str = Field(
+        description="Numbers, or base64 of little-endian float32. The inner product of two says"
+        " how well they go together."
+    )
+
+
+class VectorsIn(RequestBody):
+    """A batch of vectors."""
+
+    items: list[SuppliedIn] = Field(description="At most 10,000.")
+
+
+class VectorsOut(AnswerBody):
+    """What became of a batch."""
+
+    n_stored: int
+    unknown: list[str] = Field(description="Items that the catalog does not have.")
+
+
 class VersionPage(AnswerBody):
     """Versions, newest first."""
 

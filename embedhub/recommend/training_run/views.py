@@ -4,12 +4,15 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
 from embedhub.access.caller import Scope
-from embedhub.recommend.training_run import service
+from embedhub.recommend.training_run import service, supplied
 from embedhub.recommend.training_run.schemas import (
     TrainingIn,
     TrainingOut,
     TrainingPatch,
     TrainingRunOut,
+    VectorsIn,
+    VectorsOut,
+    VersionIn,
     VersionOut,
     VersionPage,
 )
@@ -60,6 +63,44 @@ def list_versions(
         caller_of(request, Scope.READ), slug, before=before, limit=size + 1
     )
     return respond(page("versions", rows, size, lambda row: row.number))
+
+
+@router.post(VERSIONS, response={201: VersionOut}, summary="Open a version for vectors of yours")
+@idempotent()
+def open_version(request: HttpRequest, slug: str, body: VersionIn) -> HttpResponse:
+    """Begin a version of item vectors that a trainer elsewhere made; then send them, then finish.
+
+    What is not finished within a day is removed.
+    """
+    caller = caller_of(request, Scope.WRITE)
+    view = supplied.open_version(caller, slug, name=body.name, dimension=body.dimension)
+    return respond(view, status=201)
+
+
+@router.post(VERSIONS + "/{int:number}/vectors", response=VectorsOut, summary="Send vectors")
+@idempotent()
+def add_vectors(request: HttpRequest, slug: str, number: int, body: VectorsIn) -> HttpResponse:
+    """Store vectors of items in an open version; one sent again takes the older one's place."""
+    caller = caller_of(request, Scope.WRITE)
+    items = [item.model_dump() for item in body.items]
+    return respond(supplied.add_vectors(caller, slug, number, items))
+
+
+@router.post(
+    VERSIONS + "/{int:number}/finish", response={202: TrainingRunOut}, summary="Judge your vectors"
+)
+@idempotent()
+def finish_version(
+    request: HttpRequest, slug: str, number: int, body: TrainingIn | None = None
+) -> HttpResponse:
+    """Start the run that learns how much the vectors count beside neighbours and popularity.
+
+    The version answers, or waits to be published, if it beats popularity and the one that answers.
+    """
+    caller = caller_of(request, Scope.WRITE)
+    publish = True if body is None else body.publish
+    run_id = supplied.finish_version(caller, slug, number, publish=publish)
+    return respond({"run_id": run_id}, status=202)
 
 
 @router.get(VERSIONS + "/{int:number}", response=VersionOut, summary="Get a version")

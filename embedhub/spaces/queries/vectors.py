@@ -124,6 +124,15 @@ def _decoded(data: bytes, row: np.dtype) -> tuple[NDArray[np.int64], NDArray[np.
     return rows["owner"].astype(np.int64), rows["vector"].astype(np.float32)
 
 
+def count_vectors(session: Session, space: Space) -> int:
+    """Return how many vectors a space holds."""
+    statement = text(
+        "SELECT count(*) FROM embeddings WHERE shelf_id = :shelf_id AND space_id = :space_id"
+    )
+    facts = {"shelf_id": space.shelf_id, "space_id": space.id}
+    return int(session.execute(statement, facts).scalar_one())
+
+
 def set_status(session: Session, *, space_id: int, status: str) -> None:
     """Say how a space stands: building, live or retired."""
     session.execute(

@@ -21,7 +21,7 @@ BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 WORDS = ("spaceship robot alien", "wedding kiss romance")
 
 
-def taste_catalog(caller: Caller, *, n_users: int = 100, slug: str = "films", seed: int = 3) -> int:
+def taste_catalog(caller: Caller, *, n_users: int = 60, slug: str = "films", seed: int = 3) -> int:
     """Make a catalog of two groups of users, each with items of its own, and return its id.
 
     Items are m0, m1, ...; those from m30 on are the second group's.

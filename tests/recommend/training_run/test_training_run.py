@@ -1,5 +1,8 @@
 """Training as a run: what is stored, what answers, what becomes of a run that is stopped."""
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 from sqlalchemy import text
@@ -8,6 +11,7 @@ from embedhub import db
 from embedhub.access.caller import Caller
 from embedhub.config import override_config
 from embedhub.errors import Conflict, InvalidInput, NotFound
+from embedhub.recommend.training import Trained
 from embedhub.recommend.training_run import publishing, service, storing, upkeep, work
 from embedhub.recommend.versions import FoldIn, SourceKind
 from embedhub.runs import service as runs
@@ -59,12 +63,18 @@ def test_what_is_not_better_is_rejected_with_its_figures(
 ) -> None:
     taste_catalog(caller)
     train_now(caller)
-    monkeypatch.setattr(work.gate, "judge_recipe", lambda *_: 0.99)
+    train_on = work.train_on
 
+    def hardly_learned(*given: Any) -> Trained:
+        trained = train_on(*given)
+        popularity = trained.holdout_ndcg["popularity"]
+        return replace(trained, holdout_ndcg={"blend": popularity + 0.01, "popularity": popularity})
+
+    monkeypatch.setattr(work, "train_on", hardly_learned)
     run = train_now(caller)
 
     assert run.result["status"] == "rejected"
-    assert "0.9900 of the live version" in run.result["reason"]
+    assert "of popularity and" in run.result["reason"]
     assert [one.status for one in service.list_versions(caller, "films")] == ["rejected", "live"]
     with pytest.raises(Conflict, match="only its figures are kept"):
         service.publish_version(caller, "films", 2)

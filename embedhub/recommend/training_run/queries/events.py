@@ -7,8 +7,10 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 from psycopg import sql
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
+
+from embedhub.tables import User
 
 # One row as COPY sends it: each field behind its length.
 ROW = np.dtype(
@@ -82,6 +84,13 @@ def stream_events(
     whole = bytes(waiting[: len(waiting) - TRAILER_BYTES])
     if whole:
         yield _decoded(whole)
+
+
+def external_ids_of_users(session: Session, ids: Sequence[int]) -> list[str]:
+    """Return what the caller calls these users, in the order of the ids."""
+    statement = select(User.id, User.external_id).where(User.id.in_(ids))
+    found = {row.id: row.external_id for row in session.execute(statement)}
+    return [found[id_] for id_ in ids if id_ in found]
 
 
 def _decoded(data: bytes) -> EventRows:

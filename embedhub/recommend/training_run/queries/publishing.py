@@ -50,7 +50,8 @@ def left_overs(session: Session, *, limit: int) -> Sequence[RecommenderVersion]:
         WHERE (v.status IN ('dropped', 'rejected')
                AND num_nonnulls(v.factor_space_id, v.user_space_id) > 0)
            OR (v.status = 'training'
-               AND (r.id IS NULL OR r.status NOT IN ('queued', 'running')))
+               AND (r.id IS NULL OR r.status NOT IN ('queued', 'running'))
+               AND (v.origin = 'trained' OR v.created_at < now() - interval '1 day'))
         ORDER BY v.id LIMIT :limit
     """)
     ids = session.execute(statement, {"limit": limit}).scalars().all()
@@ -58,12 +59,12 @@ def left_overs(session: Session, *, limit: int) -> Sequence[RecommenderVersion]:
     return session.scalars(rows.order_by(RecommenderVersion.id)).all()
 
 
-def unfinished_of(session: Session, *, catalog_id: int, origin: str) -> list[int]:
-    """Return the versions of a catalog that are being stored."""
+def unfinished_of(session: Session, *, catalog_id: int) -> list[int]:
+    """Return the versions of a catalog that were trained and are being stored."""
     statement = select(RecommenderVersion.id).where(
         RecommenderVersion.catalog_id == catalog_id,
         RecommenderVersion.status == "training",
-        RecommenderVersion.origin == origin,
+        RecommenderVersion.origin == "trained",
     )
     return list(session.scalars(statement))
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from embedhub.bulk_copy import copy_rows, float8, int4, int8, raw, string
 from embedhub.recommend.training_run.artifacts import NeighborRow
-from embedhub.tables import Catalog, RecommenderArray, RecommenderVersion
+from embedhub.tables import Catalog, Item, RecommenderArray, RecommenderVersion
 
 
 def hold_catalog(session: Session, catalog_id: int) -> Catalog | None:
@@ -113,6 +113,16 @@ def copy_priors(
             for position, item_id in enumerate(item_ids)
         ),
     )
+
+
+def items_by_external_id(
+    session: Session, *, catalog_id: int, external_ids: Sequence[str]
+) -> dict[str, int]:
+    """Return the ids of those of these items that a catalog has."""
+    statement = select(Item.external_id, Item.id).where(
+        Item.catalog_id == catalog_id, Item.external_id.in_(external_ids)
+    )
+    return {row.external_id: row.id for row in session.execute(statement)}
 
 
 def stored_items(session: Session, version_id: int) -> list[tuple[int, int, float, int]]:
