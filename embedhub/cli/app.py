@@ -7,6 +7,7 @@ import click
 from embedhub import __version__
 from embedhub.cli import (
     backup,
+    catalog,
     demo,
     documents,
     evaluation,
@@ -34,6 +35,7 @@ for command in (
     demo.demo,
     documents.ingest,
     documents.search,
+    catalog.catalog,
     evaluation.evaluation,
     index.index,
     keys.key,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -94,12 +94,19 @@ class HubClient:
 
     def save(self, path: str, file: Path) -> None:
         """Write an answer of any size to a file."""
-        with self._http.stream("GET", path) as response, file.open("wb") as saved:
-            if not response.is_success:
-                response.read()
-                raise refusal(response)
-            for piece in response.iter_bytes():
-                saved.write(piece)
+        with file.open("wb") as saved:
+            self.copy("GET", path, saved)
+
+    def copy(self, method: str, path: str, to: BinaryIO) -> None:
+        """Write an answer of any size; raises RequestRefused, Unreachable if it breaks off."""
+        try:
+            with self._http.stream(method, path) as response:
+                if not response.is_success:
+                    response.read()
+                    raise refusal(response)
+                to.writelines(response.iter_bytes())
+        except httpx.TransportError as error:
+            raise Unreachable(f"no answer from {self.server.url}: {error}") from error
 
     def _send(
         self,

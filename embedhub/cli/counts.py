@@ -20,3 +20,10 @@ def find_counts(client: HubClient, slug: str) -> Counts:
     """Return the counts of a collection that exists."""
     status = client.call("GET", f"/v1/collections/{quote(slug, safe='')}/status")
     return Counts(*(int(status[name]) for name in Counts.__slots__))
+
+
+def find_catalog_counts(client: HubClient, slug: str) -> Counts:
+    """Return the same of a catalog: its items and users, and those whose text lacks a vector."""
+    status = client.call("GET", f"/v1/catalogs/{quote(slug, safe='')}/status")
+    n_rows = int(status["n_items"]) + int(status["n_users"])
+    return Counts(n_rows, n_rows, int(status["n_pending"]), int(status["n_dead"]))

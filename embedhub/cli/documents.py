@@ -8,7 +8,7 @@ import orjson
 
 from embedhub.cli.client import HubClient
 from embedhub.cli.options import UserPath, find_server, home_at, server_options
-from embedhub.cli.stream import SUFFIX, Memory, report_address
+from embedhub.cli.stream import SUFFIX, Memory, Route, Sent, report_address
 from embedhub.errors import HubError
 
 DEFAULT_LANGUAGE = "english"
@@ -98,14 +98,19 @@ def ingest_lines(
         raise
     click.echo(sent.sentence())
     if sent.n_errors:
-        address = report_address(client, slug, sent)
-        if report is not None:
-            client.save(address.removeprefix(client.server.url), report)
-        click.echo(f"refused lines: {report or address}", err=True)
+        tell_of_report(client, Route.collection(slug), sent, report)
     if wait and sent.counts.total():
         progress.wait_until_encoded(client, slug)
     if sent.n_errors or not sent.counts.total():
         raise click.exceptions.Exit(1)
+
+
+def tell_of_report(client: HubClient, route: Route, sent: Sent, report: Path | None) -> None:
+    """Save the report of refused lines where it was asked for; say where it is."""
+    address = report_address(client, route, sent)
+    if report is not None:
+        client.save(address.removeprefix(client.server.url), report)
+    click.echo(f"refused lines: {report or address}", err=True)
 
 
 @click.command()

@@ -1,8 +1,9 @@
 """Progress on a terminal: documents accepted, then documents searchable by meaning."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -19,11 +20,23 @@ from rich.progress import (
 )
 
 from embedhub.cli.client import HubClient
-from embedhub.cli.counts import Counts, find_counts
+from embedhub.cli.counts import Counts, find_catalog_counts, find_counts
 from embedhub.cli.sending import Tally, send_documents
-from embedhub.cli.stream import Memory, Sent, send_file
+from embedhub.cli.stream import FileSource, Memory, Route, Sent, Source, send_source
 from embedhub.cli.uploading import Upload, send_folder, wait_until_read
 from embedhub.documents.parsing.parsed import ParsedDocument, RefusedFile
+
+__all__ = [
+    "find_catalog_counts",
+    "send",
+    "send_lines",
+    "send_stream",
+    "upload",
+    "wait_until_encoded",
+    "wait_until_finished",
+]
+
+Find = Callable[[HubClient, str], Counts]
 
 POLL_S = 0.3
 # Without any progress for this long, somebody should look at the logs.
@@ -78,7 +91,12 @@ def upload(
 
 
 def send_stream(client: HubClient, slug: str, path: Path, memory: Memory) -> Sent:
-    """Send a file of lines under a bar of its bytes."""
+    """Send a file of documents, one a line, under a bar of its bytes."""
+    return send_lines(client, Route.collection(slug), FileSource(path), memory)
+
+
+def send_lines(client: HubClient, route: Route, source: Source, memory: Memory) -> Sent:
+    """Send lines under a bar of the bytes they come from."""
     with Progress(
         SpinnerColumn(),
         TextColumn("{task.description:<9}"),
@@ -88,22 +106,24 @@ def send_stream(client: HubClient, slug: str, path: Path, memory: Memory) -> Sen
         TimeRemainingColumn(),
         console=Console(stderr=True),
     ) as progress:
-        task = progress.add_task("accepted", total=path.stat().st_size)
-        return send_file(
+        words = "accepted" if route.kind == "documents" else route.kind
+        task = progress.add_task(words, total=source.n_bytes)
+        return send_source(
             client,
-            slug,
-            path,
+            route,
+            source,
             memory,
             lambda sent: progress.update(task, completed=sent.n_bytes),
         )
 
 
-def wait_until_encoded(client: HubClient, slug: str) -> Counts:
+def wait_until_encoded(client: HubClient, slug: str, find: Find = find_counts) -> Counts:
     """Show the encoding of a collection until nothing is pending, and return the last counts.
 
-    Returns early when nothing moved for ten minutes: the counts then still say pending.
+    `find` counts, of a catalog as well. Returns early when nothing moved for ten minutes: the
+    counts then still say pending.
     """
-    counts = find_counts(client, slug)
+    counts = find(client, slug)
     todo = counts.n_pending
     if not todo:
         return counts
@@ -112,13 +132,25 @@ def wait_until_encoded(client: HubClient, slug: str) -> Counts:
         moved_at = time.monotonic()
         while counts.n_pending and time.monotonic() - moved_at < PATIENCE_S:
             time.sleep(POLL_S)
-            before, counts = counts, find_counts(client, slug)
+            before, counts = counts, find(client, slug)
             if counts.n_pending != before.n_pending:
                 moved_at = time.monotonic()
             # Somebody else's documents may join the queue meanwhile.
             todo = max(todo, counts.n_pending)
             progress.update(task, total=todo, completed=todo - counts.n_pending)
     return counts
+
+
+def wait_until_finished(client: HubClient, run_id: int) -> Any:
+    """Show how far a run is until it has ended, and return it."""
+    with Progress(*columns(known=True), console=Console(stderr=True)) as progress:
+        task = progress.add_task("trained", total=None)
+        while True:
+            run = client.call("GET", f"/v1/runs/{run_id}")
+            progress.update(task, total=run["total"], completed=run["done"])
+            if run["status"] not in {"queued", "running"}:
+                return run
+            time.sleep(POLL_S)
 
 
 def columns(*, known: bool) -> list[ProgressColumn]:

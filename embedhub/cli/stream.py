@@ -1,12 +1,13 @@
-"""`embedhub ingest FILE.ndjson`: lines as they are, in parts of one import that can be resumed."""
+"""Lines over REST, in parts of one import that can be resumed: a file's as they are, or rows."""
 
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple, Protocol
 from urllib.parse import quote
 
 import orjson
@@ -67,6 +68,87 @@ class Memory:
         self._file.unlink(missing_ok=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where lines go: what they belong to, and what stands in them."""
+
+    place: str
+    kind: str
+
+    @classmethod
+    def collection(cls, slug: str) -> "Route":
+        """Return the way of documents into a collection."""
+        return cls(f"/v1/collections/{quote(slug, safe='')}", "documents")
+
+    @classmethod
+    def catalog(cls, slug: str, kind: str) -> "Route":
+        """Return the way of items, users or interactions into a catalog."""
+        return cls(f"/v1/catalogs/{quote(slug, safe='')}", kind)
+
+    @property
+    def creation(self) -> dict[str, str]:
+        """Return what an import says of itself when it is created."""
+        return {} if self.kind == "documents" else {"kind": self.kind}
+
+
+class Part(NamedTuple):
+    """Whole lines to send, whether they are the last, and the bytes of the source up to here."""
+
+    content: bytes
+    is_last: bool
+    position: int
+
+
+class Source(Protocol):
+    """Where lines come from; `n_bytes` are those of the whole."""
+
+    @property
+    def n_bytes(self) -> int: ...
+    def parts(self, n_lines: int) -> Iterator[Part]:
+        """Yield the lines behind so many, one part at least."""
+        ...
+
+
+class FileSource:
+    """The lines of a file as they are."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.n_bytes = path.stat().st_size
+
+    def parts(self, n_lines: int) -> Iterator[Part]:
+        """Yield the lines behind so many."""
+        with self.path.open("rb") as file:
+            skip_lines(file, n_lines)
+            position = file.tell()
+            for content, is_last in parts(file):
+                position += len(content)
+                yield Part(content, is_last, position)
+
+
+class RowSource:
+    """Rows made on the way, each a line of JSON; `position` says how far what they come from is."""
+
+    def __init__(
+        self, rows: Callable[[], Iterable[object]], n_bytes: int, position: Callable[[], int]
+    ) -> None:
+        self.n_bytes = n_bytes
+        self._rows, self._position = rows, position
+
+    def parts(self, n_lines: int) -> Iterator[Part]:
+        """Yield the rows behind so many as lines."""
+        lines = (orjson.dumps(row) + b"\n" for row in islice(self._rows(), n_lines, None))
+        waiting: list[bytes] = []
+        size = 0
+        for line in lines:
+            if size >= PART_BYTES:
+                yield Part(b"".join(waiting), is_last=False, position=self._position())
+                waiting, size = [], 0
+            waiting.append(line)
+            size += len(line)
+        yield Part(b"".join(waiting), is_last=True, position=self.n_bytes)
+
+
 def send_file(
     client: HubClient,
     slug: str,
@@ -74,32 +156,40 @@ def send_file(
     memory: Memory,
     on_progress: Callable[[Sent], None],
 ) -> Sent:
-    """Send a file's lines, from where an earlier call came to; return what became of all of them.
+    """Send a file's documents as `send_source` does."""
+    return send_source(client, Route.collection(slug), FileSource(path), memory, on_progress)
+
+
+def send_source(
+    client: HubClient,
+    route: Route,
+    source: Source,
+    memory: Memory,
+    on_progress: Callable[[Sent], None],
+) -> Sent:
+    """Send lines, from where an earlier call came to; return what became of all of them.
 
     Raises HubError when the server refuses or stays away; the same call then goes on.
     """
-    place = f"/v1/collections/{quote(slug, safe='')}"
+    place = route.place
     sent = begun_before(client, place, memory)
     if sent is None:
-        sent = Sent(int(client.call("POST", f"{place}/imports")["id"]))
+        sent = Sent(int(client.call("POST", f"{place}/imports", **route.creation)["id"]))
         memory.keep(sent.import_id)
-    with path.open("rb") as file:
-        skip_lines(file, sent.n_lines)
-        sent.n_bytes = file.tell()
+    on_progress(sent)
+    for part in source.parts(sent.n_lines):
+        answer = client.send_lines(
+            f"{place}/{route.kind}/import",
+            part.content,
+            import_id=sent.import_id,
+            from_line=sent.n_lines + 1,
+            more=str(not part.is_last).lower(),
+        )
+        sent.n_lines = int(answer["n_lines"])
+        sent.n_bytes = part.position
+        sent.counts.update(answer["counts"])
+        sent.n_errors += int(answer["n_errors"])
         on_progress(sent)
-        for part, is_last in parts(file):
-            answer = client.send_lines(
-                f"{place}/documents/import",
-                part,
-                import_id=sent.import_id,
-                from_line=sent.n_lines + 1,
-                more=str(not is_last).lower(),
-            )
-            sent.n_lines = int(answer["n_lines"])
-            sent.n_bytes += len(part)
-            sent.counts.update(answer["counts"])
-            sent.n_errors += int(answer["n_errors"])
-            on_progress(sent)
     memory.forget()
     return finished(client, place, sent)
 
@@ -115,7 +205,7 @@ def begun_before(client: HubClient, place: str, memory: Memory) -> Sent | None:
         if error.status == NOT_FOUND:
             return None
         raise
-    if state["status"] == "finished":
+    if state["status"] in {"finished", "cancelled"}:
         return None
     return Sent(
         import_id,
@@ -159,7 +249,7 @@ def _read_part(file: BinaryIO) -> bytes:
     return part if part.endswith(b"\n") else part + file.readline()
 
 
-def report_address(client: HubClient, slug: str, sent: Sent) -> str:
+def report_address(client: HubClient, route: Route, sent: Sent) -> str:
     """Return where the report of refused lines can be had."""
-    place = f"/v1/collections/{quote(slug, safe='')}/imports/{sent.import_id}/errors"
+    place = f"{route.place}/imports/{sent.import_id}/errors"
     return f"{client.server.url}{place}?format=csv"
