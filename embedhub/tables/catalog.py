@@ -123,6 +123,7 @@ class Interaction(Base):
             name="uq_interactions_event", postgresql_nulls_not_distinct=True,
         ),
         Index(None, "user_id", "happened_at"),
+        Index(None, "catalog_id", "happened_at"),
         Index(None, "item_id"),
         # What is new since a training.
         Index(None, "catalog_id", "id"),

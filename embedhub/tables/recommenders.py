@@ -122,7 +122,10 @@ class ItemPrior(Base):
     """An item as a version knows it: its position, its popularity, how often it was had."""
 
     __tablename__ = "item_priors"
-    __table_args__ = (UniqueConstraint("version_id", "position"),)
+    __table_args__ = (
+        UniqueConstraint("version_id", "position"),
+        Index(None, "version_id", "popularity"),
+    )
 
     version_id: Mapped[int] = version_id()
     item_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
