@@ -62,7 +62,7 @@ TOGETHER = text("""
       SELECT DISTINCT user_id FROM (
         SELECT user_id FROM interactions
         WHERE item_id = basket.item_id AND catalog_id = :catalog_id AND type = ANY(:types)
-        LIMIT :per_item) AS some) AS buyers
+        LIMIT :per_item) AS had) AS buyers
     JOIN LATERAL (
       SELECT item_id, user_id FROM interactions
       WHERE user_id = buyers.user_id AND catalog_id = :catalog_id AND type = ANY(:types)
