@@ -117,13 +117,15 @@ def is_supported(
     cosine: float | None,
     says: str,
     cited: str,
+    is_denied: bool = False,
 ) -> bool:
     """Return whether a sentence is backed by the text it cites.
 
     `words` is the share of its words that the cited text holds, `cosine` that to the nearest
-    sentence there. A number that the cited text does not hold is never backed.
+    sentence there. A number that the cited text does not hold is never backed, nor what the cited
+    text denies, however much alike the words are.
     """
-    if not cites or not _numbers(says) <= _numbers(cited):
+    if not cites or is_denied or not _numbers(says) <= _numbers(cited):
         return False
     if words >= MIN_WORDS:
         return True

@@ -9,8 +9,9 @@ from embedhub.access.caller import Caller
 from embedhub.answers.check import Claim, is_supported, shared_words
 from embedhub.answers.context import cite, place_of
 from embedhub.answers.encoding import text_vectors
-from embedhub.answers.extract import says
+from embedhub.answers.extract import says, spoken
 from embedhub.answers.passages import units
+from embedhub.answers.polarity import is_denied, stance
 from embedhub.answers.reading import Found
 from embedhub.answers.request import CheckedSentence, Citation, Context, Source
 from embedhub.encoders import SUPPLIED
@@ -20,6 +21,8 @@ from embedhub.search.wording import Wording, read_wording
 
 # Sentences of the cited sources that one sentence of an answer is compared with in meaning.
 MAX_COMPARED = 6
+# A sentence that shares about as much with it as the nearest one may be what it is drawn from.
+MIN_AS_NEAR = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class _Held:
     cited: list[Source]
     words: float
     is_verbatim: bool
+    is_denied: bool
     nearest: list[_Part] = field(default_factory=list)
 
 
@@ -89,6 +93,7 @@ def check_answer(
                 cosine=cosine,
                 says=one.claim.text,
                 cited="\n".join(source.text for source in one.cited),
+                is_denied=one.is_denied,
             ),
             lexical=one.words,
             semantic=cosine,
@@ -148,7 +153,23 @@ def _hold(
         (part for source in cited for part in parts.get(source.number, ())),
         key=lambda part: -len(said & part.held),
     )
-    return _Held(claim, cited, words, is_verbatim, nearest[:MAX_COMPARED])
+    denied = _is_denied(claim, said, nearest, wording)
+    return _Held(claim, cited, words, is_verbatim, denied, nearest[:MAX_COMPARED])
+
+
+def _is_denied(
+    claim: Claim, said: frozenset[str], nearest: Sequence[_Part], wording: Wording
+) -> bool:
+    """Return whether the cited sentences that share most with a claim say the opposite.
+
+    A claim that is one of them as it stands is not denied by it: what a quotation leaves away may.
+    """
+    most = len(said & nearest[0].held) if nearest else 0
+    if not most or any(spoken(part.text) == spoken(claim.text) for part in nearest):
+        return False
+    cited = [part for part in nearest if len(said & part.held) >= MIN_AS_NEAR * most]
+    stances = [stance(part.text, wording.of) for part in cited[:MAX_COMPARED]]
+    return is_denied(stance(claim.text, wording.of), stances, wording.idf)
 
 
 def _cosines(found: Found, held: Sequence[_Held]) -> list[float | None]:

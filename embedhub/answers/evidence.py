@@ -70,7 +70,7 @@ BY_MEANING = Weights(
     sentence_words=0.75,
     meaning=0.8,
     log_words=-0.08,
-    threshold=0.96,
+    threshold=0.975,
 )
 BY_WORDS = Weights(
     words=1.0,

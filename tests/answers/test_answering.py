@@ -235,6 +235,19 @@ def test_generated_sentences_are_checked_against_what_they_cite(
     assert "krill" in cited.text
 
 
+def test_what_the_cited_text_denies_is_not_supported(papers: Caller, worded: Any) -> None:
+    held = "Blue whales do not eat tonnes of small fish. Never do blue whales hunt seals."
+    send(papers, {"external_id": "whales", "title": "Whales", "text": held})
+    encode_everything()
+    worded(
+        "Blue whales eat tonnes of small fish [1]. Blue whales do not eat tonnes of small fish [1]."
+        "\nblue whales hunt seals. [1]"
+    )
+    answer = ask(papers, method=Method.GENERATED)
+    assert [one.is_supported for one in answer.sentences] == [False, True, False]
+    assert answer.sentences[0].lexical == 1.0
+
+
 def test_numbers_and_sources_that_are_not_there_back_nothing(papers: Caller, worded: Any) -> None:
     worded("Blue whales eat 5 tonnes of krill a day [1]. They eat tonnes of krill [99]. Krill!")
     answer = ask(papers, method=Method.AUTO)
