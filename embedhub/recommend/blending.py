@@ -17,9 +17,9 @@ from embedhub.recommend.interactions import Floats, Mask
 # Shortest history of each bucket; an empty history is popularity alone.
 BUCKETS = (1, 2, 5, 10, 20, 50)
 LONGEST = BUCKETS[-1]
-POOL_PER_SOURCE = 60
+POOL_PER_SOURCE = 30
 # How hard a bucket's weights are held to those of the next longer one: as if by so many lists.
-RIDGE = 10.0
+RIDGE = 30.0
 
 Weights = Mapping[str, float]
 
@@ -59,21 +59,21 @@ def candidates(
     standardized: Sequence[Floats], seen: sparse.csr_array, relevant: sparse.csr_array
 ) -> list[tuple[Floats, Floats]]:
     """Return per user the best unseen items of any source: sources × items scores, and hits."""
-    masked = []
-    rows = np.repeat(np.arange(seen.shape[0]), np.diff(seen.indptr))
+    users, n_items = seen.shape
+    unseen = np.ones((users, n_items), dtype=bool)
+    unseen[np.repeat(np.arange(users), np.diff(seen.indptr)), seen.indices] = False
+    size = min(POOL_PER_SOURCE, n_items - 1)
+    pooled = np.zeros((users, n_items), dtype=bool)
     for scores in standardized:
-        copy = scores.copy()
-        copy[rows, seen.indices] = -np.inf
-        masked.append(copy)
+        best = np.argpartition(np.where(unseen, -scores, np.inf), size, axis=1)[:, :size]
+        np.put_along_axis(pooled, best, values=True, axis=1)
+    pooled &= unseen
+    right = relevant.toarray() > 0
     pools = []
-    size = min(POOL_PER_SOURCE, relevant.shape[1] - 1)
-    best = [np.argpartition(-scores, size, axis=1)[:, :size] for scores in masked]
-    for user in range(seen.shape[0]):
-        pool = np.unique(np.concatenate([of_source[user] for of_source in best]))
-        pool = pool[np.isfinite(masked[0][user, pool])]
-        right = relevant.indices[relevant.indptr[user] : relevant.indptr[user + 1]]
-        scores = np.stack([of_source[user, pool] for of_source in masked])
-        pools.append((scores, np.isin(pool, right).astype(np.float64)))
+    for user in range(users):
+        pool = np.flatnonzero(pooled[user])
+        scores = np.stack([of_source[user, pool] for of_source in standardized])
+        pools.append((scores, right[user, pool].astype(np.float64)))
     return pools
 
 

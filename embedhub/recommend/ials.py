@@ -66,14 +66,16 @@ def _solve(rows: sparse.csr_array, fixed: Floats, setting: IalsSetting) -> Float
         span = slice(rows.indptr[row], rows.indptr[row + 1])
         weights, known = rows.data[span], fixed[rows.indices[span]]
         system = _system(weights, known, everyone, len(fixed), setting)
-        _, solved[row], _ = linalg.lapack.dposv(system, weights @ known)
+        # Symmetric, so that its transpose is it in the order that LAPACK works on in place.
+        _, solved[row], _ = linalg.lapack.dposv(system.T, weights @ known, overwrite_a=1)
     return solved
 
 
 def _system(
     weights: Floats, known: Floats, everyone: Floats, n_fixed: int, setting: IalsSetting
 ) -> Floats:
-    system = everyone + (known * weights[:, None]).T @ known
-    penalty = setting.penalty * (weights.sum() + setting.unseen * n_fixed)
-    system[np.diag_indices_from(system)] += penalty
+    system = known.T @ (known * weights[:, None])
+    system += everyone
+    diagonal = system.reshape(-1)[:: len(system) + 1]
+    diagonal += setting.penalty * (weights.sum() + setting.unseen * n_fixed)
     return np.asarray(system)

@@ -40,7 +40,7 @@ class Plan:
         IalsSetting(0.003, 0.1),
         IalsSetting(0.006, 0.1),
     )
-    half_lives: tuple[float | None, ...] = (None, 2.0, 3.0, 5.0, 10.0, 20.0)
+    half_lives: tuple[float | None, ...] = (None, 3.0, 5.0, 10.0, 20.0)
     popularity_days: tuple[float | None, ...] = (None, 7.0, 30.0, 90.0)
     # EASE is of so many items, the ones with the most users: memory grows with their square.
     ease_items: int = 10_000
