@@ -1,6 +1,6 @@
 """Extractive answers on judged questions, through the REST API of a running server.
 
-python benchmarks/answers.py --data FOLDER [FOLDER ...] [--questions N] [--output FILE]
+python benchmarks/answers.py --data FOLDER [FOLDER ...] [--questions N] [--log FILE] [--output FILE]
 
 A folder is one judged set (embedhub/evaluation/judged.py) or holds several. Each becomes a
 collection answers-SET with all documents, and collections without the passages that answer: one
@@ -8,7 +8,9 @@ without any judged passage where enough documents are left, else two, each witho
 Every question is asked where its passages are and where they are not, for at most 3 citations and
 120 words. Reported: in how many answers a reference passage is cited; in how many "not found in the
 documents" is said, with the passages there and removed; also for every second question, for whoever
-tunes on the others. The server and its key come from --url and --key, or from --home.
+tunes on the others. With --log what came of every question is kept in a file as it is answered, and
+a run that was broken off goes on where it stopped: delete the file after a change of the server.
+The server and its key come from --url and --key, or from --home.
 """
 
 import argparse
@@ -18,6 +20,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
 from typing import Any
 from urllib.parse import quote
 
@@ -47,7 +50,8 @@ def main() -> None:
     for root in arguments.data:
         for folder in find_sets([root]):
             judged = read_set(folder, root if root != folder else folder.parent)
-            rows.append(measure(client, judged, arguments.questions, arguments.threads))
+            log = Log(arguments.log, judged.name)
+            rows.append(measure(client, judged, log, arguments.questions, arguments.threads))
     print_table(rows)
     if arguments.output:
         arguments.output.write_text(json.dumps(rows, indent=2) + "\n")
@@ -61,11 +65,34 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--url")
     parser.add_argument("--key")
     parser.add_argument("--home", type=Path)
+    parser.add_argument("--log", type=Path, help="file of answers, to go on from")
     parser.add_argument("--output", type=Path, help="file for the figures as JSON")
     return parser.parse_args()
 
 
-def measure(client: HubClient, judged: JudgedSet, most: int, threads: int) -> dict[str, Any]:
+class Log:
+    """What came of the questions of one set that were asked before, and of those asked now."""
+
+    def __init__(self, path: Path | None, name: str) -> None:
+        self._path = path
+        self._name = name
+        self._lock = Lock()
+        lines = path.read_text().splitlines() if path and path.is_file() else []
+        rows = [json.loads(line) for line in lines if line.endswith("}")]
+        self.known = {row["question"]: row["figures"] for row in rows if row["set"] == name}
+
+    def add(self, question: str, figures: Mapping[str, Any]) -> None:
+        """Keep what came of a question."""
+        if self._path is None:
+            return
+        row = {"set": self._name, "question": question, "figures": figures}
+        with self._lock, self._path.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+
+
+def measure(
+    client: HubClient, judged: JudgedSet, log: Log, most: int, threads: int
+) -> dict[str, Any]:
     """Return the figures of one set."""
     slug = f"answers-{judged.name}".lower().replace("_", "-")
     parts = removed_parts(judged)
@@ -76,11 +103,15 @@ def measure(client: HubClient, judged: JudgedSet, most: int, threads: int) -> di
     questions = questions[:: max(1, len(questions) // most)] if most else questions
 
     def ask_both(query: str) -> dict[str, Any]:
+        if query in log.known:
+            return dict(log.known[query])
         relevant = {d for d, relevance in judged.judgments[query].items() if relevance > 0}
         where = next(place for place, part in enumerate(parts) if relevant <= part)
         there = ask(client, slug, judged.queries[query])
         gone = ask(client, f"{slug}-without-{where + 1}", judged.queries[query])
-        return figures_of(there, gone, relevant)
+        figures = figures_of(there, gone, relevant)
+        log.add(query, figures)
+        return figures
 
     with ThreadPoolExecutor(threads) as asking:
         found = list(
@@ -153,6 +184,8 @@ def figures_of(
         "n_citations": len(there["citations"]),
         "n_words": len(MARK.sub("", said).split()),
         "ms": there["ms"],
+        "evidence": there["evidence"],
+        "evidence_removed": gone["evidence"],
     }
 
 
