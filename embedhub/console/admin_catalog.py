@@ -3,10 +3,13 @@
 from typing import Any
 
 from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 
 from embedhub.console import markup, models
 from embedhub.console.admin_base import ReadOnlyAdmin
 from embedhub.console.filters import ByRelated
+from embedhub.console.pages import catalogs, items, people, recommenders, side_by_side
 
 NO_CATALOG = "Catalogs hold items, users and interactions for recommendations."
 
@@ -19,8 +22,44 @@ class CatalogAdmin(ReadOnlyAdmin):
     search_fields = ("slug", "name")
     search_help_text = "Slug or name"
     ordering = ("workspace", "slug")
+    fields = (
+        ("slug", "name", "workspace"),
+        ("encoder", "language", "created_at"),
+        "content_template",
+        "interaction_weights",
+        ("unknown_users", "unknown_items"),
+    )
+    change_form_template = "console/catalog.html"
     empty_title = "No catalog yet"
     empty_words = NO_CATALOG
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("<int:catalog_id>/lists/", view(self._lists), name="console_catalog_lists"),
+            path(
+                "<int:catalog_id>/training/start/",
+                view(recommenders.start),
+                name="console_recommender_start",
+            ),
+            path(
+                "<int:catalog_id>/versions/<int:number>/publish/",
+                view(recommenders.publish),
+                name="console_recommender_publish",
+            ),
+            *super().get_urls(),
+        ]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        row = self.get_object(request, object_id)
+        is_there = row is not None and row.deleted_at is None
+        context = {**(extra_context or {}), **(catalogs.detail(row) if is_there else {})}
+        return super().change_view(request, object_id, form_url, context)
+
+    def _lists(self, request: HttpRequest, catalog_id: int) -> HttpResponse:
+        return side_by_side.page_of(request, self, catalog_id)
 
 
 class CatalogRowAdmin(ReadOnlyAdmin):
@@ -43,7 +82,24 @@ class ItemAdmin(CatalogRowAdmin):
     search_fields = ("external_id__startswith",)
     search_help_text = "How the external id begins"
     ordering = ("-id",)
+    fields = (
+        ("external_id", "catalog", "is_hidden"),
+        "fields",
+        ("categories", "labels"),
+        "attributes",
+        ("available_from", "available_until"),
+        ("created_at", "updated_at"),
+    )
+    change_form_template = "console/item.html"
     empty_title = "No item yet"
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        row = self.get_object(request, object_id)
+        is_there = row is not None and row.catalog.deleted_at is None
+        context = {**(extra_context or {}), **(items.detail(row) if is_there else {})}
+        return super().change_view(request, object_id, form_url, context)
 
     @admin.display(description="categories")
     def shown_categories(self, row: Any) -> object:
@@ -57,7 +113,17 @@ class UserAdmin(CatalogRowAdmin):
     search_fields = ("external_id__startswith",)
     search_help_text = "How the external id begins"
     ordering = ("-id",)
+    fields = (("external_id", "catalog"), "attributes", "content", ("created_at", "updated_at"))
+    change_form_template = "console/user.html"
     empty_title = "No user yet"
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        row = self.get_object(request, object_id)
+        is_there = row is not None and row.catalog.deleted_at is None
+        context = {**(extra_context or {}), **(people.detail(request, row) if is_there else {})}
+        return super().change_view(request, object_id, form_url, context)
 
 
 @admin.register(models.Interaction)
