@@ -61,3 +61,8 @@ def test_the_guide_works_as_written(hub: Hub) -> None:
     live, words = measured["results"]
     assert [live["metrics"][0]["metric"], words["name"]] == ["ndcg@10", "words only"]
     assert 0 < live["metrics"][0]["mean"] <= 1
+
+    (listed,) = answers["POST /v1/catalogs/films/recommendations"]
+    assert {note["code"] for note in listed["notes"]} >= {"no_version"}
+    (why,) = answers["POST /v1/catalogs/films/recommendations/why-not"]
+    assert why["obstacles"] == ["seen"]
