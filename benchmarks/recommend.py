@@ -1,23 +1,24 @@
 """Recommendations against the public protocols, in one process and without a server.
 
 python -m benchmarks.recommend --data FOLDER [--steam FOLDER] [--content] [--synthetic N]
-                               [--output FILE]
+                               [--withheld SEED ...] [--output FILE]
 
 FOLDER holds MovieLens-100k (ratings.csv, items_info.json). Full ranking, k = 10, no item of the
 user's training events. Every setting, half-life and weight comes from a hold-out inside the
 training part (embedhub/recommend/training.py); nothing here looks at a test part before it is
 measured. Tables: the protocol of Microsoft Recommenders' comparison with its self-check (SAR must
 come out at 0.393819), protocol B by time, users withheld from training with all or their first n
-events, what diversity costs, and Steam purchases. --content adds the texts' vectors as a source;
---synthetic trains N made-up interactions for time and memory.
+events, what diversity costs, and Steam purchases. --content adds the texts' vectors as a source,
+and ranks items removed from training among themselves; --synthetic trains N made-up interactions
+for time and memory; --withheld takes other users.
 """
 
 import argparse
 import json
 import resource
 import time
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from embedhub.recommend.content_map import apply_map, fit_map
 from embedhub.recommend.diversity import RELEVANCE, dissimilarity, diversify
 from embedhub.recommend.holdout import Order
 from embedhub.recommend.interactions import Floats, Interactions, histories
@@ -40,11 +42,12 @@ from embedhub.recommend.protocols import (
 )
 from embedhub.recommend.recommender import POPULARITY
 from embedhub.recommend.sar import sar_scores
-from embedhub.recommend.sources import Factors
-from embedhub.recommend.training import IALS, Trained, train
+from embedhub.recommend.sources import Content, Factors
+from embedhub.recommend.training import IALS, Plan, Trained, fit_sources, train
 
 SAR_NDCG, EXACT = 0.393819, 1e-6
-WITHHELD_SHARE, WITHHELD_SEED = 0.2, 42
+WITHHELD_SHARE, SEEDS = 0.2, (42,)
+NEW_ITEMS_SHARE, NEW_ITEMS_SEEDS = 0.15, (42, 1, 2, 3)
 FIRST_EVENTS = (1, 3, 5, 10, 20, 50)
 POOL = 100
 K = 10
@@ -57,7 +60,7 @@ def main() -> None:
     arguments = parse_arguments()
     figures: dict[str, list[Row]] = {}
     if arguments.data:
-        figures |= movielens(arguments.data, with_content=arguments.content)
+        figures |= movielens(arguments.data, arguments.withheld, with_content=arguments.content)
     if arguments.steam:
         figures["steam purchases, random 80/20"] = steam(arguments.steam)
     if arguments.synthetic:
@@ -74,12 +77,13 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, help="folder of MovieLens-100k")
     parser.add_argument("--steam", type=Path, help="folder of the Steam purchases")
     parser.add_argument("--content", action="store_true", help="texts' vectors as a source, too")
+    parser.add_argument("--withheld", type=int, nargs="*", default=SEEDS, help="seeds of users")
     parser.add_argument("--synthetic", type=int, default=0, help="so many made-up interactions")
     parser.add_argument("--output", type=Path, help="write the figures here, as JSON")
     return parser.parse_args()
 
 
-def movielens(folder: Path, *, with_content: bool) -> dict[str, list[Row]]:
+def movielens(folder: Path, seeds: Sequence[int], *, with_content: bool) -> dict[str, list[Row]]:
     """Return the tables of MovieLens-100k."""
     data = read_movielens(folder)
     content = encode(data.texts) if with_content else None
@@ -89,11 +93,19 @@ def movielens(folder: Path, *, with_content: bool) -> dict[str, list[Row]]:
     rows = [check, *compare(trained, random, seconds)]
     diversity = measure_diversity(trained, random)
     timely, seconds = timed(lambda: train(by_time.train, content=content))
+    withheld = {
+        f"MovieLens-100k, users withheld from training (seed {seed})": measure_withheld(
+            random, content, seed
+        )
+        for seed in seeds
+    }
+    new = {} if content is None else {"new items": measure_new_items(random, content, trained)}
     return {
         "MovieLens-100k, Microsoft Recommenders' protocol": rows,
         "diversity on the same lists": diversity,
         "MovieLens-100k, first 80 % by time (protocol B)": compare(timely, by_time, seconds),
-        "MovieLens-100k, users withheld from training": measure_withheld(random, content),
+        **withheld,
+        **new,
     }
 
 
@@ -133,17 +145,18 @@ def compare(trained: Trained, split: Split, seconds: float) -> list[Row]:
         "chosen": asdict(trained.chosen),
         "weights": trained.recommender.weights,
         "holdout_ndcg": trained.holdout_ndcg,
+        "flagged_users": len(trained.flagged_users),
     }
     return [*rows, row("default pipeline", blend) | facts]
 
 
-def measure_withheld(split: Split, content: Floats | None) -> list[Row]:
+def measure_withheld(split: Split, content: Floats | None, seed: int) -> list[Row]:
     """Return rows of a fifth of the users, folded in with their first n events or with all.
 
     No item of all the user's training events is a candidate, so that popularity is the same for
     every n.
     """
-    withheld = withhold_users(split.train, share=WITHHELD_SHARE, seed=WITHHELD_SEED)
+    withheld = withhold_users(split.train, share=WITHHELD_SHARE, seed=seed)
     trained = train(
         split.train.keep(~withheld[split.train.users]), order=Order.RANDOM, content=content
     )
@@ -157,6 +170,37 @@ def measure_withheld(split: Split, content: Floats | None) -> list[Row]:
         history = trained.recommender.histories(events)
         lists = trained.recommender.recommend(history, K, seen=seen)
         rows.append(row(f"first {n or 'all'}", measure_lists(lists, relevant, popular, K)))
+    return rows
+
+
+def measure_new_items(split: Split, content: Floats, trained: Trained) -> list[Row]:
+    """Return rows of items that no event of training has, ranked among themselves.
+
+    The settings of iALS are those chosen by the training; users are known by their other items.
+    """
+    rows = []
+    for seed in NEW_ITEMS_SEEDS:
+        draws = np.random.RandomState(seed).rand(split.train.n_items)
+        is_new = draws < np.quantile(draws, NEW_ITEMS_SHARE)
+        train_part = split.train.keep(~is_new[split.train.items])
+        chosen = replace(trained.chosen, ease=None)
+        factors = fit_sources(train_part, chosen, Plan())[IALS]
+        assert isinstance(factors, Factors)
+        mapping = fit_map(
+            content, factors.fitted.items, np.bincount(train_part.items, minlength=len(is_new))
+        )
+        history = histories(train_part)
+        relevant = histories(split.test.keep(is_new[split.test.items]))
+        seen, popular = histories(split.train), counts(split.train)
+        by_content = Content(content).scores(history)
+        by_map = factors.fitted.fold_in(history) @ apply_map(mapping, content).T
+        measured = [
+            measure_lists(top_items(scores, seen, K, hidden=~is_new), relevant, popular, K)
+            for scores in (by_content, by_map)
+        ]
+        gain = measured[1].ndcg / measured[0].ndcg
+        rows.append(row(f"content cosine, seed {seed}", measured[0]))
+        rows.append(row(f"mapped factors, seed {seed}", measured[1]) | {"times_cosine": gain})
     return rows
 
 
