@@ -23,6 +23,9 @@ class AnswerSettings(BaseSettings):
         description='Evidence below which the answer is "not found in the documents"; 0 always'
         " answers.",
     )
+    sentence_cache_size: int = Field(
+        5_000, ge=0, description="Encoded sentences kept in memory by a web process for answers."
+    )
     max_citations: int = Field(20, ge=1, description="Largest max_citations of a request.")
     max_answer_words: int = Field(1_000, ge=1, description="Largest max_words of a request.")
     max_context_tokens: int = Field(
