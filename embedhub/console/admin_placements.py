@@ -33,7 +33,7 @@ class PlacementAdmin(ReadOnlyAdmin):
     empty_link = (
         "admin:console_placement_new_placement",
         "New placement",
-        "change_placement_rules",
+        "rule_placement",
     )
 
     def get_urls(self) -> list[URLPattern]:
@@ -80,7 +80,7 @@ class PlacementAdmin(ReadOnlyAdmin):
         return placements.new_placement(request, self)
 
     def has_change_rules_permission(self, request: HttpRequest) -> bool:
-        return may(request, "change_placement_rules")
+        return may(request, "rule_placement")
 
     def _add(self, request: HttpRequest, placement_id: int, kind: str) -> HttpResponse:
         return placements.edit_rule(request, self, placement_id, placements.ADD, kind)

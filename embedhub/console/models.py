@@ -107,7 +107,7 @@ Placement = mirror(
     tables.Placement,
     "placement",
     title="name",
-    permissions={"change_placement_rules": "Can change the rules of placements"},
+    permissions={"rule_placement": "Can change the rules of placements"},
 )
 Experiment = mirror(
     tables.Experiment,

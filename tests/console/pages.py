@@ -31,6 +31,9 @@ LISTS = [
     "user",
     "interaction",
     "impression",
+    "placement",
+    "experiment",
+    "recommenderversion",
 ]
 OWN_PAGES = [
     "/admin/",
@@ -44,6 +47,8 @@ OWN_PAGES = [
     "/admin/console/workspace/new/",
     "/admin/console/apikey/new/",
     "/admin/console/deadletter/retry-all/",
+    "/admin/console/placement/new/",
+    "/admin/console/experiment/new/",
 ]
 
 

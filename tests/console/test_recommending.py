@@ -175,7 +175,8 @@ def test_forms_say_what_rules_say(
     answer: Any = staff.post(f"/admin/console/placement/{ident}/rules/add/{kind}/", given)
     assert answer.status_code == 302, answer.content.decode()
     assert get_placement(films, "films", "home").rules == [wanted]
-    form = staff.get(f"/admin/console/placement/{ident}/rules/0/").context_data["form"]  # type: ignore[attr-defined]
+    opened: Any = staff.get(f"/admin/console/placement/{ident}/rules/0/")
+    form = opened.context_data["form"]
     again = {name: value for name, value in form.initial.items() if value is not None}
     answer = staff.post(f"/admin/console/placement/{ident}/rules/0/", again)
     assert answer.status_code == 302, answer.content.decode()

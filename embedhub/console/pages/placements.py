@@ -27,7 +27,7 @@ from embedhub.recommend.rules import service
 from embedhub.recommend.rules.preview import PreviewedHit, preview_rules
 from embedhub.recommend.rules.service import PlacementView
 
-PERMISSION = "change_placement_rules"
+PERMISSION = "rule_placement"
 DETAIL = "admin:console_placement_change"
 SHOWN_REVISIONS = 10
 PREVIEWED = 10
