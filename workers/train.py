@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from embedhub.jobs import Job
+from embedhub.recommend.training_run.evaluating import evaluate_recommender
 from embedhub.recommend.training_run.work import train_recommender
 from embedhub.runs import service as runs
 from embedhub.runs.kinds import RunKind
@@ -11,6 +12,7 @@ from embedhub.runs.progress import RunProgress
 from workers import app
 
 WORK: dict[RunKind, Callable[[RunProgress, dict[str, Any]], dict[str, Any]]] = {
+    RunKind.EVALUATE_RECOMMENDER: evaluate_recommender,
     RunKind.TRAIN_RECOMMENDER: train_recommender,
 }
 

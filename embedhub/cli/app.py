@@ -14,6 +14,7 @@ from embedhub.cli import (
     index,
     keys,
     operation,
+    recommending,
     service,
     settings,
     staff,
@@ -47,6 +48,8 @@ for command in (
     backup.restore,
 ):
     embedhub.add_command(command)
+evaluation.evaluation.add_command(recommending.recommend)
+catalog.catalog.add_command(recommending.train)
 
 
 def main(arguments: list[str] | None = None) -> None:

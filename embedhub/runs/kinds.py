@@ -11,6 +11,7 @@ class RunKind(StrEnum):
     DELETE_COLLECTION = "delete_collection"
     DELETE_DOCUMENTS = "delete_documents"
     EVALUATE = "evaluate"  # settings of searches, over the judged queries of a collection
+    EVALUATE_RECOMMENDER = "evaluate_recommender"  # of a catalog, on interactions hidden from it
     GROW_SPACE = "grow_space"  # a shelf of its own, then its HNSW index
     LEARN_WEIGHTS = "learn_weights"  # of the legs, from the judged queries of a collection
     READ_FILES = "read_files"  # originals that wait in a collection, into documents
@@ -44,7 +45,7 @@ class RunKind(StrEnum):
     @property
     def trains(self) -> bool:
         """Say whether it computes for long: worked on where that holds nothing else up."""
-        return self is RunKind.TRAIN_RECOMMENDER
+        return self in {RunKind.EVALUATE_RECOMMENDER, RunKind.TRAIN_RECOMMENDER}
 
     @property
     def must_succeed(self) -> bool:

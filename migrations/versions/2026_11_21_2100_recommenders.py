@@ -32,8 +32,8 @@ def downgrade() -> None:
     op.drop_table("recommender_versions")
     op.drop_index(op.f("ix_interactions_catalog_id_id"), "interactions")
     op.drop_column("catalogs", "training")
-    # The release before would trip over a kind that it does not know.
-    op.execute("DELETE FROM runs WHERE kind = 'train_recommender'")
+    # The release before would trip over kinds that it does not know.
+    op.execute("DELETE FROM runs WHERE kind IN ('train_recommender', 'evaluate_recommender')")
 
 
 def create_versions() -> None:

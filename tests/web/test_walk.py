@@ -17,6 +17,7 @@ from embedhub.conversations import service as conversations
 from embedhub.documents.imports import create_import
 from embedhub.recommend.experiments.service import ExperimentInput, create_experiment
 from embedhub.recommend.rules.service import put_rules
+from embedhub.recommend.training_run.supplied import open_version
 from embedhub.runs.service import RunKind, start_run
 from embedhub.search.ranking.curations import Action, CurationInput, add_curation
 from tests.catalog.factories import add_members
@@ -98,6 +99,8 @@ def names(caller: Caller, api: ApiClient) -> dict[str, object]:
         # of a placement, and of an experiment
         "name": "home",
         "run_id": run_id,
+        "number": ready_version(caller, "papers"),
+        "open_number": open_version(caller, "papers", name="towers", dimension=1).number,
         "conversation_id": conversation_id,
         "model_id": "papers",
         "key_id": key.id,
@@ -110,6 +113,14 @@ def names(caller: Caller, api: ApiClient) -> dict[str, object]:
             caller, "papers", CurationInput(Action.HIDE, "closed", query=f"about {SECRET}")
         ).id,
     }
+
+
+def ready_version(caller: Caller, slug: str) -> int:
+    """Return the number of a version that can be published."""
+    number = open_version(caller, slug, name="ready", dimension=1).number
+    with db.writing() as session:
+        session.execute(text("UPDATE recommender_versions SET status = 'ready'"))
+    return number
 
 
 def call(client: ApiClient, endpoint: Endpoint, names: dict[str, object]) -> Any:

@@ -19,6 +19,16 @@ class TrainingIn(RequestBody):
     )
 
 
+class OfflineIn(RequestBody):
+    """An offline evaluation to start."""
+
+    order: Literal["time", "random"] | None = Field(
+        default=None,
+        description="Hide each user's latest interactions, or any; null: as their times tell.",
+    )
+    k: int = Field(default=10, description="As in nDCG@k.")
+
+
 class TrainingPatch(RequestBody):
     """When to train by itself; what is left out stays, null goes by the installation's settings."""
 
@@ -47,7 +57,7 @@ class TrainingSettingOut(AnswerBody):
     min_interactions: int
 
 
-class VersionOut(AnswerBody):
+class RecommenderOut(AnswerBody):
     """One version of a recommender."""
 
     number: int
@@ -82,7 +92,7 @@ class TrainingOut(AnswerBody):
     """How a catalog's recommender stands."""
 
     setting: TrainingSettingOut
-    live: VersionOut | None = Field(description="Null: nothing answers yet but popularity.")
+    live: RecommenderOut | None = Field(description="Null: nothing answers yet but popularity.")
     run_id: int | None = Field(description="The training under way.")
 
 
@@ -92,7 +102,7 @@ class TrainingRunOut(AnswerBody):
     run_id: int
 
 
-class VersionIn(RequestBody):
+class SuppliedVersionIn(RequestBody):
     """A version of vectors that a trainer elsewhere made."""
 
     name: str = Field(
@@ -124,8 +134,8 @@ class VectorsOut(AnswerBody):
     unknown: list[str] = Field(description="Items that the catalog does not have.")
 
 
-class VersionPage(AnswerBody):
+class RecommenderPage(AnswerBody):
     """Versions, newest first."""
 
-    items: list[VersionOut]
+    items: list[RecommenderOut]
     cursor: str | None

@@ -4,17 +4,18 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
 from embedhub.access.caller import Scope
-from embedhub.recommend.training_run import service, supplied
+from embedhub.recommend.training_run import evaluating, service, supplied
 from embedhub.recommend.training_run.schemas import (
+    OfflineIn,
+    RecommenderOut,
+    RecommenderPage,
+    SuppliedVersionIn,
     TrainingIn,
     TrainingOut,
     TrainingPatch,
     TrainingRunOut,
     VectorsIn,
     VectorsOut,
-    VersionIn,
-    VersionOut,
-    VersionPage,
 )
 from embedhub.web.authentication import caller_of
 from embedhub.web.idempotency import idempotent
@@ -52,7 +53,25 @@ def change_training(request: HttpRequest, slug: str, body: TrainingPatch) -> Htt
     return respond(service.change_training(caller_of(request, Scope.WRITE), slug, wished))
 
 
-@router.get(VERSIONS, response=VersionPage, summary="List versions")
+@router.post(
+    "/catalogs/{slug}/evaluations", response={202: TrainingRunOut}, summary="Evaluate offline"
+)
+@idempotent()
+def evaluate_recommender(
+    request: HttpRequest, slug: str, body: OfflineIn | None = None
+) -> HttpResponse:
+    """Start the run that hides a fifth of each user's interactions and looks for it in lists.
+
+    Its result holds nDCG, recall, precision, MAP, coverage, novelty and diversity of each source,
+    of their blend, and of the blend by length of history. All items are ranked.
+    """
+    wanted = body or OfflineIn()
+    caller = caller_of(request, Scope.WRITE)
+    run_id = evaluating.start_evaluation(caller, slug, order=wanted.order, k=wanted.k)
+    return respond({"run_id": run_id}, status=202)
+
+
+@router.get(VERSIONS, response=RecommenderPage, summary="List versions")
 def list_versions(
     request: HttpRequest, slug: str, cursor: str | None = None, limit: int | None = None
 ) -> HttpResponse:
@@ -65,9 +84,9 @@ def list_versions(
     return respond(page("versions", rows, size, lambda row: row.number))
 
 
-@router.post(VERSIONS, response={201: VersionOut}, summary="Open a version for vectors of yours")
+@router.post(VERSIONS, response={201: RecommenderOut}, summary="Open a version for vectors of yours")
 @idempotent()
-def open_version(request: HttpRequest, slug: str, body: VersionIn) -> HttpResponse:
+def open_version(request: HttpRequest, slug: str, body: SuppliedVersionIn) -> HttpResponse:
     """Begin a version of item vectors that a trainer elsewhere made; then send them, then finish.
 
     What is not finished within a day is removed.
@@ -77,21 +96,23 @@ def open_version(request: HttpRequest, slug: str, body: VersionIn) -> HttpRespon
     return respond(view, status=201)
 
 
-@router.post(VERSIONS + "/{int:number}/vectors", response=VectorsOut, summary="Send vectors")
+@router.post(VERSIONS + "/{int:open_number}/vectors", response=VectorsOut, summary="Send vectors")
 @idempotent()
-def add_vectors(request: HttpRequest, slug: str, number: int, body: VectorsIn) -> HttpResponse:
+def add_vectors(request: HttpRequest, slug: str, open_number: int, body: VectorsIn) -> HttpResponse:
     """Store vectors of items in an open version; one sent again takes the older one's place."""
     caller = caller_of(request, Scope.WRITE)
     items = [item.model_dump() for item in body.items]
-    return respond(supplied.add_vectors(caller, slug, number, items))
+    return respond(supplied.add_vectors(caller, slug, open_number, items))
 
 
 @router.post(
-    VERSIONS + "/{int:number}/finish", response={202: TrainingRunOut}, summary="Judge your vectors"
+    VERSIONS + "/{int:open_number}/finish",
+    response={202: TrainingRunOut},
+    summary="Judge your vectors",
 )
 @idempotent()
 def finish_version(
-    request: HttpRequest, slug: str, number: int, body: TrainingIn | None = None
+    request: HttpRequest, slug: str, open_number: int, body: TrainingIn | None = None
 ) -> HttpResponse:
     """Start the run that learns how much the vectors count beside neighbours and popularity.
 
@@ -99,18 +120,18 @@ def finish_version(
     """
     caller = caller_of(request, Scope.WRITE)
     publish = True if body is None else body.publish
-    run_id = supplied.finish_version(caller, slug, number, publish=publish)
+    run_id = supplied.finish_version(caller, slug, open_number, publish=publish)
     return respond({"run_id": run_id}, status=202)
 
 
-@router.get(VERSIONS + "/{int:number}", response=VersionOut, summary="Get a version")
+@router.get(VERSIONS + "/{int:number}", response=RecommenderOut, summary="Get a version")
 def get_version(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     """One version of a catalog's recommender."""
     return respond(service.get_version(caller_of(request, Scope.READ), slug, number))
 
 
 @router.post(
-    VERSIONS + "/{int:number}/publish", response=VersionOut, summary="Let a version answer"
+    VERSIONS + "/{int:number}/publish", response=RecommenderOut, summary="Let a version answer"
 )
 @idempotent()
 def publish_version(request: HttpRequest, slug: str, number: int) -> HttpResponse:

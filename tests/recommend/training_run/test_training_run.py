@@ -12,7 +12,7 @@ from embedhub.access.caller import Caller
 from embedhub.config import override_config
 from embedhub.errors import Conflict, InvalidInput, NotFound
 from embedhub.recommend.training import Trained
-from embedhub.recommend.training_run import publishing, service, storing, upkeep, work
+from embedhub.recommend.training_run import evaluating, publishing, service, storing, upkeep, work
 from embedhub.recommend.versions import FoldIn, SourceKind
 from embedhub.runs import service as runs
 from embedhub.spaces.ledger import encode_pending
@@ -352,3 +352,26 @@ def test_strangers_find_nothing(caller: Caller, stranger: Caller) -> None:
     ):
         with pytest.raises(NotFound):
             ask()
+
+
+def test_a_catalogs_own_data_are_evaluated(caller: Caller) -> None:
+    taste_catalog(caller)
+    run_id = evaluating.start_evaluation(caller, "films", order="random", k=5)
+    runs.carry_out(run_id, evaluating.evaluate_recommender)
+    run = runs.get_run(caller, run_id)
+    assert (run.status, run.error) == ("succeeded", None)
+    by_name = {row["name"]: row for row in run.result["sources"]}
+    assert by_name["default pipeline"]["ndcg"] > by_name["popularity"]["ndcg"]
+    assert 0 < by_name["default pipeline"]["diversity"] < 1
+    assert sum(row["users"] for row in run.result["lengths"]) == 60
+    with pytest.raises(InvalidInput, match="order"):
+        evaluating.start_evaluation(caller, "films", order="backwards")
+
+
+def test_too_few_events_to_hide_some_are_a_reason(caller: Caller) -> None:
+    make_catalog(caller)
+    send_items(caller, *map(item, range(2)))
+    act(caller, {"user": "u1", "item": "m0"}, {"user": "u2", "item": "m1"})
+    run_id = evaluating.start_evaluation(caller, "films")
+    runs.carry_out(run_id, evaluating.evaluate_recommender)
+    assert evaluating.TOO_FEW in str(runs.get_run(caller, run_id).error)
