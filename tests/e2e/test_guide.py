@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 GUIDE = Path(__file__).parents[2] / "docs" / "guide.md"
 SEARCH = "/v1/collections/papers/search"
 # A body stands behind the request it is for; one that stands alone is a search.
-EXAMPLE = re.compile(r"(?:```\n(POST|PATCH) (\S+)\n```\n)?```json\n(.*?)```", re.DOTALL)
+EXAMPLE = re.compile(r"(?:```\n(POST|PATCH|PUT) (\S+)\n```\n)?```json\n(.*?)```", re.DOTALL)
 EXAMPLES: list[tuple[str, str, dict[str, Any]]] = [
     (method or "POST", path or SEARCH, json.loads(body))
     for method, path, body in EXAMPLE.findall(GUIDE.read_text())
@@ -64,5 +64,7 @@ def test_the_guide_works_as_written(hub: Hub) -> None:
 
     (listed,) = answers["POST /v1/catalogs/films/recommendations"]
     assert {note["code"] for note in listed["notes"]} >= {"no_version"}
+    (tried,) = answers["POST /v1/catalogs/films/placements/home/preview"]
+    assert len(tried["after"]) == len(tried["before"])
     (why,) = answers["POST /v1/catalogs/films/recommendations/why-not"]
     assert why["obstacles"] == ["seen"]
