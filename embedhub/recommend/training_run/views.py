@@ -84,7 +84,7 @@ def list_versions(
     return respond(page("versions", rows, size, lambda row: row.number))
 
 
-@router.post(VERSIONS, response={201: RecommenderOut}, summary="Open a version for vectors of yours")
+@router.post(VERSIONS, response={201: RecommenderOut}, summary="Open a version for your vectors")
 @idempotent()
 def open_version(request: HttpRequest, slug: str, body: SuppliedVersionIn) -> HttpResponse:
     """Begin a version of item vectors that a trainer elsewhere made; then send them, then finish.
