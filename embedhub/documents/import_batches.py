@@ -105,6 +105,7 @@ class ReadyBatch:
     facts: CollectionFacts
     errors: list[LineError]
     documents: list[tuple[int, Prepared]] = field(default_factory=list)
+    is_looked_up: bool = False
     # Below: as last looked up.
     accepted: list[Prepared] = field(default_factory=list)
     refused: list[LineError] = field(default_factory=list)
@@ -127,6 +128,7 @@ class ReadyBatch:
         for each in self.accepted:
             each.is_known |= _id_of(each) in stored_first
         self.new = all_new_of(self.facts, self.accepted)
+        self.is_looked_up = True
         return self
 
 

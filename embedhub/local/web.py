@@ -44,7 +44,7 @@ def serve(listener: socket.socket, *, when_warm: bool = False) -> None:
         # The largest body of any path; `limit_intake` sets a smaller one where less is enough.
         max_request_body_size=config.max_import_bytes,
         # Large imports come in many pieces; each costs the loop that serves all connections.
-        recv_bytes=1 << 17,
+        recv_bytes=1 << 20,
         channel_timeout=CHANNEL_TIMEOUT_S,
         # Reads on while a request is answered, and so notices when its client disconnects.
         channel_request_lookahead=1,

@@ -117,3 +117,18 @@ def test_an_id_may_come_once_in_a_batch() -> None:
     twice = [parsed(), parsed()]
     with pytest.raises(InvalidInput, match=r"documents\.1\.external_id"):
         refuse_repeats(twice, "documents")
+
+
+@pytest.mark.parametrize("sent", [[0.5, True], [False, 0.5], ["1"], [None], [[1.0]], [{}]])
+def test_a_vector_holds_numbers_only(sent: list[object]) -> None:
+    with pytest.raises(InvalidInput, match="numbers only"):
+        parse_vector(sent, "vector")
+
+
+def test_numbers_become_the_nearest_float32() -> None:
+    sent = [1, 0, -0.0, 0.1, 1e-50, 2**64 - 1, 3.4e38]
+    vector = parse_vector(sent, "vector")
+    assert vector is not None
+    assert vector.tolist() == np.array(sent, dtype=np.float64).astype(np.float32).tolist()
+    with pytest.raises(InvalidInput, match="finite"):
+        parse_vector([1e39], "vector")
