@@ -1,9 +1,8 @@
 """How well passages answer a question, from 0 to 1: what decides between an answer and none; pure.
 
 One passage has to bear it all: it holds the question's words (rare ones weigh more), some of them
-near each other, a sentence with many of them, and sentences near the question in meaning. Words
-here and a near sentence there, each of another passage, are what every collection has about its own
-subject.
+near each other, and a sentence near the question in words and in meaning. Words here and a near
+sentence there, each of another passage, are what every collection has about its own subject.
 """
 
 import itertools
@@ -11,33 +10,26 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 # Passages that may hold the answer.
 N_READ = 5
 # Words of a pair this many words apart still say something together.
 NEAR_WORDS = 4
-# Sentences that say it together.
-N_TOGETHER = 3
 
 
 @dataclass(frozen=True, slots=True)
 class PassageTraits:
     """What one passage has of an answer, each about 0 to 1.
 
-    `plain` is what it bears at first sight (`borne`), about 0 to 2.6: the passage with most of it
-    is judged. The others leave menus out and take words in another form for like: `words` is the
-    share of the question's words that it holds, `near` that of the question's neighbouring words
-    which stand near each other in it, `sentence_words` the share held by its best sentence.
-    `meaning` is what its nearest sentences hold together of the question; None without an encoder.
+    `words` is the share of the question's words that it holds, other forms of them counting a
+    little less, `near` that of the question's neighbouring words which stand near each other in it.
+    `sentence_words` and `sentence_cosine` are those of the sentence where both together are most;
+    the cosine is None without an encoder.
     """
 
-    plain: float
     words: float
     near: float
     sentence_words: float
-    meaning: float | None
+    sentence_cosine: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,30 +50,28 @@ class Weights:
     words: float
     near: float
     sentence_words: float
-    meaning: float
+    sentence_cosine: float
     log_words: float
     threshold: float
 
 
 # Chosen on half of the judged questions and on other texts (docs/decisions/evidence.md).
 BY_MEANING = Weights(
-    words=1.0,
-    near=0.2,
-    sentence_words=0.75,
-    meaning=0.8,
-    log_words=-0.08,
-    threshold=0.975,
+    words=1.1,
+    near=0.1,
+    sentence_words=0.65,
+    sentence_cosine=0.85,
+    log_words=-0.25,
+    threshold=0.62,
 )
 BY_WORDS = Weights(
-    words=1.0,
-    near=0.35,
+    words=1.3,
+    near=0.15,
     sentence_words=0.9,
-    meaning=0.0,
-    log_words=-0.05,
-    threshold=0.66,
+    sentence_cosine=0.0,
+    log_words=-0.2,
+    threshold=0.435,
 )
-# What a passage bears at first sight: its words, those of its best sentence, and that one's cosine.
-PLAIN_WORDS, PLAIN_SENTENCE_WORDS, PLAIN_COSINE = 1.1, 0.65, 0.85
 SCALE = 5.0
 
 
@@ -89,34 +79,21 @@ def evidence(traits: Traits) -> float:
     """Return the evidence for an answer, 0 to 1; 0 where nothing was read."""
     if not traits.passages:
         return 0.0
-    best = max(traits.passages, key=lambda one: one.plain)
-    weights = BY_WORDS if best.meaning is None else BY_MEANING
-    total = (
-        weights.words * best.words
-        + weights.near * best.near
-        + weights.sentence_words * best.sentence_words
-        + weights.meaning * (best.meaning or 0.0)
-        + weights.log_words * math.log1p(traits.n_words)
-    )
+    has_meaning = any(one.sentence_cosine is not None for one in traits.passages)
+    weights = BY_MEANING if has_meaning else BY_WORDS
+    total = max(borne(one, weights) for one in traits.passages)
+    total += weights.log_words * math.log1p(traits.n_words)
     return 1 / (1 + math.exp(-SCALE * (total - weights.threshold)))
 
 
-def borne(words: float, sentence_words: float, cosine: float | None) -> float:
-    """Return what a passage bears of an answer at first sight: its words and its best sentence."""
-    by_meaning = PLAIN_COSINE * (cosine or 0.0)
-    return PLAIN_WORDS * words + PLAIN_SENTENCE_WORDS * sentence_words + by_meaning
-
-
-def meaning_held(cosines: Sequence[float], vectors: NDArray[np.float32]) -> float:
-    """Return what the sentences nearest to a question hold of its meaning together, 0 to 1.
-
-    `cosines` (n,) are theirs to the question, `vectors` (n, d) of unit length: the length of the
-    question's vector in the plane of the `N_TOGETHER` nearest ones.
-    """
-    nearest = np.argsort(-np.asarray(cosines))[:N_TOGETHER]
-    along = np.asarray(cosines, dtype=np.float64)[nearest]
-    told = np.asarray(vectors, dtype=np.float64)[nearest]
-    return math.sqrt(max(0.0, float(along @ np.linalg.pinv(told @ told.T) @ along)))
+def borne(one: PassageTraits, weights: Weights) -> float:
+    """Return what a passage bears of an answer."""
+    return (
+        weights.words * one.words
+        + weights.near * one.near
+        + weights.sentence_words * one.sentence_words
+        + weights.sentence_cosine * (one.sentence_cosine or 0.0)
+    )
 
 
 def coverage(wanted: Mapping[str, float], held: frozenset[str]) -> float:

@@ -2,12 +2,9 @@
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-import numpy as np
-from numpy.typing import NDArray
-
-from embedhub.answers.evidence import borne
+from embedhub.answers.evidence import BY_MEANING, BY_WORDS, PassageTraits, borne
 from embedhub.answers.passages import Passage
 from embedhub.search.analysis import UNSPACED
 from embedhub.search.request import Span
@@ -21,7 +18,7 @@ class ReadSentence:
     """A sentence of a passage beside the question.
 
     `words` is the share of the question's words that it holds, `passage_words` the share that its
-    passage holds. `cosine` and `vector` (d,), of unit length, are None without an encoder.
+    passage holds, `cosine` that to the question, None without an encoder.
     """
 
     passage: Passage
@@ -29,7 +26,6 @@ class ReadSentence:
     words: float
     passage_words: float
     cosine: float | None = None
-    vector: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
     @property
     def text(self) -> str:
@@ -44,7 +40,8 @@ class ReadSentence:
     @property
     def bears(self) -> float:
         """Return what its passage bears of an answer, going by this sentence of it."""
-        return borne(self.passage_words, self.words, self.cosine)
+        traits = PassageTraits(self.passage_words, 0.0, self.words, self.cosine)
+        return borne(traits, BY_WORDS if self.cosine is None else BY_MEANING)
 
     @property
     def start(self) -> int:

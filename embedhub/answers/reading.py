@@ -18,7 +18,6 @@ from embedhub.answers.evidence import (
     Traits,
     coverage,
     evidence,
-    meaning_held,
     nearness,
 )
 from embedhub.answers.extract import ReadSentence
@@ -32,7 +31,6 @@ from embedhub.answers.passages import (
     stretches,
     units,
 )
-from embedhub.answers.prose import prose
 from embedhub.answers.request import AnswerRequest, Context
 from embedhub.config import get_config
 from embedhub.replica import service as replica
@@ -244,10 +242,7 @@ def _with_cosines(
             continue
         asked, told = vectors
         cosines: list[float] = np.asarray(told @ asked, dtype=np.float64).tolist()
-        done += [
-            replace(one, cosine=cosine, vector=vector)
-            for one, cosine, vector in zip(own, cosines, told, strict=True)
-        ]
+        done += [replace(one, cosine=cosine) for one, cosine in zip(own, cosines, strict=True)]
     return done
 
 
@@ -261,26 +256,18 @@ def traits_of(
     wording = found.wordings[slug]
     asked = wording.sequence(question)
     own = [passage for passage in found.passages if passage.collection == slug]
-    told = [
-        (passage, [one for one in sentences if one.passage is passage]) for passage in own[:N_READ]
-    ]
-    read = tuple(_traits(passage, said, asked, wording) for passage, said in told if said)
-    return Traits(read, len(wording.idf))
-
-
-def _traits(
-    passage: Passage, told: Sequence[ReadSentence], asked: Sequence[str], wording: Wording
-) -> PassageTraits:
-    text = prose(passage.text)
-    shares = [held_share(wording.idf, wording.of(prose(one.text))) for one in told]
-    best = max(range(len(told)), key=lambda place: shares[place] + (told[place].cosine or 0.0))
-    vectors = [one.vector for one in told if one.vector is not None]
-    return PassageTraits(
-        plain=max(one.bears for one in told),
-        words=held_share(wording.idf, wording.of(passage.title) | wording.of(text)),
-        near=nearness(asked, wording.sequence(f"{passage.title} {text}")),
-        sentence_words=shares[best],
-        meaning=meaning_held([one.cosine or 0.0 for one in told], np.stack(vectors))
-        if vectors
-        else None,
-    )
+    read: list[PassageTraits] = []
+    for passage in own[:N_READ]:
+        told = [one for one in sentences if one.passage is passage]
+        if not told:
+            continue
+        best = max(told, key=lambda one: one.words + (one.cosine or 0.0))
+        read.append(
+            PassageTraits(
+                words=held_share(wording.idf, wording.of(passage.title) | wording.of(passage.text)),
+                near=nearness(asked, wording.sequence(f"{passage.title} {passage.text}")),
+                sentence_words=best.words,
+                sentence_cosine=best.cosine,
+            )
+        )
+    return Traits(tuple(read), len(wording.idf))

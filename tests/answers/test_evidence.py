@@ -2,30 +2,22 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
-from embedhub.answers.evidence import PassageTraits, Traits, borne, evidence, meaning_held
+from embedhub.answers.evidence import PassageTraits, Traits, evidence
 from embedhub.answers.extract import ReadSentence, choose
 from embedhub.answers.likeness import held_share, likeness
 from embedhub.answers.passages import Passage
-from embedhub.answers.prose import prose
 from embedhub.search.request import Span
 
-
-def traits(words: float, near: float, sentence_words: float, meaning: float) -> PassageTraits:
-    plain = borne(words, sentence_words, meaning)
-    return PassageTraits(plain, words, near, sentence_words, meaning)
-
-
-ANSWER = traits(words=0.9, near=0.8, sentence_words=0.8, meaning=0.8)
-NOTHING = traits(words=0.2, near=0.0, sentence_words=0.1, meaning=0.2)
-WORDS_ALONE = traits(words=0.6, near=0.3, sentence_words=0.2, meaning=0.2)
-SENTENCE_ALONE = traits(words=0.2, near=0.0, sentence_words=0.2, meaning=0.6)
+ANSWER = PassageTraits(words=0.9, near=0.8, sentence_words=0.8, sentence_cosine=0.8)
+NOTHING = PassageTraits(words=0.2, near=0.0, sentence_words=0.1, sentence_cosine=0.2)
+WORDS_ALONE = PassageTraits(words=0.6, near=0.3, sentence_words=0.2, sentence_cosine=0.2)
+SENTENCE_ALONE = PassageTraits(words=0.2, near=0.0, sentence_words=0.2, sentence_cosine=0.6)
 
 
 def without_encoder(one: PassageTraits) -> PassageTraits:
-    return replace(one, meaning=None)
+    return replace(one, sentence_cosine=None)
 
 
 @pytest.mark.parametrize("has_encoder", [True, False])
@@ -37,20 +29,13 @@ def test_a_passage_with_the_words_and_a_near_sentence_is_evidence(has_encoder: b
 
 def test_words_of_one_passage_and_a_sentence_of_another_do_not_add_up() -> None:
     apart = evidence(Traits((WORDS_ALONE, SENTENCE_ALONE), 8))
-    assert apart in {evidence(Traits((one,), 8)) for one in (WORDS_ALONE, SENTENCE_ALONE)}
-    both = traits(words=0.6, near=0.3, sentence_words=0.3, meaning=0.7)
+    assert apart == max(evidence(Traits((one,), 8)) for one in (WORDS_ALONE, SENTENCE_ALONE))
+    both = PassageTraits(words=0.6, near=0.3, sentence_words=0.2, sentence_cosine=0.6)
     assert apart < 0.5 < evidence(Traits((both,), 8))
 
 
 def test_where_nothing_was_read_there_is_no_evidence() -> None:
     assert evidence(Traits((), 8)) == 0.0
-
-
-def test_sentences_hold_the_meaning_together_that_each_holds_a_part_of() -> None:
-    question = np.array([0.6, 0.8, 0.0], dtype=np.float32)
-    told = np.eye(3, dtype=np.float32)
-    assert meaning_held((told @ question).tolist(), told) == pytest.approx(1.0)
-    assert meaning_held([0.6, 0.6], np.stack([told[0], told[0]])) == pytest.approx(0.6)
 
 
 @pytest.mark.parametrize(
@@ -78,15 +63,6 @@ def test_what_a_text_holds_is_weighed() -> None:
     assert held_share({"krill": 1.0, "barn": 3.0}, held) == 0.25
     assert 0.5 < held_share({"cydipid": 1.0}, held) < 1
     assert held_share({}, held) == 0.0
-
-
-def test_a_menu_is_no_prose() -> None:
-    menu = "Getting started Available Models HTTP API Pricing FAQ"
-    said = "To get started, ask for a key.\nPrices are listed below"
-    assert prose(f"{menu}\n{said}") == said
-    german = "Die Abteilung prüft den Antrag innerhalb von zwei Wochen"
-    assert prose(german) == german
-    assert prose("鲸鱼是哺乳动物。") == "鲸鱼是哺乳动物。"
 
 
 def test_passages_that_bear_most_are_cited_whatever_their_rank() -> None:
