@@ -101,3 +101,27 @@ class CatalogRemovalOut(AnswerBody):
     """The run that removes a catalog."""
 
     run_id: int
+
+
+class DeadMemberOut(AnswerBody):
+    """An item or user whose text could not be encoded, and why."""
+
+    id: int
+    kind: Literal["item", "user"]
+    external_id: str
+    reason: str
+    attempts: int
+    dead_at: datetime
+
+
+class DeadMemberPage(AnswerBody):
+    """A page of such items and users."""
+
+    items: list[DeadMemberOut]
+    cursor: str | None
+
+
+class RetriedOut(AnswerBody):
+    """How many were given a fresh start."""
+
+    retried: int

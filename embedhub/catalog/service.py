@@ -14,7 +14,14 @@ from embedhub.catalog.queries.catalogs import CatalogCounts
 from embedhub.config import get_config
 from embedhub.errors import Conflict, NotFound
 from embedhub.runs.service import RunKind, start_run
-from embedhub.spaces.members import content_counts, content_space, create_catalog_spaces
+from embedhub.spaces import service as spaces
+from embedhub.spaces.members import (
+    DeadMember,
+    content_counts,
+    content_space,
+    create_catalog_spaces,
+    dead_members,
+)
 from embedhub.tables import Catalog
 
 __all__ = [
@@ -31,8 +38,10 @@ __all__ = [
     "find_catalog",
     "get_catalog",
     "list_catalogs",
+    "list_dead",
     "purge_catalog",
     "resume_deletions",
+    "retry_dead",
     "update_catalog",
 ]
 
@@ -128,6 +137,21 @@ def catalog_status(caller: Caller, slug: str) -> CatalogStatus:
         held = queries.count_rows(session, workspace_id=caller.workspace_id, catalog_id=catalog.id)
         content = content_counts(session, catalog)
         return CatalogStatus(**asdict(held), **asdict(content))
+
+
+def list_dead(caller: Caller, slug: str, *, after: int = 0, limit: int = 100) -> list[DeadMember]:
+    """Return items and users whose text could not be encoded, with the reasons; NotFound."""
+    with db.reading() as session:
+        catalog = find_catalog(session, caller, slug)
+        return dead_members(session, catalog, after=after, limit=limit)
+
+
+def retry_dead(caller: Caller, slug: str) -> int:
+    """Give all of these a fresh start; return how many."""
+    caller.require_writing()
+    with db.reading() as session:
+        catalog_id = find_catalog(session, caller, slug).id
+    return spaces.retry_dead(caller, catalog_id=catalog_id)
 
 
 def update_catalog(caller: Caller, slug: str, changes: CatalogChanges) -> CatalogView:

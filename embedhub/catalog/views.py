@@ -15,6 +15,8 @@ from embedhub.catalog.schemas import (
     CatalogPatch,
     CatalogRemovalOut,
     CatalogStatusOut,
+    DeadMemberPage,
+    RetriedOut,
 )
 from embedhub.catalog.service import CatalogChanges, CatalogInput, Unknown
 from embedhub.web.authentication import caller_of
@@ -58,6 +60,28 @@ def get_catalog(request: HttpRequest, slug: str) -> HttpResponse:
 def catalog_status(request: HttpRequest, slug: str) -> HttpResponse:
     """How many items, users and interactions there are, and interactions that wait."""
     return respond(service.catalog_status(caller_of(request, Scope.READ), slug))
+
+
+@router.get(
+    "/catalogs/{slug}/dead", response=DeadMemberPage, summary="What of a catalog is not encoded"
+)
+def list_dead_members(
+    request: HttpRequest, slug: str, cursor: str | None = None, limit: int | None = None
+) -> HttpResponse:
+    """Items and users whose text could not be encoded, with the reasons."""
+    size = page_limit(limit)
+    after = decode_cursor("dead", cursor) or 0
+    rows = service.list_dead(caller_of(request, Scope.READ), slug, after=after, limit=size + 1)
+    return respond(page("dead", rows, size, lambda row: row.id))
+
+
+@router.post(
+    "/catalogs/{slug}/dead/retry", response=RetriedOut, summary="Encode a catalog's dead again"
+)
+@idempotent()
+def retry_dead_members(request: HttpRequest, slug: str) -> HttpResponse:
+    """Give all texts of a catalog that could not be encoded a fresh start."""
+    return respond({"retried": service.retry_dead(caller_of(request, Scope.WRITE), slug)})
 
 
 @router.patch("/catalogs/{slug}", response=CatalogOut, summary="Change a catalog")

@@ -1,9 +1,10 @@
-"""Pages of imports: how far each stream of documents has come."""
+"""Pages of imports: how far each stream into a collection or a catalog has come."""
 
 from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.urls import reverse
 from unfold.contrib.filters.admin import DropdownFilter
 
 from embedhub.console import markup, models, words
@@ -31,7 +32,8 @@ class ImportAdmin(ReadOnlyAdmin):
     sortable_by = None
     list_display = (
         "id",
-        "collection_link",
+        "shown_target",
+        "kind",
         "workspace_link",
         "shown_status",
         "shown_lines",
@@ -39,14 +41,19 @@ class ImportAdmin(ReadOnlyAdmin):
         "shown_reason",
         "updated_at_ago",
     )
-    list_select_related = ("workspace", "collection")
-    list_filter = (("workspace", ByRelated), ("collection", ByRelated), ImportStatusFilter)
+    list_select_related = ("workspace", "collection", "catalog")
+    list_filter = (
+        ("workspace", ByRelated),
+        ("collection", ByRelated),
+        ("catalog", ByRelated),
+        ImportStatusFilter,
+    )
     ordering = ("-id",)
     fields = (
-        ("collection", "workspace"),
+        ("shown_target", "kind", "workspace"),
         "shown_status",
         ("shown_lines", "n_bytes"),
-        ("n_created", "n_updated", "n_unchanged", "n_stale"),
+        ("n_created", "n_updated", "n_unchanged", "n_stale", "n_held"),
         "shown_refused",
         "error",
         "created_at",
@@ -55,9 +62,16 @@ class ImportAdmin(ReadOnlyAdmin):
     )
     empty_title = "No import yet"
     empty_words = (
-        "Documents sent as lines (POST .../documents/import, or embedhub ingest FILE.ndjson)"
-        " appear here with how far they are."
+        "Documents sent as lines (POST .../documents/import, or embedhub ingest FILE.ndjson), and"
+        " items, users and interactions (embedhub catalog import), appear here with how far they"
+        " are."
     )
+
+    @admin.display(description="into")
+    def shown_target(self, row: Any) -> object:
+        kind = "collection" if row.catalog is None else "catalog"
+        found = getattr(row, kind)
+        return markup.link(reverse(f"admin:console_{kind}_change", args=[found.pk]), found.slug)
 
     @admin.display(description="status", ordering="status")
     def shown_status(self, row: Any) -> object:

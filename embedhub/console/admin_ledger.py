@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import F, OuterRef, Subquery
+from django.db.models import Case, F, OuterRef, Subquery, When
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from unfold.decorators import action
@@ -19,13 +20,28 @@ Rows = Any
 
 
 class LedgerAdmin(ReadOnlyAdmin):
-    """Rows of the ledger with the document they belong to."""
+    """Rows of the ledger with the document, item or user they belong to."""
 
-    list_select_related = ("workspace", "space__collection")
-    list_filter = (("workspace", ByRelated), ("space__collection", ByRelated))
+    list_select_related = ("workspace", "space__collection", "space__catalog")
+    list_filter = (
+        ("workspace", ByRelated),
+        ("space__collection", ByRelated),
+        ("space__catalog", ByRelated),
+    )
 
     def get_queryset(self, request: HttpRequest) -> Rows:
-        chunk = models.Chunk.objects.filter(pk=OuterRef("owner_id"))
+        # By collection or catalog as well: an item and a chunk may have the same number.
+        chunk = models.Chunk.objects.filter(
+            pk=OuterRef("owner_id"), collection=OuterRef("space__collection")
+        )
+        place = {"pk": OuterRef("owner_id"), "catalog": OuterRef("space__catalog")}
+        names = [
+            Case(When(space__subject=subject, then=Subquery(found.values("external_id"))))
+            for subject, found in (
+                ("item", models.Item.objects.filter(**place)),
+                ("user", models.User.objects.filter(**place)),
+            )
+        ]
         return (
             super()
             .get_queryset(request)
@@ -33,11 +49,16 @@ class LedgerAdmin(ReadOnlyAdmin):
                 document_id=Subquery(chunk.values("document_id")),
                 document_name=Subquery(chunk.values("document__external_id")),
                 chunk_position=Subquery(chunk.values("position")),
+                member_name=Coalesce(*names),
             )
         )
 
-    @admin.display(description="document")
+    @admin.display(description="of")
     def shown_document(self, row: Any) -> object:
+        if row.member_name is not None:
+            url = reverse(f"admin:console_{row.space.subject}_change", args=[row.owner_id])
+            name = markup.link(url, words.first_line(row.member_name, 80))
+            return markup.join(name, row.space.subject)
         if row.document_id is None:
             return f"{row.space.subject} {row.owner_id}"
         url = reverse("admin:console_document_change", args=[row.document_id])
@@ -46,13 +67,13 @@ class LedgerAdmin(ReadOnlyAdmin):
             f"chunk {row.chunk_position + 1}",
         )
 
-    @admin.display(description="collection", ordering="space")
+    @admin.display(description="collection or catalog", ordering="space")
     def shown_collection(self, row: Any) -> object:
-        collection = row.space.collection
-        if collection is None:
-            return markup.EMPTY
-        url = reverse("admin:console_collection_change", args=[collection.pk])
-        return markup.link(url, collection.slug)
+        for kind in ("collection", "catalog"):
+            if (found := getattr(row.space, kind)) is not None:
+                url = reverse(f"admin:console_{kind}_change", args=[found.pk])
+                return markup.link(url, found.slug)
+        return markup.EMPTY
 
 
 @admin.register(models.DeadLetter)
@@ -122,8 +143,12 @@ class DeadLetterAdmin(LedgerAdmin):
 
     @admin.display(description="text")
     def shown_text(self, row: Any) -> object:
-        chunk: Any = models.Chunk.objects.filter(pk=row.owner_id).first()
-        return markup.passage(chunk.text) if chunk else markup.EMPTY
+        owners = {"item": models.Item, "user": models.User}
+        found: Any = owners.get(row.space.subject, models.Chunk).objects.filter(pk=row.owner_id)
+        owner = found.first()
+        if owner is None:
+            return markup.EMPTY
+        return markup.passage(owner.content if row.space.subject in owners else owner.text)
 
     @admin.display(description="")
     def shown_retry(self, row: Any) -> object:
@@ -158,7 +183,7 @@ class PendingAdmin(LedgerAdmin):
         "created_at",
     )
     empty_title = "Nothing waits for a vector"
-    empty_words = "Every chunk accepted so far has its vector, or is a dead letter."
+    empty_words = "Every text accepted so far has its vector, or is a dead letter."
 
     def get_queryset(self, request: HttpRequest) -> Rows:
         return super().get_queryset(request).filter(dead_at__isnull=True)
@@ -187,14 +212,16 @@ class SpaceAdmin(ReadOnlyAdmin):
         "shown_status",
     )
     list_select_related = ("workspace", "collection", "catalog")
-    list_filter = (("workspace", ByRelated), ("collection", ByRelated))
+    list_filter = (("workspace", ByRelated), ("collection", ByRelated), ("catalog", ByRelated))
     ordering = ("-id",)
     empty_title = "No space yet"
-    empty_words = "A space holds all vectors of one encoder over one collection."
+    empty_words = "A space holds all vectors of one encoder over one collection or catalog."
 
     @admin.display(description="of", ordering=F("collection"))
     def shown_owner(self, row: Any) -> object:
-        return row.collection or row.catalog or markup.EMPTY
+        if row.collection is not None:
+            return row.collection
+        return f"{row.subject}s of {row.catalog}" if row.catalog is not None else markup.EMPTY
 
     @admin.display(description="dimensions")
     def shown_dimension(self, row: Any) -> str:

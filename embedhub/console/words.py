@@ -24,12 +24,14 @@ IMPORT_STATUS_WORDS = {
     "running": "running",
     "finished": "done",
     "broken": "broken off",
+    "cancelled": "cancelled",
 }
 IMPORT_STATUS_TONES = {
     "waiting": "info",
     "running": "info",
     "finished": "good",
     "broken": "bad",
+    "cancelled": "quiet",
 }
 
 FILE_STATUS_WORDS = {

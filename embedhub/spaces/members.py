@@ -19,7 +19,7 @@ from embedhub.spaces.followers import ring_for_followers
 from embedhub.spaces.generations import IDS_AT_ONCE, remove_traces
 from embedhub.spaces.queries import members as queries
 from embedhub.spaces.queries import spaces as space_queries
-from embedhub.spaces.queries.members import ContentCounts
+from embedhub.spaces.queries.members import ContentCounts, DeadMember
 from embedhub.spaces.service import LiveSpaces
 from embedhub.spaces.shelving import drop_shelf
 from embedhub.tables import Catalog, Space
@@ -27,11 +27,13 @@ from embedhub.tables.spaces import SHARED_SHELF, SPARSE_DIMENSIONS
 
 __all__ = [
     "ContentCounts",
+    "DeadMember",
     "Subject",
     "answer_anew",
     "content_counts",
     "content_space",
     "create_catalog_spaces",
+    "dead_members",
     "delete_counts",
     "drop_shelves",
     "hold_catalog_spaces",
@@ -178,6 +180,17 @@ def drop_shelves(spaces: Sequence[Space]) -> None:
         for space in spaces:
             own = space.id if space.shelf_id == SHARED_SHELF else space.shelf_id
             drop_shelf(connection, kind=space.kind, shelf_id=own)
+
+
+def dead_members(session: Session, catalog: Catalog, *, after: int, limit: int) -> list[DeadMember]:
+    """Return items and users whose vector could not be made, by row, with the reasons."""
+    return queries.dead_members(
+        session,
+        workspace_id=catalog.workspace_id,
+        catalog_id=catalog.id,
+        after=after,
+        limit=limit,
+    )
 
 
 def content_counts(session: Session, catalog: Catalog) -> ContentCounts:

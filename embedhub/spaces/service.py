@@ -131,16 +131,24 @@ def list_dead(
 
 
 def retry_dead(
-    caller: Caller, *, collection_id: int | None = None, chunk_ids: Sequence[int] | None = None
+    caller: Caller,
+    *,
+    collection_id: int | None = None,
+    catalog_id: int | None = None,
+    chunk_ids: Sequence[int] | None = None,
 ) -> int:
-    """Give dead rows a fresh start (all of them, or those of these chunks); return how many."""
+    """Give dead rows a fresh start (all of them, or those of these chunks); return how many.
+
+    Of a catalog the ids are those of items and users.
+    """
     caller.require("write")
     with db.writing() as session:
         revived = queries.revive(
             session,
             workspace_id=caller.workspace_id,
             collection_id=collection_id,
-            chunk_ids=chunk_ids,
+            catalog_id=catalog_id,
+            owner_ids=chunk_ids,
         )
         if revived:
             jobs.enqueue(session, Job.EMBED)

@@ -16,9 +16,12 @@ from embedhub.catalog.service import (
     content_space,
     delete_catalog,
     find_catalog,
+    list_dead,
+    retry_dead,
 )
 from embedhub.config import override_config
 from embedhub.encoders import get_encoder
+from embedhub.errors import NotFound
 from embedhub.runs.service import carry_out
 from embedhub.spaces.doctor import examine
 from embedhub.spaces.indexes import grow_space
@@ -158,7 +161,7 @@ def test_a_large_catalog_has_an_index_and_copies_stay_reachable(caller: Caller) 
 
 
 def test_a_text_that_no_encoder_takes_is_set_aside_with_its_reason(
-    caller: Caller, monkeypatch: pytest.MonkeyPatch
+    caller: Caller, stranger: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_catalog(caller)
     send_items(
@@ -181,3 +184,12 @@ def test_a_text_that_no_encoder_takes_is_set_aside_with_its_reason(
         override_config(max_attempts=5)
     status = catalog_status(caller, "films")
     assert (status.n_embedded, status.n_dead) == (1, 1)
+    (dead,) = list_dead(caller, "films")
+    assert (dead.kind, dead.external_id) == ("item", "bad")
+    assert "cannot swallow that" in dead.reason
+    with pytest.raises(NotFound):
+        retry_dead(stranger, "films")
+    monkeypatch.undo()
+    assert retry_dead(caller, "films") == 1
+    encode_everything()
+    assert catalog_status(caller, "films").n_embedded == 2

@@ -162,6 +162,8 @@ ENDPOINTS = [
              {"user": "open", "item": "open", "type": "view"}]}),
     Endpoint("POST", CATALOG + "/interactions/query", {"user": "open"}),
     Endpoint("POST", CATALOG + "/search", {"query": "a film", "explain": True}),
+    Endpoint("GET", CATALOG + "/dead"),
+    Endpoint("POST", CATALOG + "/dead/retry"),
     Endpoint("POST", CATALOG + "/items/import", b'{"external_id": "line"}\n{}\n'),
     Endpoint("POST", CATALOG + "/users/import", b'{"external_id": "line"}\n{}\n'),
     Endpoint("POST", CATALOG + "/interactions/import",

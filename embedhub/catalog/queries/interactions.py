@@ -7,7 +7,7 @@ from datetime import datetime
 
 import orjson
 from sqlalchemy import func, select, text, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from embedhub.bulk_copy import (
     copy_rows,
@@ -197,10 +197,8 @@ def list_interactions(
     limit: int,
 ) -> list[InteractionRow]:
     """Return what a user did, the latest first, from behind the place `before` on."""
-    statement = (
-        select(Interaction, User.external_id.label("user"), Item.external_id.label("item"))
-        .join(User, User.id == Interaction.user_id)
-        .join(Item, Item.id == Interaction.item_id)
+    page = (
+        select(Interaction)
         .where(
             Interaction.workspace_id == workspace_id,
             Interaction.catalog_id == catalog_id,
@@ -210,7 +208,15 @@ def list_interactions(
         .limit(limit)
     )
     if before is not None:
-        statement = statement.where(tuple_(Interaction.happened_at, Interaction.id) < before)
+        page = page.where(tuple_(Interaction.happened_at, Interaction.id) < before)
+    # The page first: joined before, all events of one moment were looked up.
+    row = aliased(Interaction, page.subquery())
+    statement = (
+        select(row, User.external_id.label("user"), Item.external_id.label("item"))
+        .join(User, User.id == row.user_id)
+        .join(Item, Item.id == row.item_id)
+        .order_by(row.happened_at.desc(), row.id.desc())
+    )
     return [
         InteractionRow(
             id=row.id,

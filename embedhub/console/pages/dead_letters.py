@@ -22,12 +22,13 @@ LIST = "admin:console_deadletter_changelist"
 def retry_rows(request: HttpRequest, rows: Iterable[Any]) -> None:
     """Retry these dead letters, workspace by workspace, and say what happens next."""
     demand(request, "retry_pending")
-    owners: dict[tuple[int, int | None], list[int]] = defaultdict(list)
+    owners: dict[tuple[int, int | None, int | None], list[int]] = defaultdict(list)
     for row in rows:
-        owners[row.workspace_id, row.space.collection_id].append(row.owner_id)
+        place = row.workspace_id, row.space.collection_id, row.space.catalog_id
+        owners[place].append(row.owner_id)
     revived = 0
-    for (workspace_id, collection_id), chunk_ids in owners.items():
-        revived += revive(request, workspace_id, collection_id, chunk_ids)
+    for (workspace_id, collection_id, catalog_id), owner_ids in owners.items():
+        revived += revive(request, workspace_id, collection_id, owner_ids, catalog_id=catalog_id)
     tell(request, revived)
 
 
@@ -70,17 +71,29 @@ def retry_all(request: HttpRequest, model_admin: Any) -> HttpResponse:
 
 
 def revive(
-    request: HttpRequest, workspace_id: int, collection_id: int | None, chunk_ids: list[int] | None
+    request: HttpRequest,
+    workspace_id: int,
+    collection_id: int | None,
+    owner_ids: list[int] | None,
+    *,
+    catalog_id: int | None = None,
 ) -> int:
     """Retry within one workspace, write it to the audit, and return how many rows were revived."""
     caller = Caller.for_workspace(workspace_id)
-    revived = service.retry_dead(caller, collection_id=collection_id, chunk_ids=chunk_ids)
+    revived = service.retry_dead(
+        caller, collection_id=collection_id, catalog_id=catalog_id, chunk_ids=owner_ids
+    )
     if revived:
+        subject, ident = "workspace", workspace_id
+        if collection_id is not None:
+            subject, ident = "collection", collection_id
+        elif catalog_id is not None:
+            subject, ident = "catalog", catalog_id
         audit.record(
             request,
             "retry dead letters",
-            subject="collection" if collection_id else "workspace",
-            subject_id=collection_id or workspace_id,
+            subject=subject,
+            subject_id=ident,
             workspace_id=workspace_id,
             details={"retried": revived},
         )

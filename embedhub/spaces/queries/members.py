@@ -6,6 +6,7 @@ old one answers, and the ledger holds a row for the new one.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select, text
@@ -216,6 +217,41 @@ def repeat_filter_columns(
     """)
     facts = {"shelf_id": space.shelf_id, "space_id": space.id, "ids": list(ids)}
     session.execute(statement, facts)
+
+
+@dataclass(frozen=True, slots=True)
+class DeadMember:
+    """An item or user whose vector could not be made, and why; `id` is its row's."""
+
+    id: int
+    kind: str
+    external_id: str
+    reason: str
+    attempts: int
+    dead_at: datetime
+
+
+def dead_members(
+    session: Session, *, workspace_id: int, catalog_id: int, after: int, limit: int
+) -> list[DeadMember]:
+    """Return items and users of a catalog whose row of the ledger is dead, by their ids."""
+    statement = text("""
+        SELECT p.owner_id, s.subject, coalesce(i.external_id, u.external_id),
+               coalesce(p.last_error, ''), p.attempts, p.dead_at
+        FROM spaces s JOIN pending p ON p.space_id = s.id AND p.dead_at IS NOT NULL
+        LEFT JOIN items i ON s.subject = 'item' AND i.id = p.owner_id
+        LEFT JOIN users u ON s.subject = 'user' AND u.id = p.owner_id
+        WHERE s.workspace_id = :workspace_id AND s.catalog_id = :catalog_id
+          AND p.owner_id > :after AND coalesce(i.id, u.id) IS NOT NULL
+        ORDER BY p.owner_id LIMIT :limit
+    """)
+    facts = {
+        "workspace_id": workspace_id,
+        "catalog_id": catalog_id,
+        "after": after,
+        "limit": limit,
+    }
+    return [DeadMember(*row) for row in session.execute(statement, facts)]
 
 
 def delete_counts(session: Session, space_ids: Sequence[int], *, limit: int) -> int:

@@ -168,7 +168,8 @@ def revive(
     *,
     workspace_id: int,
     collection_id: int | None,
-    chunk_ids: Sequence[int] | None,
+    catalog_id: int | None = None,
+    owner_ids: Sequence[int] | None,
 ) -> int:
     """Give dead rows of a workspace a fresh start; return how many."""
     statement = text("""
@@ -176,11 +177,13 @@ def revive(
         FROM spaces s
         WHERE s.id = p.space_id AND p.workspace_id = :workspace_id AND p.dead_at IS NOT NULL
           AND (CAST(:collection_id AS bigint) IS NULL OR s.collection_id = :collection_id)
+          AND (CAST(:catalog_id AS bigint) IS NULL OR s.catalog_id = :catalog_id)
           AND (CAST(:ids AS bigint[]) IS NULL OR p.owner_id = ANY(:ids))
     """)
     facts = {
         "workspace_id": workspace_id,
         "collection_id": collection_id,
-        "ids": None if chunk_ids is None else list(chunk_ids),
+        "catalog_id": catalog_id,
+        "ids": None if owner_ids is None else list(owner_ids),
     }
     return session.execute(statement, facts).rowcount  # type: ignore[attr-defined, no-any-return]
