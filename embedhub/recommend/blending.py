@@ -77,9 +77,15 @@ def candidates(
     return pools
 
 
-def learn_weights(names: Sequence[str], judged: Sequence[Judged]) -> dict[int, Weights]:
-    """Return the weights of each bucket, held to those of the next longer one; they sum to 1."""
+def learn_weights(
+    names: Sequence[str], judged: Sequence[Judged], simplest: str = "popularity"
+) -> dict[int, Weights]:
+    """Return the weights of each bucket, held to those of the next longer one; they sum to 1.
+
+    Where the blend is not better than the source `simplest` by more than noise, that one serves.
+    """
     teaching = [one for one in judged if one.relevant.any()]
+    alone = np.array([1.0 if name == simplest else 0.0 for name in names])
     weights = np.zeros(len(names))
     if teaching:
         weights = likeliest(teaching, weights)
@@ -88,10 +94,24 @@ def learn_weights(names: Sequence[str], judged: Sequence[Judged]) -> dict[int, W
         of_bucket = [one for one in teaching if bucket_of(one.length) == bucket]
         if of_bucket:
             weights = likeliest(of_bucket, weights)
-        if weights.any():
-            shares = weights / weights.sum()
+        used = weights if not of_bucket or is_better(weights, alone, of_bucket) else alone
+        if used.any():
+            shares = used / used.sum()
             by_bucket[bucket] = dict(zip(names, shares.tolist(), strict=True))
     return by_bucket
+
+
+def is_better(weights: Floats, simpler: Floats, judged: Sequence[Judged]) -> bool:
+    """Return whether nDCG@10 is higher by more than the standard error of the difference."""
+    gains = np.array([_ndcg(one, weights) - _ndcg(one, simpler) for one in judged])
+    return bool(gains.mean() > gains.std() / np.sqrt(len(gains)))
+
+
+def _ndcg(one: Judged, weights: Floats, k: int = 10) -> float:
+    best = np.argsort(-(weights @ one.scores), kind="stable")[:k]
+    discounts = 1.0 / np.log2(np.arange(2, k + 2))
+    ideal = discounts[: int(one.relevant.sum())].sum()
+    return float(one.relevant[best] @ discounts[: len(best)] / ideal)
 
 
 def likeliest(judged: Sequence[Judged], prior: Floats) -> Floats:
