@@ -1,5 +1,7 @@
 """NumPy's matrix products stay in the thread that asks for them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 from threadpoolctl import ThreadpoolController
@@ -13,3 +15,14 @@ def keep_to_one_thread() -> None:
     took 20 where others wanted both cores.
     """
     ThreadpoolController().limit(limits=1, user_api="blas")
+
+
+@contextmanager
+def blas_threads(n: int | None) -> Iterator[None]:
+    """Have NumPy's linear algebra use at most `n` threads within the block; None: all it has.
+
+    Systems of some dozen unknowns, solved one after another, take longer by two threads than by
+    one, and twice the processor.
+    """
+    with ThreadpoolController().limit(limits=n, user_api="blas"):
+        yield

@@ -12,11 +12,12 @@ from embedhub import db
 from embedhub.access.caller import Caller
 from embedhub.catalog.service import find_catalog
 from embedhub.errors import Conflict, InvalidInput
+from embedhub.numpy_threads import blas_threads
 from embedhub.recommend.holdout import Order, order_of
 from embedhub.recommend.offline import Measured, measure_lengths, measure_sources
 from embedhub.recommend.protocols import first_in_time, random_per_user
 from embedhub.recommend.training import train
-from embedhub.recommend.training_run.material import plan_for, read_material
+from embedhub.recommend.training_run.material import plan_for, read_material, threads_for
 from embedhub.runs.progress import RunProgress, staying_alive
 from embedhub.runs.service import RunKind, start_run
 
@@ -65,7 +66,7 @@ def evaluate_recommender(progress: RunProgress, arguments: dict[str, Any]) -> di
         progress.describe(f"{phase}, on what was not hidden")
         progress.report(1 + done, total)
 
-    with staying_alive(progress):
+    with staying_alive(progress), blas_threads(threads_for(events.n_items)):
         try:
             trained = train(
                 split.train, order=order, content=material.content, plan=plan, on_progress=tell

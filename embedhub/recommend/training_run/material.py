@@ -21,6 +21,8 @@ MAX_CONTENT_BYTES = 800_000_000
 # Weights that a source of neighbours keeps: what is stored, and read by lists, is bounded.
 KEPT_WEIGHTS = 10_000_000
 FEWEST_NEIGHBORS = 100
+# The matrices of so many are inverted within a second or two.
+FEW_ITEMS = 4_000
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,11 @@ def require_enough(read: CatalogEvents) -> None:
             "too few interactions to train on: "
             f"{len(events):,} that count, of {events.n_users:,} users with {events.n_items:,} items"
         )
+
+
+def threads_for(n_items: int) -> int | None:
+    """Return how many threads linear algebra is worth: many only for EASE's large matrices."""
+    return 1 if n_items <= FEW_ITEMS else None
 
 
 def plan_for(n_items: int) -> Plan:

@@ -10,13 +10,19 @@ from typing import Any
 
 from embedhub import db
 from embedhub.errors import Conflict
+from embedhub.numpy_threads import blas_threads
 from embedhub.recommend.interactions import Integers
 from embedhub.recommend.training import Plan, Trained, train
 from embedhub.recommend.training_run import gate, publishing, storing
 from embedhub.recommend.training_run.artifacts import artifacts_of
 from embedhub.recommend.training_run.fitted import Fitted
 from embedhub.recommend.training_run.live import judge_live
-from embedhub.recommend.training_run.material import Material, plan_for, read_material
+from embedhub.recommend.training_run.material import (
+    Material,
+    plan_for,
+    read_material,
+    threads_for,
+)
 from embedhub.recommend.training_run.queries import events
 from embedhub.recommend.training_run.queries import publishing as queries
 from embedhub.recommend.training_run.queries import storing as storing_queries
@@ -91,9 +97,10 @@ def fit(progress: RunProgress, catalog_id: int) -> Fitted:
     progress.report(0)
     material = read_material(catalog_id)
     plan = plan_for(material.read.events.n_items)
-    trained = train_on(progress, material, plan)
+    with blas_threads(threads_for(material.read.events.n_items)):
+        trained = train_on(progress, material, plan)
+        live = judge_live(catalog_id, material, trained.order, plan)
     figures = trained.holdout_ndcg
-    live = judge_live(catalog_id, material, trained.order, plan)
     metrics = {
         "ndcg": figures["blend"],
         "popularity_ndcg": figures["popularity"],
