@@ -231,8 +231,7 @@ def load_movielens(
         if not wait:
             click.echo(f"training is run {run_id}")
             return
-        run = progress.wait_until_finished(client, int(run_id))
-        click.echo(f"training: {run['status']}" + (f", {run['error']}" if run["error"] else ""))
+        tell_of_training(progress.wait_until_finished(client, int(run_id)))
 
 
 def send(
@@ -263,6 +262,14 @@ def send(
         progress.wait_until_encoded(client, slug, progress.find_catalog_counts)
     if sent.n_errors or not sent.counts.total():
         raise click.exceptions.Exit(1)
+
+
+def tell_of_training(run: dict[str, Any]) -> None:
+    """Say what a training came to; exits with 1 if it failed."""
+    result = run["result"]
+    if run["status"] != "succeeded":
+        raise HubError(f"training {run['status']}: {run['error']}")
+    click.echo(f"recommender {result['version']} is {result['status']}: {result['reason']}")
 
 
 def ensure_catalog(client: HubClient, slug: str, **wishes: object) -> None:

@@ -51,6 +51,9 @@ def test_the_guide_works_as_written(hub: Hub) -> None:
     kinds = [step["kind"] for step in pinned[0]["explain"]["adjustments"]]
     assert kinds == ["recency", "boost", "pinned"]
 
+    (films,) = answers["POST /v1/catalogs/films/search"]
+    assert [hit["item"]["external_id"] for hit in films["hits"]] == ["alien"]
+
     (asked,) = answers["POST /v1/collections/papers/evaluations"]
     path = f"/v1/collections/papers/evaluations/{asked['id']}"
     deadline = time.monotonic() + 120
