@@ -18,39 +18,31 @@ import json
 import resource
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
+from scipy.sparse import csr_array
 
-from embedhub.recommend.content_map import apply_map, fit_map
-from embedhub.recommend.diversity import RELEVANCE, dissimilarity, diversify
+from embedhub.cli.offline import encode
+from embedhub.recommend import offline
 from embedhub.recommend.holdout import Order
-from embedhub.recommend.interactions import Floats, Interactions, histories
-from embedhub.recommend.metrics import ListMetrics, measure_lists, top_items
+from embedhub.recommend.interactions import Floats, Interactions
 from embedhub.recommend.movielens import read_movielens
+from embedhub.recommend.offline import Measured
 from embedhub.recommend.protocols import (
     Split,
-    first_events,
     first_in_time,
     random_per_user,
     stratified_by_item,
-    withhold_users,
 )
-from embedhub.recommend.recommender import POPULARITY
-from embedhub.recommend.sar import sar_scores
-from embedhub.recommend.sources import Content, Factors
-from embedhub.recommend.training import IALS, Plan, Trained, fit_sources, train
+from embedhub.recommend.steam import read_steam
+from embedhub.recommend.training import Trained, train
 
-SAR_NDCG, EXACT = 0.393819, 1e-6
-WITHHELD_SHARE, SEEDS = 0.2, (42,)
-NEW_ITEMS_SHARE, NEW_ITEMS_SEEDS = 0.15, (42, 1, 2, 3)
-FIRST_EVENTS = (1, 3, 5, 10, 20, 50)
-POOL = 100
-K = 10
+SEEDS, NEW_ITEMS_SEEDS = (offline.WITHHELD_SEED,), (42, 1, 2, 3)
 console = Console(width=140)
 Row = dict[str, Any]
 
@@ -94,9 +86,9 @@ def movielens(folder: Path, seeds: Sequence[int], *, with_content: bool) -> dict
     diversity = measure_diversity(trained, random)
     timely, seconds = timed(lambda: train(by_time.train, content=content))
     withheld = {
-        f"MovieLens-100k, users withheld from training (seed {seed})": measure_withheld(
-            random, content, seed
-        )
+        f"MovieLens-100k, users withheld from training (seed {seed})": [
+            row(one) for one in offline.measure_new_users(random, content, seed=seed)
+        ]
         for seed in seeds
     }
     new = {} if content is None else {"new items": measure_new_items(random, content, trained)}
@@ -109,141 +101,51 @@ def movielens(folder: Path, seeds: Sequence[int], *, with_content: bool) -> dict
     }
 
 
-def encode(texts: list[str]) -> Floats:
-    """Return the vectors of the service's own encoder; zeros for an empty text."""
-    from embedhub.encoders import get_encoder
-    from embedhub.encoders.checkpoint import BUNDLED_NAME
-
-    vectors = np.asarray(get_encoder(BUNDLED_NAME).encode_documents(texts), dtype=np.float64)
-    vectors[[not text for text in texts]] = 0.0
-    return vectors
-
-
 def self_check(split: Split) -> Row:
     """Return SAR's row. Raises SystemExit where the protocol is not the published one."""
-    seen, relevant = histories(split.train), histories(split.test)
-    lists = top_items(sar_scores(split.train), seen, K)
-    measured = measure_lists(lists, relevant, counts(split.train), K)
-    if abs(measured.ndcg - SAR_NDCG) > EXACT:
-        raise SystemExit(f"self-check failed: SAR reaches {measured.ndcg:.6f}, not {SAR_NDCG}")
-    return row("SAR (self-check)", measured)
+    measured = offline.measure_self_check(split)
+    if not offline.is_published(measured):
+        reached = measured.metrics.ndcg
+        raise SystemExit(f"self-check failed: SAR reaches {reached:.6f}, not {offline.SAR_NDCG}")
+    return row(measured)
 
 
 def compare(trained: Trained, split: Split, seconds: float) -> list[Row]:
     """Return the rows of each source alone and of the blend, for the split's own users."""
-    history = trained.recommender.histories(split.train)
-    seen, relevant = histories(split.train), histories(split.test)
-    popular = counts(split.train)
-    rows = [
-        row(name, measure_lists(top_items(source.scores(history), seen, K), relevant, popular, K))
-        for name, source in trained.recommender.sources.items()
-    ]
-    blend = measure_lists(trained.recommender.recommend(history, K), relevant, popular, K)
     facts = {
         "train_s": seconds,
+        "train_peak_mb": trained_at,
         "half_life": trained.recommender.half_life,
         "chosen": asdict(trained.chosen),
         "weights": trained.recommender.weights,
         "holdout_ndcg": trained.holdout_ndcg,
         "flagged_users": len(trained.flagged_users),
     }
-    return [*rows, row("default pipeline", blend) | facts]
-
-
-def measure_withheld(split: Split, content: Floats | None, seed: int) -> list[Row]:
-    """Return rows of a fifth of the users, folded in with their first n events or with all.
-
-    No item of all the user's training events is a candidate, so that popularity is the same for
-    every n.
-    """
-    withheld = withhold_users(split.train, share=WITHHELD_SHARE, seed=seed)
-    trained = train(
-        split.train.keep(~withheld[split.train.users]), order=Order.RANDOM, content=content
-    )
-    known = split.train.keep(withheld[split.train.users])
-    relevant = histories(split.test.keep(withheld[split.test.users]))
-    seen, popular = histories(known), counts(split.train)
-    prior = trained.recommender.sources[POPULARITY].scores(seen)
-    rows = [row("popularity", measure_lists(top_items(prior, seen, K), relevant, popular, K))]
-    for n in (*FIRST_EVENTS, None):
-        events = known if n is None else first_events(known, n)
-        history = trained.recommender.histories(events)
-        lists = trained.recommender.recommend(history, K, seen=seen)
-        rows.append(row(f"first {n or 'all'}", measure_lists(lists, relevant, popular, K)))
-    return rows
+    *sources, blend = map(row, offline.measure_sources(trained, split))
+    return [*sources, blend | facts]
 
 
 def measure_new_items(split: Split, content: Floats, trained: Trained) -> list[Row]:
-    """Return rows of items that no event of training has, ranked among themselves.
-
-    The settings of iALS are those chosen by the training; users are known by their other items.
-    """
+    """Return rows of items that no event of training has, ranked among themselves."""
     rows = []
     for seed in NEW_ITEMS_SEEDS:
-        draws = np.random.RandomState(seed).rand(split.train.n_items)
-        is_new = draws < np.quantile(draws, NEW_ITEMS_SHARE)
-        train_part = split.train.keep(~is_new[split.train.items])
-        chosen = replace(trained.chosen, ease=None)
-        factors = fit_sources(train_part, chosen, Plan())[IALS]
-        assert isinstance(factors, Factors)
-        mapping = fit_map(
-            content, factors.fitted.items, np.bincount(train_part.items, minlength=len(is_new))
-        )
-        history = histories(train_part)
-        relevant = histories(split.test.keep(is_new[split.test.items]))
-        seen, popular = histories(split.train), counts(split.train)
-        by_content = Content(content).scores(history)
-        by_map = factors.fitted.fold_in(history) @ apply_map(mapping, content).T
-        measured = [
-            measure_lists(top_items(scores, seen, K, hidden=~is_new), relevant, popular, K)
-            for scores in (by_content, by_map)
-        ]
-        gain = measured[1].ndcg / measured[0].ndcg
-        rows.append(row(f"content cosine, seed {seed}", measured[0]))
-        rows.append(row(f"mapped factors, seed {seed}", measured[1]) | {"times_cosine": gain})
+        cosine, mapped = offline.measure_new_items(split, content, trained.chosen, seed=seed)
+        gain = mapped.metrics.ndcg / cosine.metrics.ndcg
+        named = [{"name": f"{one.name}, seed {seed}"} for one in (cosine, mapped)]
+        rows += [row(cosine) | named[0], row(mapped) | named[1] | {"times_cosine": gain}]
     return rows
 
 
 def measure_diversity(trained: Trained, split: Split) -> list[Row]:
     """Return the lists before and after maximal marginal relevance over the best hundred."""
-    factors = trained.recommender.sources[IALS]
-    assert isinstance(factors, Factors)
-    vectors = factors.fitted.items
-    history, relevant = histories(split.train), histories(split.test)
-    scores = trained.recommender.scores(history, history)
-    pools = top_items(scores, history, POOL)
-    diverse = np.stack(
-        [
-            diversify(pool, of_user[pool], vectors, K)
-            for pool, of_user in zip(pools, scores, strict=True)
-        ]
-    )
-    popular = counts(split.train)
-    before = measure_lists(pools, relevant, popular, K)
-    after = measure_lists(diverse, relevant, popular, K)
-    return [
-        row("by score", before) | {"dissimilarity": dissimilarity(pools[:, :K], vectors)},
-        row(f"MMR {RELEVANCE}", after)
-        | {
-            "dissimilarity": dissimilarity(diverse, vectors),
-            "ndcg_lost": 1.0 - after.ndcg / before.ndcg,
-        },
-    ]
+    before, after = offline.measure_diversity(trained, split)
+    lost = 1.0 - after.metrics.ndcg / before.metrics.ndcg
+    return [row(before), row(after) | {"ndcg_lost": lost}]
 
 
 def steam(folder: Path) -> list[Row]:
     """Return the rows of Steam purchases: users with 5 and more, random 80/20 of each."""
-    table = np.loadtxt(folder / "game_purchase.dat", delimiter="\t", skiprows=1)[:, :2]
-    pairs = np.unique(table.astype(np.int64), axis=0) - 1
-    events = Interactions(
-        users=pairs[:, 0],
-        items=pairs[:, 1],
-        values=np.ones(len(pairs)),
-        times=None,
-        n_users=int(pairs[:, 0].max()) + 1,
-        n_items=int(pairs[:, 1].max()) + 1,
-    )
-    split = random_per_user(events, at_least=5)
+    split = random_per_user(read_steam(folder), at_least=5)
     trained, seconds = timed(lambda: train(split.train))
     return compare(trained, split, seconds)
 
@@ -265,12 +167,8 @@ def synthetic(count: int) -> Row:
     }
 
 
-def counts(events: Interactions) -> Floats:
-    return np.asarray(histories(events).sum(axis=0))
-
-
-def row(name: str, measured: ListMetrics) -> Row:
-    return {"name": name, **asdict(measured)}
+def row(measured: Measured) -> Row:
+    return {"name": measured.name, **asdict(measured.metrics), "diversity": measured.diversity}
 
 
 def timed(work: Callable[[], Trained]) -> tuple[Trained, float]:

@@ -123,15 +123,15 @@ def judge_movielens(report: Report, folder: Path, *, with_content: bool) -> None
     rows = offline.measure_sources(timely, by_time)
     report.tables["MovieLens-100k, first 80 % by time (protocol B)"] = rows
     report.at_least("protocol B, nDCG@10", rows[-1].metrics.ndcg, 0.25)
-    judge_new(report, random, content)
+    judge_new(report, random, content, trained)
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     report.at_most("peak memory of this process, MB", peak_mb, MAX_MEMORY_MB)
 
 
-def judge_new(report: Report, split: Split, content: Floats | None) -> None:
+def judge_new(report: Report, split: Split, content: Floats | None, trained: Trained) -> None:
     """Add what lists for new users, and of new items, reach."""
     with bar("new users") as tell:
-        rows = offline.measure_new_users(split, content, tell)
+        rows = offline.measure_new_users(split, content, on_progress=tell)
     report.tables["users withheld from training, by their first interactions"] = rows
     reached = {row.name: row.metrics.ndcg for row in rows}
     report.at_least("withheld users, nDCG@10", reached["first all"], 0.475)
@@ -140,8 +140,7 @@ def judge_new(report: Report, split: Split, content: Floats | None) -> None:
     report.at_least("first 20 only", reached["first 20"], 0.355)
     if content is None:
         return
-    with bar("new items") as tell:
-        rows = offline.measure_new_items(split, content, tell)
+    rows = offline.measure_new_items(split, content, trained.chosen)
     report.tables["items withheld from training, among themselves"] = rows
     reached = {row.name: row.metrics.ndcg for row in rows}
     wanted = 1.5 * reached["cosine of texts"]

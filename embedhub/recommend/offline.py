@@ -6,7 +6,7 @@ of a list's items, by their texts or, without, by their factors.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
@@ -21,7 +21,15 @@ from embedhub.recommend.protocols import Split, first_events, withhold_users
 from embedhub.recommend.recommender import POPULARITY, USERS_AT_ONCE, Recommender
 from embedhub.recommend.sar import sar_scores
 from embedhub.recommend.sources import Content, Factors, Source
-from embedhub.recommend.training import IALS, OnProgress, Trained, train
+from embedhub.recommend.training import (
+    IALS,
+    Chosen,
+    OnProgress,
+    Plan,
+    Trained,
+    fit_sources,
+    train,
+)
 
 # What Microsoft Recommenders' notebook publishes for SAR (b02c95e2).
 SAR_NDCG, EXACT = 0.393819, 1e-6
@@ -87,14 +95,18 @@ def measure_lengths(trained: Trained, split: Split, *, k: int = K) -> list[Measu
 
 
 def measure_new_users(
-    split: Split, content: Floats | None, on_progress: OnProgress | None = None
+    split: Split,
+    content: Floats | None,
+    *,
+    seed: int = WITHHELD_SEED,
+    on_progress: OnProgress | None = None,
 ) -> list[Measured]:
     """Return rows of a fifth of the users, folded in with their first n events or with all.
 
     No item of all the user's training events is a candidate, so that popularity is the same for
     every n.
     """
-    withheld = withhold_users(split.train, share=WITHHELD_SHARE, seed=WITHHELD_SEED)
+    withheld = withhold_users(split.train, share=WITHHELD_SHARE, seed=seed)
     others = split.train.keep(~withheld[split.train.users])
     trained = train(others, order=Order.RANDOM, content=content, on_progress=on_progress)
     known = split.train.keep(withheld[split.train.users])
@@ -113,36 +125,30 @@ def measure_new_users(
 
 
 def measure_new_items(
-    split: Split, content: Floats, on_progress: OnProgress | None = None
+    split: Split, content: Floats, chosen: Chosen, *, seed: int = NEW_SEED
 ) -> list[Measured]:
-    """Return rows of items that no training saw, ranked among themselves.
+    """Return rows of items that no event of training has, ranked among themselves.
 
-    Every event of theirs is to be found, from what the users did with other items: by chance, by
-    their texts' cosine to those of the history, and by where their texts belong among the factors.
+    By the cosine of their texts to those of the history, and by where the texts belong among
+    factors that were fitted with the chosen settings. Users are known by their other items.
     """
-    rng = np.random.RandomState(NEW_SEED)
-    n_items = split.train.n_items
-    new = np.sort(rng.permutation(n_items)[: round(NEW_SHARE * n_items)])
-    is_new = np.isin(np.arange(n_items), new)
+    draws = np.random.RandomState(seed).rand(split.train.n_items)
+    is_new = draws < np.quantile(draws, NEW_SHARE)
     known = split.train.keep(~is_new[split.train.items])
-    relevant = histories(split.train) + histories(split.test)
-    relevant = sparse.csr_array(sparse.csr_array(relevant)[:, new] > 0).astype(np.float64)
-    trained = train(known, order=Order.RANDOM, content=content, on_progress=on_progress)
-    factors = trained.recommender.sources[IALS]
+    factors = fit_sources(known, replace(chosen, ease=None), Plan())[IALS]
     assert isinstance(factors, Factors)  # noqa: S101 - what training returns under that name
-    history = trained.recommender.histories(known)
-    n_events = np.bincount(known.items, minlength=n_items)
+    n_events = np.bincount(known.items, minlength=len(is_new))
     mapping = fit_map(content, factors.fitted.items, n_events)
-    users = factors.fitted.fold_in(history)
-    nothing_seen = sparse.csr_array(relevant.shape)
-    yardstick = Yardstick(relevant, np.zeros(len(new)), content[new])
+    history, seen = histories(known), histories(split.train)
+    relevant = histories(split.test.keep(is_new[split.test.items]))
+    yardstick = Yardstick(relevant, users_of(split.train), content)
     each = {
-        "by chance": rng.rand(*relevant.shape),
-        "cosine of texts": Content(content).scores(history)[:, new],
-        "mapped factors": users @ apply_map(mapping, content[new]).T,
+        "cosine of texts": Content(content).scores(history),
+        "mapped factors": factors.fitted.fold_in(history) @ apply_map(mapping, content).T,
     }
     return [
-        yardstick.measure(name, top_items(scores, nothing_seen, K)) for name, scores in each.items()
+        yardstick.measure(name, top_items(scores, seen, K, hidden=~is_new))
+        for name, scores in each.items()
     ]
 
 
