@@ -35,6 +35,7 @@ from embedhub.search.question import (
     make_question,
     needs_encoding,
     wanted_encoder,
+    with_vectors,
 )
 from embedhub.search.request import (
     INCOMPLETE,
@@ -185,13 +186,8 @@ def _source_or_key(session: Session, search: _Search) -> tuple[Source | EncoderK
         if search.encoded is None or search.encoded.encoder != key:
             return key, []
         encoded = search.encoded
-    question = make_question(
-        search.asked,
-        collection=SearchedCatalog.of(catalog),
-        spaces=spaces,
-        principals=None,
-        encoded=encoded,
-    )
+    question = make_question(search.asked, SearchedCatalog.of(catalog), principals=None)
+    question = with_vectors(question, spaces.dense, encoded)
     state = queries.catalog_state(
         session,
         catalog_id=catalog.id,

@@ -2,7 +2,7 @@
 
 from embedhub.encoders.cross_registry import get_cross_encoder, start_cross_encoder
 from embedhub.encoders.protocol import Encoder, EncoderDescription, OverTime, PairScorer
-from embedhub.encoders.query_cache import encode_query
+from embedhub.encoders.query_cache import encode_query, is_known_query
 from embedhub.encoders.registry import (
     SUPPLIED,
     available_encoders,
@@ -23,6 +23,7 @@ __all__ = [
     "encode_query",
     "get_cross_encoder",
     "get_encoder",
+    "is_known_query",
     "is_loaded",
     "load_tokenizer",
     "start_cross_encoder",

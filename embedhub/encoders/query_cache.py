@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from embedhub.config import get_config, usable_cores
 from embedhub.encoders.protocol import Encoder
 from embedhub.encoders.query_batches import QueryBatcher
-from embedhub.encoders.registry import get_encoder
+from embedhub.encoders.registry import describe_encoder, get_encoder
+from embedhub.errors import HubError
 
 # By the encoder's key.
 _batchers: dict[str, QueryBatcher] = {}
@@ -59,6 +60,15 @@ def _batcher(encoder: Encoder) -> QueryBatcher:
     at_once = get_config().encoder_threads or usable_cores()
     # Of two threads that come here at once, one's batcher is kept.
     return _batchers.setdefault(key, QueryBatcher(encoder.encode_queries, at_once))
+
+
+def is_known_query(encoder_name: str, text: str) -> bool:
+    """Say whether a query's vector is in the cache; False too where its encoder is not there."""
+    try:
+        key = describe_encoder(encoder_name).key
+    except HubError:
+        return False
+    return process_cache().get(key, text) is not None
 
 
 def encode_query(encoder_name: str, text: str) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""One search within its snapshot: collections found, legs run, a page ranked, its hits shown."""
+"""One search within its snapshot: legs run, a page ranked, its hits shown."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -6,28 +6,17 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
-from embedhub.access.caller import Caller
-from embedhub.errors import NotFound
 from embedhub.search.candidates import Source
 from embedhub.search.cursor import fingerprint, read_cursor, write_cursor
-from embedhub.search.demands import Scope, demanded
+from embedhub.search.groundwork import lay, still_holds
 from embedhub.search.hits import UNMARKED, make_hit, mark_texts
 from embedhub.search.legs import BM25, with_scanned_rows
 from embedhub.search.lexical import Term
 from embedhub.search.pages import Page, Progress, Ranker, ScoresWanted
 from embedhub.search.parents import parents_of
 from embedhub.search.queries import hydration
-from embedhub.search.queries.hydration import CollectionState, ShownChunk
-from embedhub.search.queries.restriction import Restriction
-from embedhub.search.queries.target import find_target
-from embedhub.search.question import (
-    Asked,
-    EncodedQuery,
-    EncoderKey,
-    Question,
-    make_question,
-    wanted_encoder,
-)
+from embedhub.search.queries.hydration import ShownChunk
+from embedhub.search.question import EncoderKey, Question, Search, wanted_encoder, with_vectors
 from embedhub.search.ranking import service as ranking
 from embedhub.search.request import (
     INCOMPLETE,
@@ -36,29 +25,11 @@ from embedhub.search.request import (
     HitParent,
     Leg,
     Note,
-    NoteCode,
     SearchResult,
     Took,
 )
 from embedhub.search.snippets import Marked
-from embedhub.search.terms import analyse
-from embedhub.spaces.service import LiveSpaces
 from embedhub.stopwatch import Stopwatch
-from embedhub.tables import Collection
-
-FILTERS_PENDING = "filters do not see all of the metadata and access changed lately"
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """One search, with its queries encoded by the encoders that are known to be needed."""
-
-    caller: Caller
-    slugs: tuple[str, ...]
-    asked: Asked
-    encoded: Mapping[EncoderKey, EncodedQuery]
-    progress: Progress
-    watch: Stopwatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,69 +55,51 @@ class Answered:
     result: SearchResult
 
 
-def answer(session: Session, *, search: Search) -> EncodersWanted | ToScore | Answered:
-    """Return the answer, or what it takes to begin again: encoders for the query, or scores."""
-    targets = [_find(session, search.caller, slug) for slug in search.slugs]
-    wanted = [wanted_encoder(search.asked.request, spaces) for _, spaces in targets]
-    known = {slug: key for slug, key in zip(search.slugs, wanted, strict=True) if key is not None}
-    if not search.encoded.keys() >= set(known.values()):
-        return EncodersWanted(known)
-    questions = []
-    for (collection, spaces), key in zip(targets, wanted, strict=True):
-        question = make_question(
-            search.asked,
-            collection=collection,
-            spaces=spaces,
-            principals=search.caller.principals,
-            encoded=None if key is None else search.encoded[key],
-            is_alone=len(targets) == 1,
-        )
-        questions.append(ranking.with_examples(session, question, spaces))
+def answer(
+    session: Session, *, search: Search, progress: Progress
+) -> EncodersWanted | ToScore | Answered:
+    """Return the answer, or what it takes to begin again: encoders for the query, or scores.
+
+    The queries must be encoded by now.
+    """
+    ground = progress.ground
+    if ground is None or not still_holds(session, ground):
+        ground = lay(session, search)
+    if not search.encoded.keys() >= set(ground.encoders.values()):
+        return EncodersWanted(ground.encoders)
+    sources = [_with_vectors(session, source, search) for source in ground.sources]
     try:
-        result = _answer(session, questions, [spaces for _, spaces in targets], search)
+        result = _answer(session, sources, ground.notes, search, progress)
     except ScoresWanted as scores:
-        (question,) = questions
-        shown = _shown(session, question, scores.chunk_ids)
-        return ToScore(question, {key: ranking.passage_of(chunk) for key, chunk in shown.items()})
-    return Answered(tuple(questions), result)
+        (source,) = sources
+        shown = _shown(session, source.question, scores.chunk_ids)
+        passages = {key: ranking.passage_of(chunk) for key, chunk in shown.items()}
+        return ToScore(source.question, passages)
+    return Answered(tuple(source.question for source in sources), result)
 
 
-def _find(session: Session, caller: Caller, slug: str) -> tuple[Collection, LiveSpaces]:
-    found = find_target(session, workspace_id=caller.workspace_id, slug=slug)
-    if found is None or not caller.may_open(found[0].id):
-        raise NotFound("collection", slug)
-    collection, spaces = found
-    return collection, LiveSpaces(dense=spaces.get("dense"), sparse=spaces.get("sparse"))
+def _with_vectors(session: Session, source: Source, search: Search) -> Source:
+    key = wanted_encoder(search.asked.request, source.spaces)
+    encoded = None if key is None else search.encoded[key].result()
+    question = with_vectors(source.question, source.spaces.dense, encoded)
+    return replace(source, question=ranking.with_examples(session, question, source.spaces))
 
 
 def _answer(
     session: Session,
-    questions: Sequence[Question],
-    spaces: Sequence[LiveSpaces],
+    sources: Sequence[Source],
+    told: Sequence[Note],
     search: Search,
+    progress: Progress,
 ) -> SearchResult:
     request, watch = search.asked.written, search.watch
-    collection_ids = [question.collection_id for question in questions]
+    collection_ids = [source.question.collection_id for source in sources]
     mark = fingerprint(collection_ids, request, search.caller.principals)
     position = read_cursor(request.cursor, mark)
-    states = [_state(session, *one) for one in zip(questions, spaces, strict=True)]
-    with watch.part("lexical"):
-        terms, corrections = analyse(session, questions, spaces)
-        scopes = [_scope(*one) for one in zip(questions, spaces, states, strict=True)]
-        restrictions, relaxed = demanded(session, search.asked, scopes)
-    sources = [
-        Source(question, own, words, restriction, state.has_pending, state.has_curations)
-        for question, own, words, restriction, state in zip(
-            questions, spaces, terms, restrictions, states, strict=True
-        )
-    ]
-    notes = [*corrections, *relaxed, *(note for question in questions for note in question.notes)]
-    is_filtered = bool(request.filter) or search.caller.principals is not None
-    if is_filtered and any(state.has_stale_filters for state in states):
-        notes.append(Note(NoteCode.FILTERS_PENDING, FILTERS_PENDING))
-    page = Ranker(session, sources, watch, search.progress).page(position)
+    page = Ranker(session, sources, watch, progress).page(position)
     hits = _hits(session, sources, page, watch)
-    notes = list(dict.fromkeys([*notes, *page.notes]))
+    own = [note for source in sources for note in source.question.notes]
+    notes = list(dict.fromkeys([*told, *own, *page.notes]))
     took = _took(watch)
     legs = tuple(leg.report for leg in page.legs)
     if request.explain:
@@ -179,19 +132,6 @@ def _took(watch: Stopwatch) -> Took:
         highlight=watch.spent("highlight"),
         total=watch.total,
     )
-
-
-def _state(session: Session, question: Question, spaces: LiveSpaces) -> CollectionState:
-    return hydration.collection_state(
-        session,
-        collection_id=question.collection_id,
-        dense_space_id=None if spaces.dense is None else spaces.dense.id,
-    )
-
-
-def _scope(question: Question, spaces: LiveSpaces, state: CollectionState) -> Scope:
-    plain = Restriction(question.filter, question.principals, state.expired_documents)
-    return Scope(spaces.sparse, question.configuration, plain)
 
 
 def _hits(

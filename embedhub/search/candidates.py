@@ -1,10 +1,11 @@
 """The candidates of one search: every leg, asked every query, in every collection."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy.orm import Session
 
+from embedhub.search.estimate import Estimate
 from embedhub.search.fusion import Ranked, ScoredList, Strand
 from embedhub.search.legs import LegResult, QueryTerms, dense_leg, lexical_leg
 from embedhub.search.lexical import query_vector
@@ -35,6 +36,8 @@ class Source:
     has_pending: bool = False
     # people pinned or hid documents of the collection
     has_curations: bool = False
+    # the lists of the lexical leg that are there already, by how many rows were wanted
+    ready: Mapping[int, Found] = field(default_factory=dict)
 
 
 def run_legs(session: Session, source: Source, watch: Stopwatch, limit: int) -> Found:
@@ -51,9 +54,23 @@ def run_legs(session: Session, source: Source, watch: Stopwatch, limit: int) -> 
                     limit=limit,
                 )
     guess = found[Strand(Leg.DENSE)].guess if Strand(Leg.DENSE) in found else None
-    is_lexical_asked = source.question.request.mode is not Mode.DENSE
+    ready = source.ready.get(limit)
+    found |= lexical_lists(session, source, watch, limit, guess) if ready is None else ready
+    return {strand: _told(source, strand, result) for strand, result in found.items()}
+
+
+def lexical_lists(
+    session: Session,
+    source: Source,
+    watch: Stopwatch,
+    limit: int,
+    guess: Estimate | None = None,
+) -> Found:
+    """Return the lists of the lexical leg; `guess` is what the other leg thinks of the filter."""
+    found: dict[Strand, LegResult] = {}
+    is_asked = source.question.request.mode is not Mode.DENSE
     for query, terms in enumerate(source.terms):
-        if is_lexical_asked and terms is not None and source.spaces.sparse is not None:
+        if is_asked and terms is not None and source.spaces.sparse is not None:
             with watch.part("lexical"):
                 found[Strand(Leg.LEXICAL, query)] = lexical_leg(
                     session,
@@ -63,7 +80,7 @@ def run_legs(session: Session, source: Source, watch: Stopwatch, limit: int) -> 
                     limit=limit,
                     guess=guess,
                 )
-    return {strand: _told(source, strand, result) for strand, result in found.items()}
+    return found
 
 
 def vectors_to_compare(

@@ -23,6 +23,7 @@ from embedhub.search.candidates import (
 from embedhub.search.checks import leg_weights
 from embedhub.search.cursor import Position, after
 from embedhub.search.fusion import Ranked, Strand, best_of_documents, fuse, single
+from embedhub.search.groundwork import Groundwork
 from embedhub.search.legs import LegResult
 from embedhub.search.ranking.context import Ranking, RankingContext, Scores
 from embedhub.search.ranking.plan import PLAIN
@@ -66,8 +67,12 @@ class Page:
 
 @dataclass(slots=True)
 class Progress:
-    """What a search keeps when it begins again: its legs' lists by size, a reranker's scores."""
+    """What a search keeps when it begins again: its legs' lists by size, a reranker's scores.
 
+    `ground` is what it began with while its query was encoded.
+    """
+
+    ground: Groundwork | None = None
     found: dict[int, list[Found]] = field(default_factory=dict)
     scores: Scores | None = None
 

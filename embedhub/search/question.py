@@ -1,19 +1,24 @@
 """A request made ready to run: its query encoded, its collection found, its filter compiled.
 
-The query is encoded before the transaction, for the encoder that the collection had at the last
-search; the transaction then finds out whether that is still the one, else all begins again.
+The query is encoded by a thread of its own, for the encoder that the collection had at the last
+search. No transaction waits for it; the one that answers finds out whether that is still the
+encoder, else all begins again.
 """
 
 import logging
 import threading
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from embedhub.encoders import SUPPLIED, encode_query, get_encoder, is_loaded
+from embedhub.access.caller import Caller
+from embedhub.config import get_config
+from embedhub.encoders import SUPPLIED, encode_query, get_encoder, is_known_query, is_loaded
 from embedhub.errors import HubError, InvalidInput, NotReady
 from embedhub.search.analysis import prepare, regconfig_of
 from embedhub.search.checks import check_vector
@@ -23,6 +28,7 @@ from embedhub.search.ranking.plan import PLAIN, RankingPlan, make_plan
 from embedhub.search.request import Mode, Note, NoteCode, SearchRequest
 from embedhub.spaces.distance import Metric
 from embedhub.spaces.service import LiveSpaces
+from embedhub.stopwatch import Stopwatch
 from embedhub.tables import Space
 
 logger = logging.getLogger(__name__)
@@ -74,6 +80,20 @@ class Asked:
         texts = [query.text for query in parsed]
         request = replace(written, query=texts[0], queries=tuple(texts[1:]))
         return cls(written, request, parsed)
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """One search: who asks which collections what, and its queries as encoders understand them.
+
+    They may still be under way: whoever takes a result waits for it.
+    """
+
+    caller: Caller
+    slugs: tuple[str, ...]
+    asked: Asked
+    encoded: Mapping[EncoderKey, Future[EncodedQuery]]
+    watch: Stopwatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +165,15 @@ def wanted_encoder(request: SearchRequest, spaces: LiveSpaces) -> EncoderKey | N
     return EncoderKey(space.encoder, space.revision)
 
 
+def encoding(request: SearchRequest, encoder: EncoderKey) -> Future[EncodedQuery]:
+    """Return the request's queries, encoded at once if they are known, else by another thread."""
+    if not all(is_known_query(encoder.name, text) for text in request.texts):
+        return _threads().submit(encode, request, encoder)
+    known: Future[EncodedQuery] = Future()
+    known.set_result(encode(request, encoder))
+    return known
+
+
 def encode(request: SearchRequest, encoder: EncoderKey) -> EncodedQuery:
     """Return the request's queries encoded; call it while no transaction is open."""
     if not request.texts or not ensure_loaded(encoder.name):
@@ -153,24 +182,24 @@ def encode(request: SearchRequest, encoder: EncoderKey) -> EncodedQuery:
     return EncodedQuery(encoder, tuple(vectors))
 
 
+@lru_cache(maxsize=1)
+def _threads() -> ThreadPoolExecutor:
+    # As many as searches: encoders gather what waits at the same moment.
+    return ThreadPoolExecutor(get_config().web_threads, thread_name_prefix="encode-query")
+
+
 def make_question(
     asked: Asked,
-    *,
     collection: Searched,
-    spaces: LiveSpaces,
+    *,
     principals: tuple[str, ...] | None,
-    encoded: EncodedQuery | None,
     is_alone: bool = True,
 ) -> Question:
-    """Return a checked request as a question to a collection; `is_alone` if no other is asked.
+    """Return a request as a question to a collection, without vectors; `is_alone` if no other is.
 
-    Raises InvalidInput and TooLarge for a bad filter or vector, NotReady if mode dense has nothing
-    to compare with: hybrid goes on with the words alone and says so.
+    Raises InvalidInput and TooLarge for a bad filter.
     """
     request = asked.request
-    vector, notes = _query_vector(request, spaces.dense, encoded)
-    vectors = None if encoded is None or vector is None else encoded.vectors
-    others = (None,) * len(request.queries) if vectors is None else vectors[1:]
     plan = make_plan(collection.ranking, request.ranking, collection.filterable)
     plan = plan if is_alone else plan.without_reranker()
     return Question(
@@ -183,11 +212,26 @@ def make_question(
         filter=parse_filter(request.filter, collection.filterable),
         configuration=regconfig_of(request.language or collection.language),
         prepared=None if request.query is None else prepare(request.query),
-        vector=vector,
-        notes=(*notes, *plan.notes),
+        vector=None,
+        notes=tuple(plan.notes),
         ranking=plan,
-        more=tuple(zip(map(prepare, request.queries), others, strict=True)),
+        more=tuple((prepare(query), None) for query in request.queries),
     )
+
+
+def with_vectors(question: Question, space: Space | None, encoded: EncodedQuery | None) -> Question:
+    """Return a question with what the dense leg is asked, in a space of its collection.
+
+    Raises InvalidInput for a bad vector, NotReady if mode dense has nothing to compare with: hybrid
+    goes on with the words alone and says so.
+    """
+    vector, notes = _query_vector(question.request, space, encoded)
+    others = () if encoded is None or encoded.vectors is None else encoded.vectors[1:]
+    more = question.more
+    if vector is not None and others:
+        texts = (text for text, _ in question.more)
+        more = tuple(zip(texts, others, strict=True))
+    return replace(question, vector=vector, notes=(*notes, *question.notes), more=more)
 
 
 def _query_vector(

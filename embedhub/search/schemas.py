@@ -214,7 +214,7 @@ class LegOut(AnswerBody):
 class TookOut(AnswerBody):
     """Milliseconds spent in each part."""
 
-    encode: float
+    encode: float = Field(description="Waiting for the query's vector, beyond the words beside.")
     dense: float
     lexical: float
     rerank: float

@@ -1,10 +1,11 @@
 """Search: what a caller may rely on.
 
-Queries are encoded before the transaction is open; all legs, the grouping and the hits then see
-one snapshot.
+No transaction waits for a query to be encoded. All legs, the grouping and the hits see one
+snapshot, or two in which everything is the same.
 """
 
 from collections.abc import Sequence
+from concurrent.futures import Future, wait
 from datetime import UTC, datetime
 from functools import partial
 
@@ -12,12 +13,20 @@ from embedhub.access.caller import Caller
 from embedhub.config import get_config
 from embedhub.errors import InvalidInput, NotReady, TooLarge
 from embedhub.replica import service as replica
-from embedhub.search.answering import Answered, EncodersWanted, Search, ToScore, answer
+from embedhub.search.answering import Answered, EncodersWanted, ToScore, answer
 from embedhub.search.checks import check_request
+from embedhub.search.groundwork import lay_ahead, may_be_laid_ahead
 from embedhub.search.observed import observer
 from embedhub.search.pages import Progress
 from embedhub.search.queries.search_log import LogEntry
-from embedhub.search.question import Asked, EncodedQuery, EncoderKey, encode, needs_encoding
+from embedhub.search.question import (
+    Asked,
+    EncodedQuery,
+    EncoderKey,
+    Search,
+    encoding,
+    needs_encoding,
+)
 from embedhub.search.ranking import service as ranking
 from embedhub.search.request import SearchRequest, SearchResult
 from embedhub.search.search_log import forget_old, writer
@@ -73,19 +82,21 @@ def search_collections(
     # Named in another order they are the same search: hits of equal scores keep theirs.
     slugs = sorted(slugs)
     check_request(request)
-    asked, watch = Asked.of(request), Stopwatch()
+    watch = Stopwatch()
     encoders = {slug: _encoders.get((caller.workspace_id, slug)) for slug in slugs}
-    encoded: dict[EncoderKey, EncodedQuery] = {}
+    encoded: dict[EncoderKey, Future[EncodedQuery]] = {}
+    search = Search(caller, tuple(slugs), Asked.of(request), encoded, watch)
     progress = Progress()
     for _ in range(ATTEMPTS):
-        for encoder in {key for key in encoders.values() if key is not None} - encoded.keys():
-            if needs_encoding(asked.request):
-                with watch.part("encode"):
-                    encoded[encoder] = encode(asked.request, encoder)
-        found = replica.read(
-            partial(answer, search=Search(caller, tuple(slugs), asked, encoded, progress, watch)),
-            after=after,
-        )
+        if needs_encoding(search.asked.request):
+            for encoder in {key for key in encoders.values() if key is not None} - encoded.keys():
+                encoded[encoder] = encoding(search.asked.request, encoder)
+        if may_be_laid_ahead(search):
+            progress.ground = replica.read(partial(lay_ahead, search=search), after=after)
+        with watch.part("encode"):
+            # No transaction is open.
+            wait(encoded.values())
+        found = replica.read(partial(answer, search=search, progress=progress), after=after)
         if isinstance(found, EncodersWanted):
             encoders, progress = dict(found.by_slug), Progress()
             for slug, encoder in found.by_slug.items():

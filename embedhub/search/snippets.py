@@ -11,14 +11,18 @@ from embedhub.search.request import Span
 
 # A passage is a few hundred words; of a whole book taken as one, only the beginning is marked.
 MAX_MARKED_CHARS = 50_000
-ASCII_WORD = re.compile(r"[A-Za-z0-9]+")
+ASCII_WORD = re.compile(r"([A-Za-z0-9]+)")
 # Letters and digits, with the marks that belong to them (accents, vowel signs).
 WORD = re.compile(
-    r"\w[\w\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed"
-    r"\u0900-\u0963\u0970-\u0dff]*"
+    r"(\w[\w\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed"
+    r"\u0900-\u0963\u0970-\u0dff]*)"
 )
 # A sentence ends at a stop that no small letter follows, at an ideographic stop, or a blank line.
-SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]]*\s+(?![a-z])|[。！？｡]+[」』”）]*|\n\s*\n")
+# What all of them begin with stands first: the search goes from one such character to the next.
+SENTENCE_END = re.compile(
+    r"[.!?…。！？｡\n]"
+    r"(?:(?<=[.!?…])[.!?…]*[\"'”’)\]]*\s+(?![a-z])|(?<=[。！？｡])[。！？｡]*[」』”）]*|(?<=\n)\s*\n)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +59,24 @@ def matching_words(
 
     `lexemes` maps the normalized form of every word to its lexemes.
     """
-    found = {}
-    for word in words:
-        held = [own for own in lexemes[normalized(word)] if own in matched.weights]
-        if held:
-            found[word] = held
-    return found
+    asked = matched.weights.keys()
+    return {
+        word: [own for own in lexemes[normalized(word)] if own in asked]
+        for word in words
+        if not asked.isdisjoint(lexemes[normalized(word)])
+    }
 
 
 def mark(text: str, matching: Mapping[str, Sequence[str]], matched: Matched) -> Marked:
     """Return where a passage matched; `matching` comes from `matching_words`."""
     text = text[:MAX_MARKED_CHARS]
+    # What stands between words, and words, by turns.
+    parts = _pattern(text).split(text.replace("_", " "))
+    ends = itertools.accumulate(map(len, parts))
     found: list[tuple[Span, Sequence[str]]] = [
-        (Span(word.start(), word.end()), matching[word[0]])
-        for word in _pattern(text).finditer(text.replace("_", " "))
-        if word[0] in matching
+        (Span(end - len(part), end), matching[part])
+        for part, end in zip(parts, ends, strict=True)
+        if part in matching
     ]
     found += [(span, [gram]) for span, gram in _grams(text, matched.grams)]
     found.sort(key=lambda match: (match[0].start, match[0].end))
@@ -142,13 +149,13 @@ def _best_sentence(
     if not found:
         return None
     best, best_rank = None, (0.0, 0)
+    left = iter(found)
+    span, lexemes = next(left)
     for sentence in sentences(text):
-        held = {
-            lexeme
-            for span, lexemes in found
-            if sentence.start <= span.start < sentence.end
-            for lexeme in lexemes
-        }
+        held: set[str] = set()
+        while span.start < sentence.end:
+            held.update(lexemes)
+            span, lexemes = next(left, (Span(len(text), len(text)), ()))
         rank = (sum(matched.weights.get(lexeme, 1.0) for lexeme in held), -len_of(sentence))
         if held and (best is None or rank > best_rank):
             best, best_rank = sentence, rank

@@ -64,13 +64,12 @@ def read_wording(
     found = find_target(session, workspace_id=workspace_id, slug=slug)
     if found is None:
         return Wording({}, {})
-    collection, spaces = found
-    configuration = regconfig_of(language or collection.language)
+    configuration = regconfig_of(language or found.collection.language)
     words = {normalized(word) for text in (weighed, *texts) for word in words_of(text)}
     lexemes = _cache.look_up(session, configuration, words)
     read = Wording({}, lexemes)
     idf = dict.fromkeys(read.of(weighed), 1.0)
-    sparse = spaces.get("sparse")
+    sparse = found.spaces.get("sparse")
     if sparse is not None:
         counts, n_rows = queries.count_terms(
             session, space_id=sparse.id, configuration=configuration, query=prepare(weighed)

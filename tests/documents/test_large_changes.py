@@ -15,7 +15,7 @@ from embedhub.documents.relabelling import relabel_documents
 from embedhub.errors import NotFound, NotReady
 from embedhub.runs import service as runs
 from embedhub.runs.progress import RunProgress
-from embedhub.search.queries import hydration
+from embedhub.search.queries import target
 from embedhub.search.request import Mode, NoteCode, SearchRequest
 from embedhub.search.service import search
 from embedhub.spaces.doctor import examine
@@ -204,7 +204,7 @@ def test_what_expired_by_thousands_is_found_by_no_leg(
     try:
         for named in (100, 3):
             # More than so many are not named to the legs: each row's document is asked.
-            monkeypatch.setattr(hydration, "MAX_NAMED_EXPIRED", named)
+            monkeypatch.setattr(target, "MAX_NAMED_EXPIRED", named)
             expire("external_id::int < 6")
             for mode in Mode:
                 assert found(caller, mode) == ["6", "7", "8", "9"], (mode, named)

@@ -180,5 +180,5 @@ def _candidates(session: Session, statement: Select[Any], asked: DenseQuery) -> 
     metric = asked.space.metric
     return [
         Candidate(chunk_id, document_id, score_of(distance, metric))
-        for chunk_id, document_id, distance in session.execute(statement, asked.facts)
+        for chunk_id, document_id, distance in session.execute(statement, asked.facts).all()
     ]

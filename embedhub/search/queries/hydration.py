@@ -29,9 +29,6 @@ CHUNKS: FromClause = Chunk.__table__
 DOCUMENTS: FromClause = Document.__table__
 VERSIONS: FromClause = DocumentVersion.__table__
 
-# More expired documents than these are not named to the legs.
-MAX_NAMED_EXPIRED = 500
-
 # Statements that every search runs are made once: building one costs more than sending it.
 # Live chunks of documents whose time has not passed, in the order of ShownChunk.
 SHOWN = (
@@ -73,20 +70,6 @@ LEXEMES = text("""
     FROM unnest(CAST(:words AS text[]), CAST(:bodies AS text[])) AS w(word, body)
 """)
 
-STATE = text("""
-    SELECT ARRAY(SELECT id FROM documents
-                 WHERE collection_id = :collection_id AND expires_at <= now()
-                 LIMIT :limit),
-           EXISTS (SELECT FROM pending
-                   WHERE space_id = :dense_space_id AND dead_at IS NULL),
-           EXISTS (SELECT FROM runs
-                   WHERE kind IN ('relabel_documents', 'update_attributes')
-                     AND status IN ('queued', 'running')
-                     AND CAST(arguments ->> 'collection_id' AS bigint) = :collection_id),
-           EXISTS (SELECT FROM curations
-                   WHERE collection_id = :collection_id AND removed_at IS NULL)
-""")
-
 
 @dataclass(frozen=True, slots=True)
 class ShownChunk:
@@ -123,40 +106,12 @@ def shown_chunks(
         "workspace_id": workspace_id,
         "collection_id": collection_id,
     }
-    return {row[0]: ShownChunk(*row) for row in session.execute(statement, facts)}
+    return {row[0]: ShownChunk(*row) for row in session.execute(statement, facts).all()}
 
 
 @lru_cache(maxsize=1_000)
 def _shown_to(principals: tuple[str, ...] | None) -> Select[Any]:
     return SHOWN.where(access_predicate(DOCUMENTS.c.access, principals))
-
-
-@dataclass(frozen=True, slots=True)
-class CollectionState:
-    """What keeps a collection's index from saying all by itself."""
-
-    # past their time, although nobody has removed them yet; None: too many to name
-    expired_documents: list[int] | None
-    # rows of the dense space still wait for their vector; dead ones are not waited for
-    has_pending: bool
-    # a run still repeats changed metadata or access in the index
-    has_stale_filters: bool
-    # people pinned or hid documents
-    has_curations: bool
-
-
-def collection_state(
-    session: Session, *, collection_id: int, dense_space_id: int | None
-) -> CollectionState:
-    """Return which documents must not be shown, and whether vectors are missing."""
-    facts = {
-        "collection_id": collection_id,
-        "dense_space_id": dense_space_id,
-        "limit": MAX_NAMED_EXPIRED + 1,
-    }
-    expired, *flags = session.execute(STATE, facts).one()
-    named = None if len(expired) > MAX_NAMED_EXPIRED else expired
-    return CollectionState(named, *flags)
 
 
 def lexemes_of_words(
@@ -171,4 +126,4 @@ def lexemes_of_words(
         "words": list(words),
         "bodies": [" ".join((word, *identifier_parts(word))) for word in words],
     }
-    return {word: tuple(own) for word, own in session.execute(LEXEMES, facts)}
+    return {word: tuple(own) for word, own in session.execute(LEXEMES, facts).all()}

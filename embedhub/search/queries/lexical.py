@@ -101,7 +101,7 @@ def lexical_scan(session: Session, asked: LexicalQuery) -> list[Candidate]:
     """Return the best rows of a space by scoring every one that passes."""
     return [
         Candidate(chunk_id, document_id, -distance)
-        for chunk_id, document_id, distance in session.execute(_scan(asked), asked.facts)
+        for chunk_id, document_id, distance in session.execute(_scan(asked), asked.facts).all()
     ]
 
 

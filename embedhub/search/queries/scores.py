@@ -35,7 +35,7 @@ def dense_scores(
         "query": query, "space_id": space.id, "shelf_id": space.shelf_id,
         "owner_ids": list(owner_ids),
     }  # fmt: skip
-    rows = session.execute(_NEARNESS[space.metric], facts)
+    rows = session.execute(_NEARNESS[space.metric], facts).all()
     return {owner_id: score_of(distance, space.metric) for owner_id, distance in rows}
 
 
@@ -59,7 +59,7 @@ def lexical_scores(
         "query": sparse_vector(query), "space_id": space.id, "shelf_id": space.shelf_id,
         "owner_ids": list(owner_ids),
     }  # fmt: skip
-    return {owner_id: -distance for owner_id, distance in session.execute(WORDS, facts)}
+    return {owner_id: -distance for owner_id, distance in session.execute(WORDS, facts).all()}
 
 
 def _nearness(metric: str) -> Select[Any]:

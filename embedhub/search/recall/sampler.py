@@ -24,10 +24,11 @@ from embedhub.config import get_config
 from embedhub.errors import HubError
 from embedhub.search.filters import parse_filter
 from embedhub.search.legs import dense_leg
-from embedhub.search.queries import dense, hydration
+from embedhub.search.queries import dense
 from embedhub.search.queries import recall as queries
 from embedhub.search.queries.recall import Target
 from embedhub.search.queries.restriction import Restriction
+from embedhub.search.queries.target import expired_documents
 from embedhub.search.recall.filters import make_filter
 from embedhub.search.recall.measures import FilterClass, K, Tally, class_of_share, recall_of
 from embedhub.tables import Collection, Space
@@ -170,7 +171,7 @@ def _check(space_id: int, probe: Probe, budget: Budget, tallies: Tallies) -> boo
             return False
         space, collection = found
         try:
-            restriction = _restriction(session, space, collection, probe)
+            restriction = _restriction(session, collection, probe)
         except HubError:
             # Its field was declared with another type since.
             return True
@@ -201,14 +202,10 @@ def _check(space_id: int, probe: Probe, budget: Budget, tallies: Tallies) -> boo
     return True
 
 
-def _restriction(
-    session: Session, space: Space, collection: Collection, probe: Probe
-) -> Restriction:
-    state = hydration.collection_state(
-        session, collection_id=collection.id, dense_space_id=space.id
-    )
+def _restriction(session: Session, collection: Collection, probe: Probe) -> Restriction:
+    expired = expired_documents(session, collection_id=collection.id)
     asked = parse_filter(dict(probe.filter), collection.filterable)
-    return Restriction(asked, probe.principals, state.expired_documents)
+    return Restriction(asked, probe.principals, expired)
 
 
 def _class_of(
