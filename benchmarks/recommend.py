@@ -25,7 +25,6 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 from rich.table import Table
-from scipy.sparse import csr_array
 
 from embedhub.cli.offline import encode
 from embedhub.recommend import offline
@@ -114,7 +113,7 @@ def compare(trained: Trained, split: Split, seconds: float) -> list[Row]:
     """Return the rows of each source alone and of the blend, for the split's own users."""
     facts = {
         "train_s": seconds,
-        "train_peak_mb": trained_at,
+        "peak_mb": peak_mb(),
         "half_life": trained.recommender.half_life,
         "chosen": asdict(trained.chosen),
         "weights": trained.recommender.weights,
