@@ -120,7 +120,7 @@ class ExperimentAdmin(ReadOnlyAdmin):
     empty_link = ("admin:console_experiment_new_experiment", "New experiment", "run_experiment")
 
     def get_urls(self) -> list[URLPattern]:
-        step = self.admin_site.admin_view(experiments.step)
+        step = self.admin_site.admin_view(self._step)
         return [
             path("<int:experiment_id>/<str:name>/now/", step, name="console_experiment_step"),
             *super().get_urls(),
@@ -137,6 +137,9 @@ class ExperimentAdmin(ReadOnlyAdmin):
     @action(description="New experiment", url_path="new", icon="add", permissions=["run"])
     def new_experiment(self, request: HttpRequest) -> HttpResponse:
         return experiments.new_experiment(request, self)
+
+    def _step(self, request: HttpRequest, experiment_id: int, name: str) -> HttpResponse:
+        return experiments.step(request, self, experiment_id, name)
 
     def has_run_permission(self, request: HttpRequest) -> bool:
         return may(request, "run_experiment")

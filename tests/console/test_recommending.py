@@ -205,6 +205,8 @@ def test_an_experiment_is_set_up_started_and_stopped(films: Caller, staff: Clien
     assert "relevance 0.7 against diversity" in page
     assert "5 % of people" in page
     ident = row("Experiment", name="variety").pk
+    stop = f"/admin/console/experiment/{ident}/stop/now/"
+    assert "It cannot be started a second time" in html_of(staff.get(stop))
     for step, status in (("start", "running"), ("stop", "stopped")):
         assert staff.post(f"/admin/console/experiment/{ident}/{step}/now/").status_code == 302
         assert get_experiment(films, "films", "variety").status == status

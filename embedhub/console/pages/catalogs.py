@@ -11,6 +11,8 @@ from embedhub.console.pages.runs import progress_of
 from embedhub.console.words import plural
 from embedhub.recommend.experiments.results import Rate, click_rates
 
+SAMPLED_ITEMS = 200
+
 
 def catalog_choices() -> list[tuple[str, str]]:
     """Return catalogs to choose from by id, the workspace in front."""
@@ -24,6 +26,13 @@ def latest_user(catalog_id: int) -> str | None:
     rows: Any = models.Interaction.objects.filter(catalog_id=catalog_id).select_related("user")
     row = rows.order_by("-id").first()
     return None if row is None else str(row.user.external_id)
+
+
+def attribute_names(catalog_id: int) -> list[str]:
+    """Return the attributes of some items, to choose from while typing."""
+    rows: Any = models.Item.objects.filter(catalog_id=catalog_id).order_by("-id")
+    found = rows.values_list("attributes", flat=True)[:SAMPLED_ITEMS]
+    return sorted({name for attributes in found for name in attributes})[:MAX_CHOICES]
 
 
 def placement_names(catalog_id: int) -> list[str]:

@@ -147,18 +147,27 @@ def detail(row: Any) -> dict[str, Any]:
     return context
 
 
-def step(request: HttpRequest, experiment_id: int, name: str) -> HttpResponse:
-    """Start, stop or delete an experiment."""
+def step(request: HttpRequest, model_admin: Any, experiment_id: int, name: str) -> HttpResponse:
+    """Start, stop or delete an experiment; what cannot be undone is asked first."""
     demand(request, PERMISSION)
     if name not in STEPS:
         raise Http404
-    if request.method != "POST":
-        return HttpResponseNotAllowed(["POST"])
     rows: Any = models.Experiment.objects.select_related("catalog")
     row = rows.filter(pk=experiment_id, catalog__deleted_at=None).first()
     if row is None:
         raise Http404
     take, words, done = STEPS[name]
+    if request.method != "POST":
+        if name not in QUESTIONS:
+            return HttpResponseNotAllowed(["POST"])
+        question, submit = QUESTIONS[name]
+        context = {"title": f"{submit}: “{row.name}”?", "question": question, "submit": submit}
+        return page(
+            request,
+            model_admin,
+            "console/confirm.html",
+            {**context, "back": DETAIL, "back_id": row.pk},
+        )
     try:
         take(Caller.for_workspace(row.workspace_id), row.catalog.slug, row.name)
     except HubError as error:
@@ -181,6 +190,22 @@ STEPS: Mapping[str, tuple[Callable[[Caller, str, str], ExperimentView], str, str
         "“{}” is stopped: everybody gets the placement's lists again.",
     ),
     "delete": (service.delete_experiment, "delete experiment", "“{}” is deleted."),
+}
+QUESTIONS = {
+    "stop": (
+        (
+            "Everybody gets the placement's lists again. It cannot be started a second time: its"
+            " figures stand."
+        ),
+        "Stop it",
+    ),
+    "delete": (
+        (
+            "It is gone with its variants. What was shown and clicked stays, and counts in the"
+            " catalog's click rates."
+        ),
+        "Delete it",
+    ),
 }
 
 
@@ -233,8 +258,8 @@ def sentence(found: ExperimentResults) -> str:
             " keep what is simpler."
         )
     return " ".join(
-        f"“{one.variant}” is {one.verdict.value} than “{first.variant}”: its people click"
-        f" {_difference(one.people_difference)}."
+        f"“{one.variant}” is {one.verdict.value} than “{first.variant}”: the share of people who"
+        f" click differs by {_difference(one.people_difference)}."
         for one in told
     )
 

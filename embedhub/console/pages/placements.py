@@ -15,7 +15,7 @@ from django.utils.html import format_html
 
 from embedhub.access.caller import Caller
 from embedhub.console import audit, models
-from embedhub.console.pages.catalogs import catalog_choices, latest_user
+from embedhub.console.pages.catalogs import attribute_names, catalog_choices, latest_user
 from embedhub.console.pages.layout import PickField, TextField, add_reason, page
 from embedhub.console.pages.rule_forms import FORMS, KINDS, RuleForm
 from embedhub.console.pages.rule_words import sentence
@@ -138,6 +138,7 @@ def edit_rule(
         "row": row,
         "whose": user,
         "preview": preview,
+        "attributes": attribute_names(row.catalog_id),
         "back_url": reverse(DETAIL, args=[row.pk]),
     }
     if request.headers.get("X-Part") == "preview":

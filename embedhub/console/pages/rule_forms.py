@@ -96,6 +96,12 @@ class WhichForm(RuleForm):
         "leave the attribute empty then.",
     )
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in {"field", "of"} & set(self.fields):
+            # The page's list of attributes that items have.
+            self.fields[name].widget.attrs["list"] = "attributes"
+
     def which(self) -> dict[str, Any]:
         """Return which items the rule is about."""
         given, found = self.cleaned_data, dict[str, Any]()

@@ -25,7 +25,9 @@
       if (answer.ok && !answer.redirected && number === asked) place.innerHTML = await answer.text();
     }
 
-    form.addEventListener("input", function () {
+    // The user's field is the form's too, but stands beside it.
+    document.addEventListener("input", function (event) {
+      if (event.target.form !== form) return;
       window.clearTimeout(timer);
       timer = window.setTimeout(function () { refresh().catch(function () {}); }, WAIT_MS);
     });
