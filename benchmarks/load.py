@@ -30,7 +30,14 @@ from benchmarks.measure import (
     write_report,
 )
 from benchmarks.memory import DIMENSION, watch_import
-from benchmarks.sending import Form, check, database_url, send_all, wait_for_index
+from benchmarks.sending import (
+    Form,
+    check,
+    database_url,
+    send_all,
+    wait_for_index,
+    wait_until_idle,
+)
 from embedhub.cli.client import HubClient
 
 
@@ -76,6 +83,7 @@ def load(
     arguments: argparse.Namespace, client: HubClient, vectors: Vectors, form: Form
 ) -> dict[str, Any]:
     """Send vectors to a new collection; return the seconds until searchable and until indexed."""
+    wait_until_idle(arguments)
     slug = f"load-{form}-{int(time.time())}"
     wanted = {"slug": slug, "encoder": "supplied", "dimension": int(vectors.shape[1])}
     client.call("POST", "/v1/collections", wanted)
@@ -99,6 +107,7 @@ def load(
 
 def load_raw(arguments: argparse.Namespace, vectors: Vectors) -> dict[str, Any]:
     """Load the same vectors by a binary COPY and build the same index, as one would by hand."""
+    wait_until_idle(arguments)
     dimension = vectors.shape[1]
     head = struct.pack(">ihh", 4 + 4 * dimension, dimension, 0)
     with psycopg.connect(database_url(arguments), autocommit=True) as connection:

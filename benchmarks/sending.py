@@ -138,6 +138,25 @@ def wait_for_index(arguments: argparse.Namespace, slug: str) -> None:
     raise Nonsense("the index was not built in an hour")
 
 
+def wait_until_idle(arguments: argparse.Namespace) -> None:
+    """Return when no run is at work and no deleted collection's rows are left to remove.
+
+    What was measured before takes nothing from what is measured next.
+    """
+    statement = """
+        SELECT EXISTS (SELECT FROM runs WHERE status IN ('queued', 'running'))
+            OR EXISTS (SELECT FROM collections WHERE deleted_at IS NOT NULL)
+    """
+    deadline = time.monotonic() + TIMEOUT_S
+    with psycopg.connect(database_url(arguments), autocommit=True) as connection:
+        while time.monotonic() < deadline:
+            row = connection.execute(statement).fetchone()
+            if row is not None and not row[0]:
+                return
+            time.sleep(POLL_S)
+    raise Nonsense("the installation was not idle in an hour")
+
+
 def database_url(arguments: argparse.Namespace) -> str:
     """Return the URL of the home's database; raises Nonsense without a running home."""
     running = None if arguments.home is None else Home.at(arguments.home).running()
