@@ -36,9 +36,10 @@ class Turn:
 class AnswerRequest:
     """One question; exactly what the caller sent, checked by the service.
 
-    None stands for the configured default. `max_words` bounds an extractive answer, `max_citations`
-    either kind; `context_tokens` is what the passages may take of a prompt. `min_evidence` is the
-    evidence (0 to 1) below which the answer is "not found in the documents"; 0 always answers.
+    None stands for the configured default. `max_words` and `max_citations` bound an extractive
+    answer, `max_citations` also the nearest passages; `context_tokens` is what the passages may
+    take of a prompt. `min_evidence` is the evidence (0 to 1) below which the answer is "not found
+    in the documents"; 0 always answers.
     `history` is what was said before, oldest first: a follow-up is made a question of its own with
     it where a language model is configured. `filter`, `principals`, `language` and `weights` are
     those of a search.
@@ -117,10 +118,11 @@ class Citation:
 class CheckedSentence:
     """A sentence of an answer beside the text it cites.
 
-    `span` is its place in the answer's text, marks included. `lexical` is the share of what it says
-    in words (rare words weigh more) that the cited text says too; `semantic` the cosine to the
-    nearest sentence cited, None where nothing encodes. A sentence that cites nothing is held
-    against all sources, and is not supported: `citations` is empty.
+    `span` is its place in the answer's text, marks included. A sentence that the cited text denies
+    or that names a number it does not hold is not supported, whatever they share. `lexical` is the
+    share of what it says in words (rare words weigh more) that the cited text says too; `semantic`
+    the cosine to the nearest sentence cited, None where nothing encodes. A sentence that cites
+    nothing is held against all sources, and is not supported: `citations` is empty.
     """
 
     span: Span
