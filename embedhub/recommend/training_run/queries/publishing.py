@@ -86,7 +86,10 @@ def earlier_training(session: Session, *, run_id: int, catalog_id: int) -> int |
 
 
 def idle_catalogs(session: Session) -> list[DueCatalog]:
-    """Return the catalogs that no training works on, with what was trained last."""
+    """Return the catalogs that no training works on, with what was trained last.
+
+    One that is being loaded is left in peace: half of it is not worth a training.
+    """
     statement = text("""
         SELECT c.id, c.workspace_id, c.training, v.last_id, v.n_interactions,
                v.last_id IS NOT NULL,
@@ -102,6 +105,9 @@ def idle_catalogs(session: Session) -> list[DueCatalog]:
         WHERE c.deleted_at IS NULL AND NOT EXISTS (
           SELECT FROM runs r WHERE r.kind = :kind AND r.subject = 'catalog ' || c.id
             AND r.status = ANY(:unfinished))
+          AND NOT EXISTS (
+            SELECT FROM imports i WHERE i.catalog_id = c.id AND i.status IN ('waiting', 'running')
+              AND i.updated_at > now() - interval '1 minute')
         ORDER BY c.id
     """)
     facts = {
