@@ -8,6 +8,7 @@ from typing import Any
 from celery import signals
 
 from embedhub.catalog import service as catalogs
+from embedhub.catalog.older import open_older_catalogs
 from embedhub.collections.service import purge_collection, resume_deletions
 from embedhub.conversations import service as conversations
 from embedhub.documents import imports
@@ -76,6 +77,7 @@ def sweep() -> None:
         files.ring_for_waiting,
         resume_deletions,
         catalogs.resume_deletions,
+        open_older_catalogs,
         spaces.grow_outgrown,
         number_older_shelves,
         index_upkeep.complete_shelves,

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from embedhub import db
 from embedhub.access.caller import Caller
 from embedhub.catalog.members import delete_item, delete_user
+from embedhub.catalog.older import open_older_catalogs
 from embedhub.catalog.purge import purge_catalog
 from embedhub.catalog.service import (
     catalog_status,
@@ -193,3 +194,15 @@ def test_a_text_that_no_encoder_takes_is_set_aside_with_its_reason(
     assert retry_dead(caller, "films") == 1
     encode_everything()
     assert catalog_status(caller, "films").n_embedded == 2
+
+
+def test_a_catalog_of_an_older_release_is_opened_to_search(caller: Caller) -> None:
+    make_catalog(caller)
+    send_items(caller, {"external_id": "a", "fields": {"title": "old"}}, {"external_id": "b"})
+    with db.writing() as session:
+        for table in ("pending", "sparse_embeddings", "term_deltas", "size_deltas", "spaces"):
+            session.execute(text(f"DELETE FROM {table}"))
+    assert open_older_catalogs() == 1
+    assert open_older_catalogs() == 0
+    encode_everything()
+    assert set(vectors(caller)) == {"a"}

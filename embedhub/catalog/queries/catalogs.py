@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from embedhub import db
 from embedhub.runs.kinds import UNFINISHED, RunKind
-from embedhub.tables import Catalog, HeldInteraction, Interaction, Item, Run, User
+from embedhub.tables import Catalog, HeldInteraction, Interaction, Item, Run, Space, User
 
 # Before items and users: these would take rows along that were not counted.
 PURGED = ("interactions", "impressions", "held_interactions")
@@ -143,6 +143,32 @@ def deleted_catalogs(session: Session, *, pause: timedelta, limit: int) -> list[
         .limit(limit)
     )
     return [(row.workspace_id, row.id) for row in session.execute(statement)]
+
+
+def catalogs_without_spaces(session: Session, *, limit: int) -> list[int]:
+    """Return catalogs that have no space at all: made by a release that embedded no items."""
+    has_spaces = exists().where(Space.catalog_id == Catalog.id)
+    statement = select(Catalog.id).where(Catalog.deleted_at.is_(None), ~has_spaces)
+    return list(session.scalars(statement.order_by(Catalog.id).limit(limit)))
+
+
+def held_without_spaces(session: Session, catalog_id: int) -> Catalog | None:
+    """Return such a catalog while nobody adds to it; None if somebody opened or deleted it."""
+    db.take_turn(session, db.Turn.CATALOG, catalog_id)
+    has_spaces = exists().where(Space.catalog_id == Catalog.id)
+    statement = select(Catalog).where(
+        Catalog.id == catalog_id, Catalog.deleted_at.is_(None), ~has_spaces
+    )
+    return session.scalars(statement).one_or_none()
+
+
+def worded_members(session: Session, subject: str, catalog_id: int) -> list[int]:
+    """Return the items, or users, of a catalog that have a text, in order."""
+    table = Item if subject == "item" else User
+    statement = select(table.id).where(
+        table.catalog_id == catalog_id, table.input_hash.is_not(None)
+    )
+    return list(session.scalars(statement.order_by(table.id)))
 
 
 def delete_rows(session: Session, table: str, catalog_id: int, *, limit: int) -> int:
