@@ -3,7 +3,8 @@
 python -m benchmarks.lists prepare --home HOME [--items 50000] [--users 10000]
 python -m benchmarks.lists measure --home HOME [--n 300] [--output FILE]
 
-HOME is that of a service that runs (embedhub up --home HOME --detach). `prepare` fills a catalog
+HOME is that of a service that runs and trains nothing by itself (EMBEDHUB_TRAINING_MIN_INTERACTIONS
+of a billion, embedhub up --home HOME --detach). `prepare` fills a catalog
 with made-up items, users and interactions: most users have 40 events, 300 of them 200. A version is
 stored and made live with every source; what EASE would take minutes to fit is stood in for by rows
 of the same size. Nothing is chosen on a hold-out: only time is measured. `measure` asks as one
@@ -48,6 +49,7 @@ from embedhub.recommend.training_run import publishing, storing
 from embedhub.recommend.training_run.artifacts import artifacts_of
 from embedhub.recommend.training_run.events import read_events
 from embedhub.recommend.training_run.material import plan_for
+from embedhub.recommend.versions import Status
 from embedhub.spaces.vectors import find_space
 
 SLUG = "lists-benchmark"
@@ -117,10 +119,16 @@ def item(number: int) -> dict[str, Any]:
     """Return a made-up item; its attribute `tenth` has nothing to do with who likes it."""
     return {
         "external_id": f"i{number}",
-        "fields": {"title": f"thing {number}", "text": f"of group {number % GROUPS} " * 5},
+        "fields": {"title": f"thing {number}", "text": words(number)},
         "categories": [f"group-{number % GROUPS}"],
-        "attributes": {"tenth": (number * 7_919) % 10, "price": number % 97},
+        "attributes": {"tenth": number // GROUPS % 10, "price": number % 97},
     }
+
+
+def words(number: int) -> str:
+    """Return a text of the item's own."""
+    drawn = np.random.default_rng(number).integers(3_000, size=20)
+    return " ".join(f"word{one}" for one in drawn)
 
 
 def taste(rng: np.random.Generator, user: int, n_events: int, n_items: int) -> list[int]:
@@ -145,6 +153,8 @@ def store(catalog_id: int) -> None:
         n_items=read.events.n_items,
         n_users=read.events.n_users,
         n_interactions=len(read.events),
+        # Not of a run: one that is being stored would be swept away as left behind.
+        status=Status.READY.value,
     )
     storing.store_artifacts(row, artifacts, read.item_ids.tolist())
     with db.writing() as session:

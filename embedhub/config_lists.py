@@ -18,7 +18,10 @@ class ListPart(BaseSettings):
         5_000, ge=0, description="Every item of a catalog that is no larger is scored for a list."
     )
     list_pool: int = Field(
-        1_000, ge=10, description="Items of a larger catalog that each source proposes for a list."
+        600,
+        ge=10,
+        description="Items of a larger catalog that its neighbors propose for a list;"
+        " vectors propose half of it, popularity a sixth.",
     )
     list_window: int = Field(
         100, ge=1, description="The best of them that rules, diversity and the page choose from."

@@ -17,11 +17,10 @@ from embedhub.recommend.folding import (
 from embedhub.recommend.history import History
 from embedhub.recommend.interactions import Floats, Integers
 from embedhub.recommend.queries import pools as queries
-from embedhub.recommend.queries.pools import Leg
+from embedhub.recommend.queries.pools import Leg, NeighborRows
 from embedhub.recommend.versions import FoldIn, SourceKind, Version
 from embedhub.tables import Space
 
-NO_FLOATS: Floats = np.zeros(0)
 NO_POSITIONS: Integers = np.zeros(0, dtype=np.int64)
 # An example alone says little of its user, but all of what is wanted.
 EXAMPLE_LENGTH = 5
@@ -106,7 +105,7 @@ class _Reader:
     vectors: Mapping[int, Floats]
     factor_space: Space | None
 
-    def rows(self, sources: Sequence[str]) -> dict[str, dict[int, tuple[Integers, Floats]]]:
+    def rows(self, sources: Sequence[str]) -> dict[str, NeighborRows]:
         if not sources:
             return {}
         return queries.neighbors(
@@ -116,13 +115,15 @@ class _Reader:
             item_ids=self.history.items,
         )
 
-    def neighbors(self, rows: Mapping[int, tuple[Integers, Floats]]) -> NeighborSum:
-        each = [rows.get(item, (NO_POSITIONS, NO_FLOATS)) for item in self.history.items]
+    def neighbors(self, found: NeighborRows) -> NeighborSum:
+        places = {item: place for place, item in enumerate(self.history.items)}
+        rows = np.array([places[item] for item in found.item_ids], dtype=np.int64)
         return NeighborSum(
             n_items=self.version.n_items,
             amounts=self.history.amounts,
-            positions=[positions for positions, _ in each],
-            weights=[weights for _, weights in each],
+            rows=np.repeat(rows, found.sizes),
+            positions=found.positions,
+            weights=found.weights,
             seen=np.array([one.position for one in self.known.values()], dtype=np.int64),
         )
 

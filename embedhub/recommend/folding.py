@@ -9,7 +9,7 @@ Positions number the items that a version was trained on, from 0; -1 is an item 
 know.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
@@ -74,26 +74,28 @@ class Folded(Protocol):
 
 @dataclass(frozen=True)
 class NeighborSum:
-    """Stored rows of neighbors, summed. Row i holds `positions[i]`, `weights[i]` of neighbors.
+    """Stored rows of neighbors, summed; entry by entry they are in `rows`, `positions`, `weights`.
 
-    `seen` are positions of the items that z-scores leave out.
+    `rows` are places in the history, whose items count `amounts`; `seen` are positions of the items
+    that z-scores leave out.
     """
 
     n_items: int
     amounts: Floats
-    positions: Sequence[Integers]
-    weights: Sequence[Floats]
+    rows: Integers
+    positions: Integers
+    weights: Floats
     seen: Integers
 
     @cached_property
     def total(self) -> Floats:
         """The scores of all items of the version."""
-        if not self.positions:
-            return np.zeros(self.n_items)
-        amounts = np.repeat(self.amounts, [len(row) for row in self.positions])
-        weighted = amounts * np.concatenate(self.weights)
-        positions = np.concatenate(self.positions)
-        return np.asarray(np.bincount(positions, weighted, self.n_items), dtype=np.float64)
+        summed = np.bincount(self.positions, self._weighted, self.n_items)
+        return np.asarray(summed, dtype=np.float64)
+
+    @cached_property
+    def _weighted(self) -> Floats:
+        return np.asarray(self.amounts[self.rows] * self.weights)
 
     @cached_property
     def _moments(self) -> tuple[float, float]:
@@ -112,21 +114,18 @@ class NeighborSum:
         return np.where(pool.positions >= 0, self.total[pool.positions], 0.0)
 
     def parts(self, pool: Pool) -> tuple[Floats, Floats]:
-        parts = np.zeros((len(self.positions), len(pool)))
-        means = np.zeros(len(self.positions))
-        n_unseen = max(self.n_items - len(self.seen), 1)
+        n_rows = len(self.amounts)
+        parts = np.zeros((n_rows, len(pool)))
         places = np.full(self.n_items, -1)
-        known = pool.positions >= 0
-        places[pool.positions[known]] = np.flatnonzero(known)
-        is_seen = np.zeros(self.n_items, dtype=bool)
-        is_seen[self.seen] = True
-        rows = zip(self.amounts, self.positions, self.weights, strict=True)
-        for row, (amount, positions, weights) in enumerate(rows):
-            places_of = places[positions]
-            shown = places_of >= 0
-            parts[row, places_of[shown]] = amount * weights[shown]
-            means[row] = amount * float(weights[~is_seen[positions]].sum()) / n_unseen
-        return parts, means
+        known = np.flatnonzero(pool.positions >= 0)
+        places[pool.positions[known]] = known
+        at = places[self.positions]
+        shown = np.flatnonzero(at >= 0)
+        parts[self.rows[shown], at[shown]] = self._weighted[shown]
+        is_unseen = np.ones(self.n_items)
+        is_unseen[self.seen] = 0.0
+        sums = np.bincount(self.rows, self._weighted * is_unseen[self.positions], n_rows)
+        return parts, sums / max(self.n_items - len(self.seen), 1)
 
 
 @dataclass(frozen=True)
@@ -219,7 +218,10 @@ def fold_factors(
         return np.zeros((0, gram.shape[0]))
     system = unseen * gram + (vectors * amounts[:, None]).T @ vectors
     system[np.diag_indices_from(system)] += penalty * (amounts.sum() + unseen * n_items)
-    return np.asarray(linalg.solve(system, (vectors * amounts[:, None]).T, assume_a="pos").T)
+    # The matrix is small: its inverse costs less than a solution for every item of the history.
+    inverse, _ = linalg.lapack.dpotri(linalg.lapack.dpotrf(system, lower=1)[0], lower=1)
+    inverse = np.tril(inverse) + np.tril(inverse, -1).T
+    return np.asarray((vectors * amounts[:, None]) @ inverse)
 
 
 def fold_content(amounts: Floats, vectors: Floats) -> Floats:

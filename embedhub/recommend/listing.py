@@ -15,13 +15,18 @@ from embedhub.recommend.opening import Opened
 from embedhub.recommend.ordering import Manner, Ordered, order
 from embedhub.recommend.queries import items as queries
 from embedhub.recommend.queries import pools
-from embedhub.recommend.reasons import reasons_of, strongest
+from embedhub.recommend.reasons import FEW, reasons_of, strongest
 from embedhub.recommend.request import Kind, Reason, Recommended, RecommendedItem
 from embedhub.recommend.rules.applying import Placed
 from embedhub.recommend.scoring import Scored, parts_of
 
 # Of a list of three pages' length rules, diversity and duplicates choose.
 WINDOW_PAGES = 3
+# So many candidates are enough to choose from, if not all that are permitted were looked at.
+LEAST = 40
+# A window that near-duplicates leave too little of is so many times wider when tried again, at most
+# so many items.
+WIDER, WIDEST = 5, 5_000
 
 
 @dataclass(frozen=True)
@@ -38,12 +43,27 @@ class Listed:
 def list_items(session: Session, opened: Opened, k: int, *, also: int | None = None) -> Listed:
     """Return at least k places of a list, if there are as many items.
 
-    The item `also` is scored, too, if it is permitted.
+    The item `also` is scored, too, if it is permitted. Where near-duplicates and caps leave too few
+    of the window, it is widened.
     """
-    config = get_config()
-    window = max(config.list_window, WINDOW_PAGES * k)
-    scored = lists.make(session, opened, window, also=() if also is None else (also,))
-    best = _window(session, opened, scored, window, also)
+    window = max(get_config().list_window, WINDOW_PAGES * k)
+    while True:
+        least = min(window, max(LEAST, 2 * k))
+        scored = lists.make(
+            session, opened, window, least=least, also=() if also is None else (also,)
+        )
+        listed = _ordered(
+            session, opened, scored, k, _window(session, opened, scored, window, also)
+        )
+        is_short = len(listed.ordered.placing.placed) < k
+        if not is_short or (scored.is_exact and len(scored.pool) < window) or window >= WIDEST:
+            return listed
+        window = min(WIDEST, WIDER * window)
+
+
+def _ordered(
+    session: Session, opened: Opened, scored: Scored, k: int, best: Sequence[int]
+) -> Listed:
     ranked = _candidates(session, scored, best)
     manner = _manner(session, opened, [one.item_id for one in ranked])
     places = {int(scored.pool.ids[at]): int(at) for at in best}
@@ -102,7 +122,8 @@ def explained(
 ) -> list[list[Reason]]:
     """Return all parts of the scores of these places."""
     at = np.array([listed.places[one.candidate.item_id] for one in placed], dtype=np.int64)
-    parts = parts_of(session, listed.scored, at)
+    most = None if opened.request.explain else FEW
+    parts = parts_of(session, listed.scored, at, most=most)
     names = queries.external_ids(session, _history(parts))
     return [
         reasons_of(of_item, one.effects, names, opened.request.kind)

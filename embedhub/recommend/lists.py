@@ -27,10 +27,13 @@ EVENTS_EACH = 500
 CONDITIONAL = "conditional"
 
 
-def make(session: Session, opened: Opened, most: int, *, also: Sequence[int] = ()) -> Scored:
-    """Return at least so many permitted items with their scores, if there are as many.
+def make(
+    session: Session, opened: Opened, most: int, *, least: int, also: Sequence[int] = ()
+) -> Scored:
+    """Return permitted items with their scores: `least` of them, if there are as many.
 
-    Of a personal list the items `also` are among them.
+    Lists that are the same for everyone end after `most`. Of a personal list the items `also` are
+    among them.
     """
     kind = opened.request.kind
     if kind is Kind.POPULAR:
@@ -42,20 +45,22 @@ def make(session: Session, opened: Opened, most: int, *, also: Sequence[int] = (
     elif kind is Kind.BOUGHT_TOGETHER:
         found = together(session, opened, most)
     else:
-        found = personal(session, opened, most, also)
+        found = personal(session, opened, most, least=least, also=also)
     if not len(found.pool):
         _note_empty(session, opened)
     return found
 
 
-def personal(session: Session, opened: Opened, most: int, also: Sequence[int]) -> Scored:
+def personal(
+    session: Session, opened: Opened, most: int, *, least: int, also: Sequence[int]
+) -> Scored:
     """Return items for a user, a session or examples."""
     request, version = opened.request, opened.version
     has_examples = bool(request.like or request.like_text)
     is_by_content = has_examples and request.by is not By.BEHAVIOR
     text = text_of(session, opened) if is_by_content else None
     wanted = Wanted(
-        most=most,
+        least=least,
         item_ids=[*also, *_named_by_rules(session, opened, most)],
         text=text,
         seen_ids=opened.seen_ids,

@@ -69,8 +69,8 @@ def collapse(
     vectors = _unit(np.stack([manner.contents[one.item_id] for one in known]))
     alike = vectors @ vectors.T >= manner.likeness
     stands_for: dict[int, int] = {}
-    for at, one in enumerate(known):
-        if one.external_id in pinned:
+    for at in np.flatnonzero(np.tril(alike, -1).any(axis=1)).tolist():
+        if known[at].external_id in pinned:
             continue
         better = next((b for b in np.flatnonzero(alike[at, :at]) if b not in stands_for), None)
         if better is not None:

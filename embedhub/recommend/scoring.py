@@ -58,9 +58,9 @@ class Scored:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is looked for: `most` items at least, `item_ids` among them if they are permitted."""
+    """What is looked for: `least` items or more, `item_ids` among them if they are permitted."""
 
-    most: int
+    least: int
     item_ids: Sequence[int] = ()
     text: Text | None = None
     seen_ids: frozenset[int] = field(default_factory=frozenset)
@@ -87,17 +87,25 @@ def score(
     if wanted.text is not None:
         legs["text"] = wanted.text.leg
     version_id = None if version is None else version.id
-    limit = get_config().exact_items
-    is_large = permit.candidate_ids is None and queries.has_more_items(session, permit, limit)
-    if is_large:
+    if _is_large(session, permit, version):
         positions, ids = _proposed(session, version, foldings, wanted)
         found = queries.pool(
             session, permit, version_id=version_id, legs=legs, positions=positions, item_ids=ids
         )
-        if len(found) >= wanted.most:
+        if len(found) >= wanted.least:
             return _scored(found, foldings, wanted, is_exact=False)
     found = queries.pool(session, permit, version_id=version_id, legs=legs)
     return _scored(found, foldings, wanted, is_exact=True)
+
+
+def _is_large(session: Session, permit: Permit, version: Version | None) -> bool:
+    """Say whether too many items come into question to score each."""
+    limit = get_config().exact_items
+    if permit.candidate_ids is not None:
+        return False
+    if version is not None and version.n_items > limit:
+        return True
+    return queries.has_more_items(session, permit, limit)
 
 
 def _proposed(
@@ -105,6 +113,8 @@ def _proposed(
 ) -> tuple[Integers, list[int]]:
     """Return positions and ids of the items that each source holds best."""
     most = get_config().list_pool
+    # An HNSW scan costs by the item, and so does looking items up: the first ones decide a list.
+    n_near, n_popular = most // 2, most // 6
     ids = [*wanted.item_ids]
     summed = np.zeros(0 if version is None else version.n_items)
     for folding in foldings:
@@ -114,11 +124,11 @@ def _proposed(
                 summed += folding.sign * weight / source.deviation * source.total
         if folding.sign > 0:
             for leg in folding.legs.values():
-                ids += queries.nearest(session, leg, most=most)
+                ids += queries.nearest(session, leg, most=n_near)
             if version is not None and folding.of_kinds(SourceKind.PRIOR):
-                ids += queries.most_popular(session, version_id=version.id, most=most)
+                ids += queries.most_popular(session, version_id=version.id, most=n_popular)
     if wanted.text is not None:
-        ids += queries.nearest(session, wanted.text.leg, most=most)
+        ids += queries.nearest(session, wanted.text.leg, most=n_near)
     n_proposed = min(most, int((summed > 0).sum()))
     positions = NO_POSITIONS
     if n_proposed:
@@ -145,22 +155,25 @@ def _scored(pool: Pool, foldings: Sequence[Folding], wanted: Wanted, *, is_exact
     return Scored(pool, scores + seen, content, popularity, seen, foldings, is_exact)
 
 
-def parts_of(session: Session, scored: Scored, places: Integers) -> list[Parts]:
-    """Return what the scores of the items at these places are made of."""
+def parts_of(
+    session: Session, scored: Scored, places: Integers, *, most: int | None = None
+) -> list[Parts]:
+    """Return what the scores of the items at these places are made of.
+
+    With `most` only so many items of the history that speak most for an item are named.
+    """
     shown = scored.pool.at(places)
     by_item: list[dict[int, float]] = [{} for _ in places]
     for place, folding in enumerate(scored.foldings):
-        behavior = folding.of_kinds(SourceKind.NEIGHBORS, SourceKind.FACTORS)
-        own = _with_vectors(session, _own(shown, place, folding), folding)
-        for name, weight in behavior.items():
-            source = folding.sources.get(name)
-            if source is None:
-                continue
-            parts, means = source.parts(own)
-            parts = folding.sign * weight * (parts - means[:, None]) / source.deviation
-            for row, item in enumerate(folding.history.items):
-                for column, added in enumerate(by_item):
-                    added[item] = added.get(item, 0.0) + float(parts[row, column])
+        added = _by_history(session, _own(shown, place, folding), folding)
+        items = np.array(folding.history.items, dtype=np.int64)
+        for column, of_item in enumerate(by_item):
+            rows = np.flatnonzero(added[:, column])
+            if most is not None:
+                rows = rows[np.argsort(-added[rows, column])[:most]]
+            named = zip(items[rows].tolist(), added[rows, column].tolist(), strict=True)
+            for item, score_of_item in named:
+                of_item[item] = of_item.get(item, 0.0) + score_of_item
     return [
         Parts(
             history=by_item[column],
@@ -170,6 +183,19 @@ def parts_of(session: Session, scored: Scored, places: Integers) -> list[Parts]:
         )
         for column, at in enumerate(places.tolist())
     ]
+
+
+def _by_history(session: Session, pool: Pool, folding: Folding) -> Floats:
+    """Return history × items: what each item of the history adds to the scores by behavior."""
+    added = np.zeros((len(folding.history.items), len(pool)))
+    pool = _with_vectors(session, pool, folding)
+    behavior = folding.of_kinds(SourceKind.NEIGHBORS, SourceKind.FACTORS)
+    for name, weight in behavior.items():
+        source = folding.sources.get(name)
+        if source is not None:
+            parts, means = source.parts(pool)
+            added += folding.sign * weight * (parts - means[:, None]) / source.deviation
+    return added
 
 
 def _with_vectors(session: Session, pool: Pool, folding: Folding) -> Pool:

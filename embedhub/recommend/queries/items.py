@@ -21,11 +21,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from embedhub.recommend.queries.arrays import array, ids_of
 from embedhub.recommend.queries.permits import Permit
 from embedhub.recommend.rules.rule import Match
 from embedhub.tables import Interaction, Item, ItemPrior
 
-IDS = bindparam("item_ids", type_=ARRAY(BigInteger))
+IDS = ids_of("item_ids")
 BRIEF = select(Item.id, Item.external_id, Item.index_attributes, Item.categories).where(
     Item.id == any_(IDS)
 )
@@ -109,20 +110,20 @@ class Counting:
 
 def brief_items(session: Session, item_ids: Sequence[int]) -> dict[int, BriefItem]:
     """Return what rules look at, of items that were permitted in this snapshot."""
-    rows = session.execute(BRIEF, {"item_ids": list(item_ids)})
+    rows = session.execute(BRIEF, {"item_ids": array(item_ids)})
     return {row.id: BriefItem(*row) for row in rows}
 
 
 def full_items(session: Session, item_ids: Sequence[int]) -> dict[int, FullItem]:
     """Return what hits show, of items that were permitted in this snapshot."""
-    rows = session.execute(FULL, {"item_ids": list(item_ids)})
+    rows = session.execute(FULL, {"item_ids": array(item_ids)})
     return {row.id: FullItem(*row) for row in rows}
 
 
 def external_ids(session: Session, item_ids: Sequence[int]) -> dict[int, str]:
     """Return the caller's ids of these items."""
     statement = select(Item.id, Item.external_id).where(Item.id == any_(IDS))
-    rows = session.execute(statement, {"item_ids": list(item_ids)})
+    rows = session.execute(statement, {"item_ids": array(item_ids)})
     return {row.id: row.external_id for row in rows}
 
 

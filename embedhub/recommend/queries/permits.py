@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy import (
     ARRAY,
-    BigInteger,
     Boolean,
     ColumnElement,
     Text,
@@ -21,11 +20,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from embedhub.recommend.queries.arrays import listed
 from embedhub.recommend.request import Obstacle, Seen
 from embedhub.search.access import access_predicate
 from embedhub.search.filters import Filter
 from embedhub.tables import Interaction, Item
 
+ITEMS, INTERACTIONS = Item.__table__.c, Interaction.__table__.c
 Condition = ColumnElement[bool]
 
 
@@ -63,42 +64,42 @@ class Permit:
     def demands(self) -> list[tuple[Obstacle, Condition]]:
         """Return each demand with what an item that fails it is told."""
         demands: list[tuple[Obstacle, Condition]] = [
-            (Obstacle.HIDDEN, ~Item.is_hidden),
+            (Obstacle.HIDDEN, ~ITEMS.is_hidden),
             (Obstacle.NOT_AVAILABLE, self._is_available()),
         ]
         if self.principals is not None:
-            demands.append((Obstacle.NO_ACCESS, access_predicate(Item.access, self.principals)))
+            demands.append((Obstacle.NO_ACCESS, access_predicate(ITEMS.access, self.principals)))
         if self.filter.condition is not None:
-            demands.append((Obstacle.FILTERED, self.filter.predicate(Item.index_attributes)))
+            demands.append((Obstacle.FILTERED, self.filter.predicate(ITEMS.index_attributes)))
         if self.categories:
-            named = Item.categories.op("&&", return_type=Boolean())(
+            named = ITEMS.categories.op("&&", return_type=Boolean())(
                 cast(list(self.categories), ARRAY(Text))
             )
             demands.append((Obstacle.CATEGORY, named))
         if self.candidate_ids is not None:
-            demands.append((Obstacle.NOT_A_CANDIDATE, Item.id == _any(self.candidate_ids)))
+            demands.append((Obstacle.NOT_A_CANDIDATE, ITEMS.id == _any(self.candidate_ids)))
         if self.excluded_ids:
-            demands.append((Obstacle.EXAMPLE, ~(Item.id == _any(self.excluded_ids))))
+            demands.append((Obstacle.EXAMPLE, ~(ITEMS.id == _any(self.excluded_ids))))
         if self.disliked_ids:
-            demands.append((Obstacle.DISLIKED, ~(Item.id == _any(self.disliked_ids))))
+            demands.append((Obstacle.DISLIKED, ~(ITEMS.id == _any(self.disliked_ids))))
         if self.user_id is not None and self.seen.is_excluded and self.seen.decay is None:
             demands.append((Obstacle.SEEN, ~self.has_seen()))
         return demands
 
     def has_seen(self) -> Condition:
         """Return whether the user has seen an item, as far as that counts."""
-        seen = [Interaction.catalog_id == self.catalog_id, Interaction.user_id == self.user_id,
-                Interaction.item_id == Item.id]  # fmt: skip
+        seen = [INTERACTIONS.catalog_id == self.catalog_id, INTERACTIONS.user_id == self.user_id,
+                INTERACTIONS.item_id == ITEMS.id]  # fmt: skip
         if self.seen.types is not None:
-            seen.append(Interaction.type.in_(self.seen.types))
+            seen.append(INTERACTIONS.type.in_(self.seen.types))
         if self.seen.within is not None:
-            seen.append(Interaction.happened_at > self.now - self.seen.within)
+            seen.append(INTERACTIONS.happened_at > self.now - self.seen.within)
         return exists().where(*seen)
 
     def _is_available(self) -> Condition:
         return and_(
-            or_(Item.available_from.is_(None), Item.available_from <= self.now),
-            or_(Item.available_until.is_(None), Item.available_until > self.now),
+            or_(ITEMS.available_from.is_(None), ITEMS.available_from <= self.now),
+            or_(ITEMS.available_until.is_(None), ITEMS.available_until > self.now),
         )
 
 
@@ -107,7 +108,7 @@ def obstacles(session: Session, permit: Permit, item_id: int) -> list[Obstacle]:
     demands = permit.demands()
     # Operators on arrays are typed by what they compare.
     asked = (type_coerce(each, Boolean) for _, each in demands)
-    statement = select(*asked).where(Item.id == item_id, of_catalog(permit))
+    statement = select(*asked).where(ITEMS.id == item_id, of_catalog(permit))
     row = session.execute(statement).one_or_none()
     if row is None:
         return [Obstacle.UNKNOWN]
@@ -116,8 +117,8 @@ def obstacles(session: Session, permit: Permit, item_id: int) -> list[Obstacle]:
 
 def of_catalog(permit: Permit) -> Condition:
     """Return whether an item belongs to the catalog."""
-    return and_(Item.workspace_id == permit.workspace_id, Item.catalog_id == permit.catalog_id)
+    return and_(ITEMS.workspace_id == permit.workspace_id, ITEMS.catalog_id == permit.catalog_id)
 
 
 def _any(ids: Sequence[int]) -> Any:
-    return any_(cast(list(ids), ARRAY(BigInteger)))
+    return any_(listed(ids))

@@ -6,22 +6,20 @@ take apart than to find.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
+from typing import cast as cast_to
 
 import numpy as np
+from psycopg import Connection
 from sqlalchemy import (
-    ARRAY,
-    BigInteger,
     ColumnElement,
     Float,
     Integer,
     LargeBinary,
     Select,
-    Text,
     and_,
     any_,
     bindparam,
-    cast,
     false,
     func,
     literal_column,
@@ -29,34 +27,39 @@ from sqlalchemy import (
     text,
     union,
 )
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from embedhub.recommend.folding import Pool
 from embedhub.recommend.interactions import Floats, Integers
+from embedhub.recommend.queries.arrays import array, ids_of, listed
 from embedhub.recommend.queries.permits import Permit, of_catalog
 from embedhub.search.dense import has_index
 from embedhub.spaces.distance import Metric, exact_distance, indexed_distance
-from embedhub.tables import Embedding, Item, ItemNeighbors, ItemPrior, Space
+from embedhub.tables import Embedding, Item, ItemPrior, Space
 
+# Tables and not the mapped classes: queries for plain columns run without the ORM's share.
+ITEMS, PRIOR, EMBEDDINGS = Item.__table__, ItemPrior.__table__, Embedding.__table__
 # pgvector's binary form: two 16-bit numbers, then the elements.
 HEADER_BYTES = 4
 # pgvector's largest candidate list.
 MAX_EF_SEARCH = 1_000
-IDS = bindparam("item_ids", type_=ARRAY(BigInteger))
-PRIORS = select(
-    ItemPrior.item_id, ItemPrior.position, ItemPrior.popularity, ItemPrior.n_events
-).where(ItemPrior.version_id == bindparam("version_id"), ItemPrior.item_id == any_(IDS))
-NEIGHBORS = select(
-    ItemNeighbors.source, ItemNeighbors.item_id, ItemNeighbors.positions, ItemNeighbors.weights
-).where(
-    ItemNeighbors.version_id == bindparam("version_id"),
-    ItemNeighbors.source == any_(bindparam("sources", type_=ARRAY(Text))),
-    ItemNeighbors.item_id == any_(IDS),
+IDS = ids_of("item_ids")
+PRIORS = select(PRIOR.c.item_id, PRIOR.c.position, PRIOR.c.popularity, PRIOR.c.n_events).where(
+    PRIOR.c.version_id == bindparam("version_id"), PRIOR.c.item_id == any_(IDS)
 )
-VECTORS = select(Embedding.owner_id, func.vector_send(Embedding.vector)).where(
-    Embedding.shelf_id == bindparam("shelf_id"),
-    Embedding.space_id == bindparam("space_id"),
-    Embedding.owner_id == any_(IDS),
+# A row a source: hundreds of kilobytes, which come as they are stored and not as text.
+NEIGHBORS = b"""
+    SELECT source, string_agg(int8send(item_id), ''), string_agg(int4send(length(positions)), ''),
+           string_agg(positions, ''), string_agg(weights, '')
+    FROM item_neighbors
+    WHERE version_id = %(version_id)s AND source = ANY(%(sources)s)
+      AND item_id = ANY(CAST(%(item_ids)s AS bigint[]))
+    GROUP BY source
+"""
+VECTORS = select(EMBEDDINGS.c.owner_id, func.vector_send(EMBEDDINGS.c.vector)).where(
+    EMBEDDINGS.c.shelf_id == bindparam("shelf_id"),
+    EMBEDDINGS.c.space_id == bindparam("space_id"),
+    EMBEDDINGS.c.owner_id == any_(IDS),
 )
 SCAN = text("""
     SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true),
@@ -65,6 +68,8 @@ SCAN = text("""
 """)
 SCANNED = text("SET LOCAL enable_sort = on")
 EMPTY: ColumnElement[bytes] = literal_column("''::bytea")
+NO_POSITIONS: Integers = np.zeros(0, dtype=np.int64)
+NO_WEIGHTS: Floats = np.zeros(0)
 NAN: ColumnElement[float] = literal_column("'NaN'::float8")
 
 
@@ -75,6 +80,15 @@ class Known:
     position: int
     popularity: float
     n_events: int
+
+
+class NeighborRows(NamedTuple):
+    """Rows of neighbors of one source, end to end: whose they are, how long, and what they hold."""
+
+    item_ids: list[int]
+    sizes: Integers
+    positions: Integers
+    weights: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,24 +106,33 @@ def spaces(session: Session, ids: Sequence[int]) -> dict[int, Space]:
 
 def known_items(session: Session, *, version_id: int, item_ids: Sequence[int]) -> dict[int, Known]:
     """Return of these items those that a version knows."""
-    rows = session.execute(PRIORS, {"version_id": version_id, "item_ids": list(item_ids)})
+    rows = session.execute(PRIORS, {"version_id": version_id, "item_ids": array(item_ids)})
     return {item_id: Known(*rest) for item_id, *rest in rows}
 
 
 def neighbors(
     session: Session, *, version_id: int, sources: Sequence[str], item_ids: Sequence[int]
-) -> dict[str, dict[int, tuple[Integers, Floats]]]:
-    """Return of each source the positions and weights of the neighbors of these items."""
-    found: dict[str, dict[int, tuple[Any, Any]]] = {source: {} for source in sources}
-    facts = {"version_id": version_id, "sources": list(sources), "item_ids": list(item_ids)}
-    for source, item_id, positions, weights in session.execute(NEIGHBORS, facts):
-        found[source][item_id] = np.frombuffer(positions, "<i4"), np.frombuffer(weights, "<f4")
+) -> dict[str, NeighborRows]:
+    """Return of each source the neighbors of these items, as far as they have any."""
+    nothing = NeighborRows([], NO_POSITIONS, NO_POSITIONS, NO_WEIGHTS)
+    found = dict.fromkeys(sources, nothing)
+    facts = {"version_id": version_id, "sources": list(sources), "item_ids": array(item_ids)}
+    connection = cast_to("Connection[Any]", session.connection().connection.driver_connection)
+    with connection.cursor(binary=True) as cursor:
+        cursor.execute(NEIGHBORS, facts)
+        for source, ids, sizes, positions, weights in cursor.fetchall():
+            found[source] = NeighborRows(
+                np.frombuffer(ids, ">i8").tolist(),
+                np.frombuffer(sizes, ">i4").astype(np.int64) // 4,
+                np.frombuffer(positions, "<i4").astype(np.int64),
+                np.frombuffer(weights, "<f4").astype(np.float64),
+            )
     return found
 
 
 def vectors(session: Session, space: Space, item_ids: Sequence[int]) -> dict[int, Floats]:
     """Return the vectors of those of these items that have one in a space."""
-    facts = {"shelf_id": space.shelf_id, "space_id": space.id, "item_ids": list(item_ids)}
+    facts = {"shelf_id": space.shelf_id, "space_id": space.id, "item_ids": array(item_ids)}
     rows = session.execute(VECTORS, facts).all()
     if not rows:
         return {}
@@ -121,39 +144,39 @@ def vectors(session: Session, space: Space, item_ids: Sequence[int]) -> dict[int
 def nearest(session: Session, leg: Leg, *, most: int) -> list[int]:
     """Return items near a vector: by the space's index where it has one, which may miss some."""
     space = leg.space
-    place = and_(Embedding.shelf_id == space.shelf_id, Embedding.space_id == space.id)
-    statement = select(Embedding.owner_id).where(place).limit(most)
+    place = and_(EMBEDDINGS.c.shelf_id == space.shelf_id, EMBEDDINGS.c.space_id == space.id)
+    statement = select(EMBEDDINGS.c.owner_id).where(place).limit(most)
     if not has_index(space.shelf_id, is_indexed=space.is_indexed):
-        distance = exact_distance(Embedding.vector, leg.vector.astype(np.float32), space.metric)
-        return list(session.scalars(statement.order_by(distance)))
+        distance = exact_distance(EMBEDDINGS.c.vector, leg.vector.astype(np.float32), space.metric)
+        return _packed_ids(session, statement.order_by(distance))
     distance = indexed_distance(
-        Embedding.vector,
+        EMBEDDINGS.c.vector,
         leg.vector.astype(np.float32),
         space.metric,
         space.precision,
         space.dimension,
     )
     session.execute(SCAN, {"ef_search": str(min(most, MAX_EF_SEARCH))})
-    found = list(session.scalars(statement.order_by(distance)))
+    found = _packed_ids(session, statement.order_by(distance))
     session.execute(SCANNED)
     return found
 
 
 def has_more_items(session: Session, permit: Permit, limit: int) -> bool:
     """Say whether a catalog holds more items than so many."""
-    some = select(Item.id).where(of_catalog(permit)).limit(limit + 1).subquery()
+    some = select(ITEMS.c.id).where(of_catalog(permit)).limit(limit + 1).subquery()
     return session.execute(select(func.count()).select_from(some)).scalar_one() > limit
 
 
 def most_popular(session: Session, *, version_id: int, most: int) -> list[int]:
     """Return the items that a version holds most popular."""
     statement = (
-        select(ItemPrior.item_id)
-        .where(ItemPrior.version_id == version_id)
-        .order_by(ItemPrior.popularity.desc(), ItemPrior.item_id)
+        select(PRIOR.c.item_id)
+        .where(PRIOR.c.version_id == version_id)
+        .order_by(PRIOR.c.popularity.desc(), PRIOR.c.item_id)
         .limit(most)
     )
-    return list(session.scalars(statement))
+    return _packed_ids(session, statement)
 
 
 def pool(
@@ -192,33 +215,33 @@ def _pool(
     *,
     is_seen_kept: bool,
 ) -> Select[Any]:
-    joined: Any = Item.__table__
-    known_by = false() if version_id is None else ItemPrior.version_id == version_id
+    joined: Any = ITEMS
+    known_by = false() if version_id is None else PRIOR.c.version_id == version_id
     if positions is not None:
         asked = _asked(version_id, positions, item_ids)
-        joined = asked.join(Item, Item.id == asked.c.item_id)
-    joined = joined.outerjoin(ItemPrior, and_(known_by, ItemPrior.item_id == Item.id))
+        joined = asked.join(ITEMS, ITEMS.c.id == asked.c.item_id)
+    joined = joined.outerjoin(PRIOR, and_(known_by, PRIOR.c.item_id == ITEMS.c.id))
     dots = []
     for leg in legs.values():
-        of_leg = aliased(Embedding)
+        of_leg = EMBEDDINGS.alias()
         joined = joined.outerjoin(
             of_leg,
             and_(
-                of_leg.shelf_id == leg.space.shelf_id,
-                of_leg.space_id == leg.space.id,
-                of_leg.owner_id == Item.id,
+                of_leg.c.shelf_id == leg.space.shelf_id,
+                of_leg.c.space_id == leg.space.id,
+                of_leg.c.owner_id == ITEMS.c.id,
             ),
         )
         distance = exact_distance(
-            of_leg.vector, leg.vector.astype(np.float32), Metric.INNER_PRODUCT
+            of_leg.c.vector, leg.vector.astype(np.float32), Metric.INNER_PRODUCT
         )
         dots.append(_packed(func.float8send(func.coalesce(-distance, NAN, type_=Float))))
     return (
         select(
-            _packed(func.int8send(Item.id)),
-            _packed(func.int4send(func.coalesce(ItemPrior.position, -1, type_=Integer))),
-            _packed(func.float8send(func.coalesce(ItemPrior.popularity, 0.0, type_=Float))),
-            _packed(func.int4send(func.coalesce(ItemPrior.n_events, 0, type_=Integer))),
+            _packed(func.int8send(ITEMS.c.id)),
+            _packed(func.int4send(func.coalesce(PRIOR.c.position, -1, type_=Integer))),
+            _packed(func.float8send(func.coalesce(PRIOR.c.popularity, 0.0, type_=Float))),
+            _packed(func.int4send(func.coalesce(PRIOR.c.n_events, 0, type_=Integer))),
             *dots,
         )
         .select_from(joined)
@@ -228,14 +251,20 @@ def _pool(
 
 def _asked(version_id: int | None, positions: Integers, item_ids: Sequence[int]) -> Any:
     """Return the items of positions and ids, each once."""
-    at = any_(cast(positions.tolist(), ARRAY(Integer)))
-    named = select(func.unnest(cast(list(item_ids), ARRAY(BigInteger))).label("item_id"))
+    at = any_(listed(positions.tolist(), Integer))
+    named = select(func.unnest(listed(item_ids)).label("item_id"))
     if version_id is None:
         return named.cte("asked")
-    known = select(ItemPrior.item_id).where(
-        ItemPrior.version_id == version_id, ItemPrior.position == at
-    )
+    known = select(PRIOR.c.item_id).where(PRIOR.c.version_id == version_id, PRIOR.c.position == at)
     return union(known, named).cte("asked")
+
+
+def _packed_ids(session: Session, statement: Select[tuple[int]]) -> list[int]:
+    """Return the one column of a statement's rows, in any order."""
+    found = statement.subquery()
+    packed = session.execute(select(_packed(func.int8send(found.c[0])))).scalar_one()
+    ids: list[int] = np.frombuffer(packed, ">i8").tolist()
+    return ids
 
 
 def _packed(column: Any) -> Any:

@@ -1,0 +1,21 @@
+"""Ids as parameters: thousands of them cost more to hand over one by one than to be looked up."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ARRAY, BigInteger, Text, bindparam, cast, literal
+
+
+def array(ids: Sequence[int]) -> str:
+    """Return ids as Postgres writes an array."""
+    return f"{{{','.join(map(str, ids))}}}"
+
+
+def ids_of(name: str) -> Any:
+    """Return the parameter of this name, written by `array`, as an array of ids."""
+    return cast(bindparam(name, type_=Text), ARRAY(BigInteger))
+
+
+def listed(ids: Sequence[int], kind: Any = BigInteger) -> Any:
+    """Return ids as an array in a statement that is made for them."""
+    return cast(literal(array(ids), Text), ARRAY(kind))
