@@ -49,6 +49,12 @@ class NoteCode(StrEnum):
     NO_INTERACTIONS = "no_interactions"
     # the user has more interactions than are read
     HISTORY_CUT = "history_cut"
+    # stored rules that cannot be used any more, such as over a field declared otherwise since
+    BROKEN_RULES = "broken_rules"
+    # a rule's share of the places asks for more items than there are
+    SHARE_UNMET = "share_unmet"
+    # the list is shorter than asked for: caps keep out what is left
+    CAPPED = "capped"
 
 
 class ReasonKind(StrEnum):

@@ -30,6 +30,7 @@ from embedhub.recommend.request import (
     SimilarUser,
     WhyNot,
 )
+from embedhub.recommend.rules.telling import notes_of
 from embedhub.recommend.similar_users import like_user
 from embedhub.recommend.why_not import examine
 from embedhub.search.question import ensure_loaded
@@ -62,6 +63,9 @@ def recommend(
         listed = list_items(session, opened, depth + 1)
         placed, has_more = page_of(listed, opened)
         placed = placed[: max(0, depth - opened.place.n_shown)]
+        n_lacking = opened.request.limit - len(placed)
+        for note in notes_of(opened.decision.broken, listed.ordered.placing, n_lacking=n_lacking):
+            opened.note(note.code, note.message)
         hits = hits_of(session, opened, listed, placed)
     if request.is_recorded and hits:
         record(opened, hits)

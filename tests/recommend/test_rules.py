@@ -7,8 +7,10 @@ import pytest
 
 from embedhub.errors import InvalidInput, TooLarge
 from embedhub.recommend.candidates import Candidate
+from embedhub.recommend.request import NoteCode
 from embedhub.recommend.rules.applying import Placing, apply
 from embedhub.recommend.rules.rule import Action, Rules, read_rules
+from embedhub.recommend.rules.telling import notes_of
 
 
 def ranked(n: int = 10, **changed: dict[str, Any]) -> list[Candidate]:
@@ -224,6 +226,15 @@ def test_a_rule_switched_off_is_checked_but_not_applied() -> None:
     assert [rule.number for rule in rules({**PIN, "is_on": False}, CAP).rules] == [1]
     with pytest.raises(InvalidInput):
         rules({**PIN, "is_on": False, "position": "first"})
+
+
+def test_what_rules_could_not_do_is_told() -> None:
+    placing = run(ranked(), {**AT_LEAST, "share": 1}, {**CAP, "window": None}, r0="i7", k=5)
+    notes = {note.code: note.message for note in notes_of(["rules.2: gone"], placing, n_lacking=2)}
+    assert list(notes) == [NoteCode.BROKEN_RULES, NoteCode.SHARE_UNMET, NoteCode.CAPPED]
+    assert "(rule 1)" in notes[NoteCode.SHARE_UNMET]
+    assert "keep 7 items out" in notes[NoteCode.CAPPED]
+    assert notes_of((), run(ranked(), CAP), n_lacking=0) == []
 
 
 def test_too_many_rules_are_refused() -> None:

@@ -93,17 +93,20 @@ def history(row: Any) -> list[Event]:
     """Return what a user did, the latest first."""
     rows: Any = models.Interaction.objects.filter(user=row.pk).select_related("item")
     weights = row.catalog.interaction_weights
+    latest = list(rows.order_by("-happened_at", "-id")[:SHOWN_EVENTS])
+    # Of a type whose values differ, 1 says something too.
+    valued = {one.type for one in latest if one.value != 1}
     return [
         Event(
             type=one.type,
-            value="" if one.value == 1 else f"{one.value:g}",
+            value=f"{one.value:g}" if one.type in valued else "",
             weight=weights.get(one.type, 0) * one.value,
             title=title_of(one.item.fields, one.item.external_id),
             external_id=one.item.external_id,
             url=reverse("admin:console_item_change", args=[one.item_id]),
             happened_at=one.happened_at,
         )
-        for one in rows.order_by("-happened_at", "-id")[:SHOWN_EVENTS]
+        for one in latest
     ]
 
 
