@@ -87,7 +87,7 @@ def hits_of(
         return []
     ids = [one.candidate.item_id for one in placed]
     full = queries.full_items(session, ids)
-    reasons = explained(session, opened, listed, placed)
+    reasons = explained(session, opened, listed, placed, is_whole=opened.request.explain)
     hits = []
     for position, (one, why) in enumerate(
         zip(placed, reasons, strict=True), start=opened.place.n_shown + 1
@@ -118,11 +118,16 @@ def hits_of(
 
 
 def explained(
-    session: Session, opened: Opened, listed: Listed, placed: Sequence[Placed]
+    session: Session,
+    opened: Opened,
+    listed: Listed,
+    placed: Sequence[Placed],
+    *,
+    is_whole: bool,
 ) -> list[list[Reason]]:
-    """Return all parts of the scores of these places."""
+    """Return the parts of the scores of these places, of the history the strongest or all."""
     at = np.array([listed.places[one.candidate.item_id] for one in placed], dtype=np.int64)
-    most = None if opened.request.explain else FEW
+    most = None if is_whole else FEW
     parts = parts_of(session, listed.scored, at, most=most)
     names = queries.external_ids(session, _history(parts))
     return [

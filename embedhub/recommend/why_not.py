@@ -59,7 +59,7 @@ def examine(session: Session, opened: Opened, external_id: str) -> WhyNot:
         told = replace(
             told,
             score=placed.candidate.score,
-            reasons=tuple(explained(session, opened, listed, [placed])[0]),
+            reasons=tuple(explained(session, opened, listed, [placed], is_whole=True)[0]),
         )
     if item_id in ordered:
         position = ordered.index(item_id) + 1
