@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Literal
 
 from alembic.script import ScriptDirectory
@@ -26,6 +26,8 @@ from embedhub.web.responses import respond
 
 logger = logging.getLogger(__name__)
 router = Router(tags=["health"])
+
+_warming_up = Event()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,7 @@ def warm_up() -> Thread:
 
     Return the thread that ends when it is loaded, or cannot be.
     """
+    _warming_up.set()
     thread = Thread(target=_load_encoder, name="encoder-warm-up", daemon=True)
     thread.start()
     return thread
@@ -140,7 +143,8 @@ def _database_parts() -> list[Part]:
 def _encoder_part() -> Part:
     name = get_config().default_encoder
     try:
-        if name == registry.SUPPLIED or registry.is_loaded(name):
+        # Loaded, it is compiled yet: for seconds that slows down every search.
+        if name == registry.SUPPLIED or (registry.is_loaded(name) and not _warming_up.is_set()):
             return Part("encoder", True)
     except HubError as error:
         return Part("encoder", False, str(error))
@@ -159,6 +163,8 @@ def _load_encoder() -> None:
             registry.get_encoder(name).encode_query("warm up")
     except HubError as error:
         logger.warning("encoder not loaded: %s", error)
+    finally:
+        _warming_up.clear()
     # What is there by now stays: the collector need not walk over half a million objects again and
     # again, which took a fifth of the time of an import.
     gc.collect()

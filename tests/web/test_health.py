@@ -45,6 +45,21 @@ def test_ready_waits_for_the_encoder(probe: ApiClient, monkeypatch: pytest.Monke
     assert answer.json()["parts"]["encoder"]["ok"] is False
 
 
+def test_ready_waits_for_an_encoder_that_is_still_compiled(
+    probe: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = get_encoder(get_config().default_encoder)
+    seen: list[int] = []
+
+    def compile_first(_: str) -> None:
+        seen.append(probe.get("/health/ready").status_code)
+
+    monkeypatch.setattr(type(encoder), "encode_query", lambda _, text: compile_first(text))
+    health.warm_up().join()
+    assert seen == [503]
+    assert probe.get("/health/ready").status_code == 200
+
+
 def test_the_newest_migration_is_the_one_the_database_is_at(probe: ApiClient) -> None:
     with db.reading() as session:
         assert queries.schema_version(session) == health.newest_migration()
