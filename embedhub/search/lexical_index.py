@@ -21,7 +21,12 @@ from embedhub.runs.progress import RunProgress
 from embedhub.runs.service import start_unless_paused
 from embedhub.search.analysis import prepare, regconfig_of
 from embedhub.search.queries import lexical_index as queries
-from embedhub.search.queries.blank_rows import blank_row, copy_blank_rows, insert_blank_rows
+from embedhub.search.queries.blank_rows import (
+    blank_row,
+    copy_blank_rows,
+    has_words,
+    insert_blank_rows,
+)
 from embedhub.tables import Space
 
 logger = logging.getLogger(__name__)
@@ -179,7 +184,7 @@ def reweigh_space(space_id: int, report: Callable[[int], None]) -> int:
     most. Raises NotFound if the space is deleted.
     """
     average_length = _settle_average(space_id)
-    if average_length is None:
+    if average_length is None or _is_wordless(space_id, average_length):
         return 0
     done, after = 0, -1
     while True:
@@ -206,6 +211,15 @@ def reweigh_space(space_id: int, report: Callable[[int], None]) -> int:
             logger.info("weighed anew", extra={"space_id": space_id, "n": done})
             return done
         after = last
+
+
+def _is_wordless(space_id: int, average_length: float) -> bool:
+    """Say whether no row has a word: then all are weighed, as those are that come from now on."""
+    with db.writing() as session:
+        if has_words(session, space_id):
+            return False
+        queries.set_weighed_length(session, space_id=space_id, average_length=average_length)
+    return True
 
 
 def _settle_average(space_id: int) -> float | None:

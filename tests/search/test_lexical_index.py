@@ -304,6 +304,20 @@ def test_a_reweighing_that_was_broken_off_is_asked_for_again(
     assert asked_for() == 0
 
 
+def test_rows_without_a_word_are_weighed_without_being_written(space_id: int) -> None:
+    index(space_id, *(row(i, "") for i in range(4)))
+    reported: list[int] = []
+    assert reweigh_space(space_id, reported.append) == 0
+    assert not reported
+    with db.reading() as session:
+        assert not lexical_index.queries.drifted_spaces(session, tolerance=0.1)
+    # The first words make another average.
+    index(space_id, row(9, "cat dog fish"), *(row(i, "cat dog fish") for i in range(10, 18)))
+    settle_averages()
+    assert average_of(space_id) == pytest.approx(27 / 13)
+    assert weights_of(space_id, 9) == pytest.approx([weight(1, 3, 27 / 13)] * 3)
+
+
 def average_of(space_id: int) -> float | None:
     with db.reading() as session:
         return session.get_one(Space, space_id).average_length

@@ -91,3 +91,9 @@ def copy_blank_rows(
     placed: Iterable[bytes] = (place + row for row in rows)
     copy_ready(session, "sparse_embeddings", COLUMNS, placed)
     session.execute(COUNT_IN, {"space_id": space_id, "n": len(rows)})
+
+
+def has_words(session: Session, space_id: int) -> bool:
+    """Say whether any row of the space has a word."""
+    statement = text("SELECT sum(length) > 0 FROM size_deltas WHERE space_id = :space_id")
+    return bool(session.execute(statement, {"space_id": space_id}).scalar_one())
