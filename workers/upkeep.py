@@ -20,6 +20,7 @@ from embedhub.documents.relabelling import relabel_documents
 from embedhub.documents.upkeep import forget_old_versions, update_attributes
 from embedhub.evaluation import evaluations, feedback
 from embedhub.jobs import Job
+from embedhub.recommend.service import forget_old_impressions
 from embedhub.recommend.training_run import placing, publishing
 from embedhub.recommend.training_run import upkeep as recommenders
 from embedhub.runs import service as runs
@@ -140,6 +141,7 @@ def forget_old() -> None:
         conversations.forget_old,
         feedback.forget_old,
         evaluations.forget_old,
+        forget_old_impressions,
     )
 
 

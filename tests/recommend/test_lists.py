@@ -27,7 +27,13 @@ from embedhub.recommend.request import (
     Seen,
     WhyNot,
 )
-from embedhub.recommend.service import recommend, similar, similar_users, why_not
+from embedhub.recommend.service import (
+    forget_old_impressions,
+    recommend,
+    similar,
+    similar_users,
+    why_not,
+)
 from tests.catalog.factories import act, make_catalog, send_items
 from tests.recommend.shop import Shop, item, open_shop
 
@@ -237,6 +243,19 @@ def test_what_was_shown_is_kept_unless_it_is_a_preview(shop: Shop) -> None:
         ]
         none = "SELECT count(*) FROM impressions WHERE request_id = :id"
         assert connection.scalar(text(none), {"id": preview.request_id}) == 0
+
+
+def test_old_impressions_are_forgotten(shop: Shop) -> None:
+    old, kept = (lists(shop, user="u9", limit=3).request_id for _ in range(2))
+    age = text(
+        "UPDATE impressions SET shown_at = now() - interval '999 days' WHERE request_id = :id"
+    )
+    left = text("SELECT DISTINCT request_id FROM impressions WHERE request_id IN (:old, :kept)")
+    with db.engine().begin() as connection:
+        connection.execute(age, {"id": old})
+    assert forget_old_impressions() == 3
+    with db.engine().connect() as connection:
+        assert connection.scalars(left, {"old": old, "kept": kept}).all() == [kept]
 
 
 def test_new_items_come_into_lists_and_are_marked(shop: Shop) -> None:

@@ -76,7 +76,10 @@ def delete_old(session: Session, *, days: int, limit: int) -> int:
     """Delete up to so many impressions that are older; return how many."""
     statement = text("""
         DELETE FROM impressions WHERE ctid = ANY(ARRAY(
-          SELECT ctid FROM impressions WHERE shown_at < now() - make_interval(days => :days)
+          SELECT old.ctid FROM catalogs CROSS JOIN LATERAL (
+            SELECT ctid FROM impressions
+            WHERE catalog_id = catalogs.id AND shown_at < now() - make_interval(days => :days)
+            ORDER BY shown_at LIMIT :limit) AS old
           LIMIT :limit)) RETURNING 1
     """)
     return len(session.execute(statement, {"days": days, "limit": limit}).all())
