@@ -86,6 +86,9 @@ class RecommenderOut(AnswerBody):
     trained_through: datetime | None
     created_at: datetime
     published_at: datetime | None
+    flagged_users: list[str] = Field(
+        description="Some users who act faster than people do and count less; of one version only."
+    )
 
 
 class TrainingOut(AnswerBody):

@@ -13,9 +13,9 @@ from embedhub.errors import NotFound
 from embedhub.recommend.queries import versions as queries
 from embedhub.recommend.training_run import setting
 from embedhub.recommend.training_run.publishing import publish_version
-from embedhub.recommend.training_run.queries import storing
+from embedhub.recommend.training_run.queries import events, storing
 from embedhub.recommend.training_run.setting import TrainingSetting, setting_of
-from embedhub.recommend.training_run.view import VersionView, view_of
+from embedhub.recommend.training_run.view import FLAGGED, VersionView, view_of
 from embedhub.runs.service import RunKind, start_run, unfinished_run
 from embedhub.tables import Catalog
 
@@ -97,7 +97,9 @@ def get_version(caller: Caller, slug: str, number: int) -> VersionView:
         row = queries.find_version(session, catalog_id=catalog.id, number=number)
         if row is None:
             raise NotFound("version", number)
-        return view_of(row)
+        flagged = row.metrics.get(FLAGGED, [])
+        names = events.external_ids_of_users(session, catalog_id=catalog.id, ids=flagged)
+        return view_of(row, names)
 
 
 def subject_of(catalog_id: int) -> str:

@@ -23,10 +23,10 @@ from embedhub.recommend.training_run.material import (
     read_material,
     threads_for,
 )
-from embedhub.recommend.training_run.queries import events
 from embedhub.recommend.training_run.queries import publishing as queries
 from embedhub.recommend.training_run.queries import storing as storing_queries
 from embedhub.recommend.training_run.supplied_work import fit_supplied
+from embedhub.recommend.training_run.view import FLAGGED, shown_metrics
 from embedhub.recommend.versions import Status
 from embedhub.runs.progress import RunProgress, staying_alive
 from embedhub.tables import RecommenderVersion
@@ -73,7 +73,7 @@ def train_recommender(progress: RunProgress, arguments: dict[str, Any]) -> dict[
         "version": row.number,
         "status": status.value,
         "reason": verdict.reason,
-        **fitted.metrics,
+        **shown_metrics(fitted.metrics),
     }
 
 
@@ -124,11 +124,12 @@ def fit(progress: RunProgress, catalog_id: int) -> Fitted:
 
 
 def flags_of(material: Material, flagged: Integers) -> dict[str, Any]:
-    """Return how many users act faster than people do, and who some of them are."""
+    """Return how many users act faster than people do, and some of them.
+
+    By our ids: of a user who is deleted nothing is left then.
+    """
     ids = material.read.user_ids[flagged[:SHOWN_FLAGS]].tolist()
-    with db.reading() as session:
-        names = events.external_ids_of_users(session, ids)
-    return {"n_flagged_users": len(flagged), "flagged_users": names}
+    return {"n_flagged_users": len(flagged), FLAGGED: ids}
 
 
 def train_on(progress: RunProgress, material: Material, plan: Plan) -> Trained:

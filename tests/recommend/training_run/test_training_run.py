@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from embedhub import db
 from embedhub.access.caller import Caller
+from embedhub.catalog.members import delete_user
 from embedhub.config import override_config
 from embedhub.errors import Conflict, InvalidInput, NotFound
 from embedhub.recommend.training import Trained
@@ -375,3 +376,19 @@ def test_too_few_events_to_hide_some_are_a_reason(caller: Caller) -> None:
     run_id = evaluating.start_evaluation(caller, "films")
     runs.carry_out(run_id, evaluating.evaluate_recommender)
     assert evaluating.TOO_FEW in str(runs.get_run(caller, run_id).error)
+
+
+def test_bots_are_named_as_long_as_they_are_there(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taste_catalog(caller)
+    train_on = work.train_on
+    monkeypatch.setattr(
+        work, "train_on", lambda *given: replace(train_on(*given), flagged_users=np.array([3]))
+    )
+    run = train_now(caller)
+    assert run.result["n_flagged_users"] == 1
+    assert "flagged_user_ids" not in run.result
+    (flagged,) = service.get_version(caller, "films", 1).flagged_users
+    delete_user(caller, "films", flagged)
+    assert service.get_version(caller, "films", 1).flagged_users == []

@@ -86,9 +86,11 @@ def stream_events(
         yield _decoded(whole)
 
 
-def external_ids_of_users(session: Session, ids: Sequence[int]) -> list[str]:
-    """Return what the caller calls these users, in the order of the ids."""
-    statement = select(User.id, User.external_id).where(User.id.in_(ids))
+def external_ids_of_users(session: Session, *, catalog_id: int, ids: Sequence[int]) -> list[str]:
+    """Return what the caller calls those of these users that are still there, in this order."""
+    statement = select(User.id, User.external_id).where(
+        User.catalog_id == catalog_id, User.id.in_(ids)
+    )
     found = {row.id: row.external_id for row in session.execute(statement)}
     return [found[id_] for id_ in ids if id_ in found]
 
