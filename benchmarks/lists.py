@@ -189,7 +189,7 @@ def measure(client: httpx.Client, n: int) -> list[dict[str, Any]]:
         ("list, whole catalog", lambda user: {"user": f"u{user}"}),
         ("list, filter, all reasons", lambda user: {"user": f"u{user}", "filter": TENTH,
                                                     "explain": True}),
-        ("session of 3 items", lambda user: {"session": [f"i{user}", f"i{user + 50}"]}),
+        ("session of 2 items", lambda user: {"session": [f"i{user}", f"i{user + 50}"]}),
         ("popular, filter", lambda _: {"kind": "popular", "filter": TENTH}),
     ]  # fmt: skip
     figures = []
