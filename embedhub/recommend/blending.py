@@ -3,7 +3,8 @@
 Weights are those under which the hidden items of a hold-out are likeliest among the candidates of
 their lists (the listwise likelihood of Cao et al. 2007, "Learning to rank: from pairwise approach
 to listwise approach"), none below 0. Every hidden item teaches, not only those that reach the top
-ten: weights that climbed nDCG@10 itself followed its noise and lost to the best source alone.
+ten: weights that climbed nDCG@10 itself followed its noise and lost to the best source alone. From
+there, or from the best source alone, they move only where nDCG@10 gains more than its noise.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,10 +17,12 @@ from embedhub.recommend.interactions import Floats, Mask
 
 # Shortest history of each bucket; an empty history is popularity alone.
 BUCKETS = (1, 2, 5, 10, 20, 50)
-LONGEST = BUCKETS[-1]
 POOL_PER_SOURCE = 30
 # How hard a bucket's weights are held to those of the next longer one: as if by so many lists.
 RIDGE = 30.0
+# How far weights move at a time towards one source, and how often.
+STEPS = (0.25, 0.5, 0.75)
+ROUNDS = 3
 
 Weights = Mapping[str, float]
 
@@ -94,24 +97,73 @@ def learn_weights(
         of_bucket = [one for one in teaching if bucket_of(one.length) == bucket]
         if of_bucket:
             weights = likeliest(of_bucket, weights)
-        used = weights if not of_bucket or is_better(weights, alone, of_bucket) else alone
+        used = weights
+        if of_bucket:
+            judges = Judges.of(of_bucket)
+            used = refined(weights, judges)
+            if not judges.is_better(used, alone):
+                used = alone
         if used.any():
             shares = used / used.sum()
             by_bucket[bucket] = dict(zip(names, shares.tolist(), strict=True))
     return by_bucket
 
 
-def is_better(weights: Floats, simpler: Floats, judged: Sequence[Judged]) -> bool:
-    """Return whether nDCG@10 is higher by more than the standard error of the difference."""
-    gains = np.array([_ndcg(one, weights) - _ndcg(one, simpler) for one in judged])
+@dataclass(frozen=True)
+class Judges:
+    """Lists of a bucket as arrays (sources × lists × candidates), to judge many weights by."""
+
+    scores: Floats
+    right: Floats
+    listed: Mask
+    ideal: Floats
+
+    @classmethod
+    def of(cls, judged: Sequence[Judged], k: int = 10) -> "Judges":
+        """Return the lists, each of which has something right."""
+        scores, right, listed = _padded(judged, at_least=k)
+        ideal = np.cumsum(_discounts(k))[np.minimum(right.sum(axis=1).astype(int), k) - 1]
+        return cls(scores, right, listed, ideal)
+
+    def ndcg(self, weights: Floats, k: int = 10) -> Floats:
+        """Return nDCG@10 of each list."""
+        used = np.flatnonzero(weights)
+        blended = np.tensordot(weights[used], self.scores[used], axes=1)
+        blended = np.where(self.listed, blended, -np.inf)
+        top = np.argpartition(-blended, k - 1, axis=1)[:, :k]
+        order = np.argsort(-np.take_along_axis(blended, top, axis=1), axis=1)
+        hits = np.take_along_axis(self.right, np.take_along_axis(top, order, axis=1), axis=1)
+        return np.asarray(hits @ _discounts(k) / self.ideal)
+
+    def is_better(self, weights: Floats, others: Floats) -> bool:
+        """Return whether nDCG@10 is higher by more than the standard error of the difference."""
+        return more_than_noise(self.ndcg(weights) - self.ndcg(others))
+
+
+def refined(weights: Floats, judges: Judges) -> Floats:
+    """Return the best of `weights` and each source alone, moved towards these while it gains."""
+    total = weights.sum()
+    towards = [*([weights / total] if total else []), *np.eye(len(weights))]
+    reached = [judges.ndcg(each) for each in towards]
+    at = int(np.argmax([each.mean() for each in reached]))
+    best, ndcg = towards[at], reached[at]
+    for _ in range(ROUNDS):
+        tried = [(1.0 - step) * best + step * each for each in towards for step in STEPS]
+        gains = [judges.ndcg(each) - ndcg for each in tried]
+        at = int(np.argmax([each.mean() for each in gains]))
+        if not more_than_noise(gains[at]):
+            break
+        best, ndcg = tried[at], ndcg + gains[at]
+    return np.asarray(best)
+
+
+def more_than_noise(gains: Floats) -> bool:
+    """Return whether the mean is above its standard error."""
     return bool(gains.mean() > gains.std() / np.sqrt(len(gains)))
 
 
-def _ndcg(one: Judged, weights: Floats, k: int = 10) -> float:
-    best = np.argsort(-(weights @ one.scores), kind="stable")[:k]
-    discounts = 1.0 / np.log2(np.arange(2, k + 2))
-    ideal = discounts[: int(one.relevant.sum())].sum()
-    return float(one.relevant[best] @ discounts[: len(best)] / ideal)
+def _discounts(k: int) -> Floats:
+    return np.asarray(1.0 / np.log2(np.arange(2, k + 2)))
 
 
 def likeliest(judged: Sequence[Judged], prior: Floats) -> Floats:
@@ -140,8 +192,8 @@ def likeliest(judged: Sequence[Judged], prior: Floats) -> Floats:
     return np.asarray(found.x)
 
 
-def _padded(judged: Sequence[Judged]) -> tuple[Floats, Floats, Mask]:
-    width = max(one.scores.shape[1] for one in judged)
+def _padded(judged: Sequence[Judged], at_least: int = 0) -> tuple[Floats, Floats, Mask]:
+    width = max(at_least, *(one.scores.shape[1] for one in judged))
     scores = np.zeros((judged[0].scores.shape[0], len(judged), width))
     right = np.zeros((len(judged), width))
     listed = np.zeros((len(judged), width), dtype=bool)

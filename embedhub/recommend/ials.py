@@ -26,7 +26,7 @@ class IalsSetting:
     unseen: float
     values: bool = False
     factors: int = 48
-    sweeps: int = 10
+    sweeps: int = 8
     seed: int = 7
 
 

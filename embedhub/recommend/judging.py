@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 from scipy import sparse
 
-from embedhub.recommend.blending import LONGEST, Judged, candidates, standardize
+from embedhub.recommend.blending import Judged, candidates, standardize
 from embedhub.recommend.holdout import CUTS, Holdout, Order
 from embedhub.recommend.interactions import (
     Floats,
@@ -80,17 +80,8 @@ class Judging:
     def judged(
         self, holdout: Holdout, sources: Mapping[str, Source], half_life: float | None
     ) -> list[Judged]:
-        """Return what weights are learned from: users as they are, and withheld ones cut short.
-
-        In random order the short histories are all of withheld users: what users have in training
-        is many more events than a new one brings, and a few of them say which source knows them.
-        """
-        in_use = holdout.withheld[self.users]
-        long = np.diff(self.seen.indptr) >= LONGEST
-        if holdout.order is Order.TIME:
-            in_use = np.ones(len(self.users), dtype=bool)
-        rows = np.flatnonzero(in_use | long)
-        judged = judge(sources, self.history(half_life), self.seen, self.relevant, rows)
+        """Return what weights are learned from: users as they are, and withheld ones cut short."""
+        judged = self.whole(sources, half_life)
         for length in CUTS:
             judged += self._cut(holdout, length, sources, half_life)
         return judged
@@ -105,7 +96,9 @@ class Judging:
             relevant = without(relevant, seen)
         else:
             seen, relevant = self.seen, self.relevant
-        rows = np.flatnonzero((np.diff(relevant.indptr) > 0) & (np.diff(history.indptr) > 0))
+        # Who has fewer events is judged by all of them already.
+        n_known = np.bincount(known.users, minlength=known.n_users)[self.users]
+        rows = np.flatnonzero((np.diff(relevant.indptr) > 0) & (n_known == length))
         return judge(sources, history, seen, relevant, rows)
 
     def _mean_over_users(self, scores: Callable[[slice], Floats]) -> float:
