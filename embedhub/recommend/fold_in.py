@@ -17,8 +17,9 @@ from embedhub.recommend.folding import (
 from embedhub.recommend.history import History
 from embedhub.recommend.interactions import Floats, Integers
 from embedhub.recommend.queries import pools as queries
+from embedhub.recommend.queries.direct import Question, conversation
 from embedhub.recommend.queries.pools import Leg, NeighborRows
-from embedhub.recommend.versions import FoldIn, SourceKind, Version
+from embedhub.recommend.versions import FoldIn, PriorSource, SourceKind, Version
 from embedhub.tables import Space
 
 NO_POSITIONS: Integers = np.zeros(0, dtype=np.int64)
@@ -36,6 +37,8 @@ class Folding:
     history: History
     legs: Mapping[str, Leg]
     sign: float = 1.0
+    # items near its vectors and popular ones, where they were asked for
+    proposed: Sequence[int] = ()
 
     def of_kinds(self, *kinds: SourceKind) -> dict[str, float]:
         """Return the weights of the sources of these kinds."""
@@ -51,69 +54,87 @@ def fold(
     are_examples: bool = False,
     sign: float = 1.0,
     weights: Mapping[str, float] | None = None,
+    n_pool: int = 0,
 ) -> Folding:
     """Return a history folded into the sources that have a weight for its length.
 
     Items that neither the version nor its factor space knows are left out. Examples are not a
     person's taste: popularity says nothing about what is like them. `weights` of sources take the
-    place of the version's.
+    place of the version's. With `n_pool` vectors and popularity propose items for so large a pool.
     """
-    known = queries.known_items(session, version_id=version.id, item_ids=history.items)
     factor_space = spaces.get(version.factor_space_id or 0)
     content_space = spaces.get(version.content_space_id or 0)
     factors: dict[int, Floats] = {}
-    if factor_space is not None and history.items:
-        factors = queries.vectors(session, factor_space, history.items)
+    with conversation(session) as send:
+        answer = send(queries.known_items(version_id=version.id, item_ids=history.items))
+        if factor_space is not None and history.items:
+            factors = send(queries.vectors_of(factor_space, history.items))()
+        known = answer()
     history = history.only(known.keys() | factors.keys())
     length = len(history.items)
     if weights is None:
         weights = version.weights_for(max(length, EXAMPLE_LENGTH) if are_examples else length)
     if are_examples:
         weights = {n: w for n, w in weights.items() if version.kinds.get(n) != SourceKind.PRIOR}
-    reader = _Reader(session, version, history, known, factors, factor_space)
+    used = {name: weight for name, weight in weights.items() if weight and name in version.kinds}
+    of_neighbors = [name for name in used if version.kinds[name] is SourceKind.NEIGHBORS]
+    reader = _Reader(version, history, known)
     sources: dict[str, Folded] = {}
     legs: dict[str, Leg] = {}
-    used = {name: weight for name, weight in weights.items() if weight and name in version.kinds}
-    rows = reader.rows([n for n in used if version.kinds[n] is SourceKind.NEIGHBORS])
-    for name in used:
-        match version.kinds[name]:
-            case SourceKind.NEIGHBORS:
-                sources[name] = reader.neighbors(rows[name])
-            case SourceKind.FACTORS if factor_space is not None:
-                sources[name] = source = reader.factors(name)
-                legs[name] = Leg(factor_space, source.vector)
-            case SourceKind.CONTENT if content_space is not None and version.content:
-                sources[name] = source = reader.content(name, content_space)
-                legs[name] = Leg(content_space, source.vector)
-            case SourceKind.PRIOR if version.prior is not None:
-                seen = np.array([one.popularity for one in known.values()], dtype=np.float64)
-                prior = version.prior
-                sources[name] = PriorOf(version.n_items, prior.mean, prior.variance, seen)
-            case _:
-                pass
-    return Folding(sources, used, version.kinds, history, legs, sign)
+    with conversation(session) as send:
+        rows = send(
+            queries.neighbors(version_id=version.id, sources=of_neighbors, item_ids=history.items)
+        )
+        for name in used:
+            match version.kinds[name]:
+                case SourceKind.FACTORS if factor_space is not None:
+                    sources[name] = source = reader.factors(name, factors)
+                    legs[name] = Leg(factor_space, source.vector)
+                case SourceKind.CONTENT if content_space is not None and version.content:
+                    found = send(queries.vectors_of(content_space, history.items))()
+                    sources[name] = source = reader.content(name, found)
+                    legs[name] = Leg(content_space, source.vector)
+                case SourceKind.PRIOR if version.prior is not None:
+                    sources[name] = reader.prior(version.prior)
+                case _:
+                    pass
+        entries = rows()
+        near = [
+            send(question)
+            for question in _proposals(version, legs, used, n_pool if sign > 0 else 0)
+        ]
+        # Summed while the database looks for what is near.
+        for name in of_neighbors:
+            sources[name] = summed = reader.neighbors(entries[name])
+            summed.sum_up()
+        proposed = [item for answer_of in near for item in answer_of()]
+    return Folding(sources, used, version.kinds, history, legs, sign, proposed)
+
+
+def _proposals(
+    version: Version, legs: Mapping[str, Leg], used: Mapping[str, float], n_pool: int
+) -> list[Question[list[int]]]:
+    """Ask for what vectors and popularity propose for a pool of so many items."""
+    if not n_pool:
+        return []
+    asked = [question for leg in legs.values() for question in queries.near(leg, most=n_pool // 2)]
+    if any(version.kinds[name] is SourceKind.PRIOR for name in used):
+        # An HNSW scan costs by the item, and so does looking items up: the first ones decide.
+        asked.append(queries.most_popular(version_id=version.id, most=n_pool // 6))
+    return asked
 
 
 @dataclass(frozen=True)
 class _Reader:
-    """Reads what the sources of a version hold of one history."""
+    """Makes the sources of a version for one history of what is stored."""
 
-    session: Session
     version: Version
     history: History
     known: Mapping[int, queries.Known]
-    vectors: Mapping[int, Floats]
-    factor_space: Space | None
 
-    def rows(self, sources: Sequence[str]) -> dict[str, NeighborRows]:
-        if not sources:
-            return {}
-        return queries.neighbors(
-            self.session,
-            version_id=self.version.id,
-            sources=sources,
-            item_ids=self.history.items,
-        )
+    def prior(self, prior: PriorSource) -> PriorOf:
+        seen = np.array([one.popularity for one in self.known.values()], dtype=np.float64)
+        return PriorOf(self.version.n_items, prior.mean, prior.variance, seen)
 
     def neighbors(self, found: NeighborRows) -> NeighborSum:
         places = {item: place for place, item in enumerate(self.history.items)}
@@ -127,10 +148,10 @@ class _Reader:
             seen=np.array([one.position for one in self.known.values()], dtype=np.int64),
         )
 
-    def factors(self, name: str) -> VectorSum:
+    def factors(self, name: str, found: Mapping[int, Floats]) -> VectorSum:
         facts, n_items = self.version.factors[name], self.version.n_items
         mean = facts.moments.mean.astype(np.float64)
-        vectors = self._stacked(self.vectors, len(mean))
+        vectors = self._stacked(found, len(mean))
         missing = None
         if facts.fold_in is FoldIn.SOLVE and facts.gram is not None:
             shares = fold_factors(
@@ -140,13 +161,12 @@ class _Reader:
         else:
             shares, missing = fold_content(self.history.amounts, vectors), 0.0
         covariance = facts.moments.covariance.astype(np.float64)
-        seen = self._seen(self.vectors, mean)
+        seen = self._seen(found, mean)
         return VectorSum(name, shares, n_items, mean, covariance, seen, missing)
 
-    def content(self, name: str, space: Space) -> VectorSum:
+    def content(self, name: str, found: Mapping[int, Floats]) -> VectorSum:
         moments = self.version.content
         assert moments is not None  # noqa: S101 - the caller asked
-        found = queries.vectors(self.session, space, self.history.items)
         mean = moments.mean.astype(np.float64)
         return VectorSum(
             name,

@@ -93,6 +93,10 @@ class NeighborSum:
         summed = np.bincount(self.positions, self._weighted, self.n_items)
         return np.asarray(summed, dtype=np.float64)
 
+    def sum_up(self) -> None:
+        """Sum what scores are made of now: they do it when they are asked for, else."""
+        _ = self._moments
+
     @cached_property
     def _weighted(self) -> Floats:
         return np.asarray(self.amounts[self.rows] * self.weights)

@@ -17,7 +17,7 @@ from embedhub.recommend.queries import pools
 from embedhub.recommend.queries.items import Counting
 from embedhub.recommend.queries.pools import Leg
 from embedhub.recommend.request import By, Kind, NoteCode
-from embedhub.recommend.scoring import TEXT_SHARE, UNLIKE, Scored, Text, Wanted, score
+from embedhub.recommend.scoring import TEXT_SHARE, UNLIKE, Scored, Text, Wanted, pool_size, score
 from embedhub.recommend.versions import Version
 
 # Half of what trends happened within a half-life; what is older than this many counts nothing.
@@ -59,8 +59,10 @@ def personal(
     has_examples = bool(request.like or request.like_text)
     is_by_content = has_examples and request.by is not By.BEHAVIOR
     text = text_of(session, opened) if is_by_content else None
+    n_pool = pool_size(session, opened.permit, version)
     wanted = Wanted(
         least=least,
+        n_pool=n_pool,
         item_ids=[*also, *_named_by_rules(session, opened, most)],
         text=text,
         seen_ids=opened.seen_ids,
@@ -74,9 +76,9 @@ def personal(
             return counted_together(session, opened, opened.known(request.like), most)
         return popular(session, opened, most)
     if has_examples:
-        foldings = [] if request.by is By.CONTENT else examples(session, opened, version)
+        foldings = [] if request.by is By.CONTENT else examples(session, opened, version, n_pool)
     else:
-        foldings = [of_user(session, opened, version)]
+        foldings = [of_user(session, opened, version, n_pool)]
         if not foldings[0].history.items:
             opened.note(
                 NoteCode.NO_HISTORY, "nothing is known to go by: the list is what is popular"
@@ -84,19 +86,19 @@ def personal(
     return score(session, opened.permit, version, foldings, wanted)
 
 
-def of_user(session: Session, opened: Opened, version: Version) -> Folding:
+def of_user(session: Session, opened: Opened, version: Version, n_pool: int) -> Folding:
     """Return the user's history, the session's items being the latest of it, folded in."""
     latest = reversed(opened.known(opened.request.session))
     history = history_of([*latest, *opened.past.events], version.half_life)
-    return fold(session, version, history, opened.spaces)
+    return fold(session, version, history, opened.spaces, n_pool=n_pool)
 
 
-def examples(session: Session, opened: Opened, version: Version) -> list[Folding]:
+def examples(session: Session, opened: Opened, version: Version, n_pool: int) -> list[Folding]:
     """Return the examples to be like and those to be unlike, folded in."""
     request = opened.request
     like = history_of(opened.known(request.like), None)
     unlike = history_of(opened.known(request.unlike), None)
-    foldings = [fold(session, version, like, opened.spaces, are_examples=True)]
+    foldings = [fold(session, version, like, opened.spaces, are_examples=True, n_pool=n_pool)]
     if unlike.items:
         foldings.append(
             fold(session, version, unlike, opened.spaces, are_examples=True, sign=UNLIKE)
@@ -136,8 +138,11 @@ def together(session: Session, opened: Opened, most: int) -> Scored:
     version, basket = opened.version, opened.known(opened.request.basket)
     if version is not None and CONDITIONAL in version.kinds:
         history = history_of(basket, None)
-        folding = fold(session, version, history, opened.spaces, weights={CONDITIONAL: 1.0})
-        return score(session, opened.permit, version, [folding], Wanted(most))
+        n_pool = pool_size(session, opened.permit, version)
+        folding = fold(
+            session, version, history, opened.spaces, weights={CONDITIONAL: 1.0}, n_pool=n_pool
+        )
+        return score(session, opened.permit, version, [folding], Wanted(most, n_pool))
     opened.note(NoteCode.NO_VERSION, "nothing was trained yet")
     return counted_together(session, opened, basket, most)
 

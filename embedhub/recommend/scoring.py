@@ -58,9 +58,13 @@ class Scored:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is looked for: `least` items or more, `item_ids` among them if they are permitted."""
+    """What is looked for: `least` items or more, `item_ids` among them if they are permitted.
+
+    They are looked for among `n_pool` that sources propose, 0: among all.
+    """
 
     least: int
+    n_pool: int = 0
     item_ids: Sequence[int] = ()
     text: Text | None = None
     seen_ids: frozenset[int] = field(default_factory=frozenset)
@@ -87,7 +91,7 @@ def score(
     if wanted.text is not None:
         legs["text"] = wanted.text.leg
     version_id = None if version is None else version.id
-    if _is_large(session, permit, version):
+    if wanted.n_pool:
         positions, ids = _proposed(session, version, foldings, wanted)
         found = queries.pool(
             session, permit, version_id=version_id, legs=legs, positions=positions, item_ids=ids
@@ -98,23 +102,21 @@ def score(
     return _scored(found, foldings, wanted, is_exact=True)
 
 
-def _is_large(session: Session, permit: Permit, version: Version | None) -> bool:
-    """Say whether too many items come into question to score each."""
-    limit = get_config().exact_items
+def pool_size(session: Session, permit: Permit, version: Version | None) -> int:
+    """Return of how many items a pool is made; 0: of every one, they are few enough."""
+    limit, size = get_config().exact_items, get_config().list_pool
     if permit.candidate_ids is not None:
-        return False
+        return 0
     if version is not None and version.n_items > limit:
-        return True
-    return queries.has_more_items(session, permit, limit)
+        return size
+    return size if queries.has_more_items(session, permit, limit) else 0
 
 
 def _proposed(
     session: Session, version: Version | None, foldings: Sequence[Folding], wanted: Wanted
 ) -> tuple[Integers, list[int]]:
     """Return positions and ids of the items that each source holds best."""
-    most = get_config().list_pool
-    # An HNSW scan costs by the item, and so does looking items up: the first ones decide a list.
-    n_near, n_popular = most // 2, most // 6
+    most = wanted.n_pool
     ids = [*wanted.item_ids]
     summed = np.zeros(0 if version is None else version.n_items)
     for folding in foldings:
@@ -122,13 +124,9 @@ def _proposed(
             source = folding.sources[name]
             if isinstance(source, NeighborSum):
                 summed += folding.sign * weight / source.deviation * source.total
-        if folding.sign > 0:
-            for leg in folding.legs.values():
-                ids += queries.nearest(session, leg, most=n_near)
-            if version is not None and folding.of_kinds(SourceKind.PRIOR):
-                ids += queries.most_popular(session, version_id=version.id, most=n_popular)
+        ids += folding.proposed
     if wanted.text is not None:
-        ids += queries.nearest(session, wanted.text.leg, most=n_near)
+        ids += queries.nearest(session, wanted.text.leg, most=most // 2)
     n_proposed = min(most, int((summed > 0).sum()))
     positions = NO_POSITIONS
     if n_proposed:

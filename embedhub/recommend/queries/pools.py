@@ -6,12 +6,14 @@ take apart than to find.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple
-from typing import cast as cast_to
 
 import numpy as np
-from psycopg import Connection
+import orjson
 from sqlalchemy import (
+    BigInteger,
+    BindParameter,
     ColumnElement,
     Float,
     Integer,
@@ -24,7 +26,6 @@ from sqlalchemy import (
     func,
     literal_column,
     select,
-    text,
     union,
 )
 from sqlalchemy.orm import Session
@@ -32,9 +33,10 @@ from sqlalchemy.orm import Session
 from embedhub.recommend.folding import Pool
 from embedhub.recommend.interactions import Floats, Integers
 from embedhub.recommend.queries.arrays import array, ids_of, listed
+from embedhub.recommend.queries.direct import Question, ask, written
 from embedhub.recommend.queries.permits import Permit, of_catalog
 from embedhub.search.dense import has_index
-from embedhub.spaces.distance import Metric, exact_distance, indexed_distance
+from embedhub.spaces.distance import Metric, QueryVector, exact_distance, indexed_distance
 from embedhub.tables import Embedding, Item, ItemPrior, Space
 
 # Tables and not the mapped classes: queries for plain columns run without the ORM's share.
@@ -44,8 +46,10 @@ HEADER_BYTES = 4
 # pgvector's largest candidate list.
 MAX_EF_SEARCH = 1_000
 IDS = ids_of("item_ids")
-PRIORS = select(PRIOR.c.item_id, PRIOR.c.position, PRIOR.c.popularity, PRIOR.c.n_events).where(
-    PRIOR.c.version_id == bindparam("version_id"), PRIOR.c.item_id == any_(IDS)
+PRIORS = written(
+    select(PRIOR.c.item_id, PRIOR.c.position, PRIOR.c.popularity, PRIOR.c.n_events).where(
+        PRIOR.c.version_id == bindparam("version_id"), PRIOR.c.item_id == any_(IDS)
+    )
 )
 # A row a source: hundreds of kilobytes, which come as they are stored and not as text.
 NEIGHBORS = b"""
@@ -56,17 +60,19 @@ NEIGHBORS = b"""
       AND item_id = ANY(CAST(%(item_ids)s AS bigint[]))
     GROUP BY source
 """
-VECTORS = select(EMBEDDINGS.c.owner_id, func.vector_send(EMBEDDINGS.c.vector)).where(
-    EMBEDDINGS.c.shelf_id == bindparam("shelf_id"),
-    EMBEDDINGS.c.space_id == bindparam("space_id"),
-    EMBEDDINGS.c.owner_id == any_(IDS),
+VECTORS = written(
+    select(EMBEDDINGS.c.owner_id, func.vector_send(EMBEDDINGS.c.vector)).where(
+        EMBEDDINGS.c.shelf_id == bindparam("shelf_id"),
+        EMBEDDINGS.c.space_id == bindparam("space_id"),
+        EMBEDDINGS.c.owner_id == any_(IDS),
+    )
 )
-SCAN = text("""
+SCAN = b"""
     SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true),
-           set_config('hnsw.ef_search', :ef_search, true),
+           set_config('hnsw.ef_search', %(ef_search)s, true),
            set_config('enable_sort', 'off', true)
-""")
-SCANNED = text("SET LOCAL enable_sort = on")
+"""
+SCANNED = b"SELECT set_config('enable_sort', 'on', true)"
 EMPTY: ColumnElement[bytes] = literal_column("''::bytea")
 NO_POSITIONS: Integers = np.zeros(0, dtype=np.int64)
 NO_WEIGHTS: Floats = np.zeros(0)
@@ -104,36 +110,45 @@ def spaces(session: Session, ids: Sequence[int]) -> dict[int, Space]:
     return {space.id: space for space in session.scalars(select(Space).where(Space.id.in_(ids)))}
 
 
-def known_items(session: Session, *, version_id: int, item_ids: Sequence[int]) -> dict[int, Known]:
-    """Return of these items those that a version knows."""
-    rows = session.execute(PRIORS, {"version_id": version_id, "item_ids": array(item_ids)})
-    return {item_id: Known(*rest) for item_id, *rest in rows}
+def known_items(*, version_id: int, item_ids: Sequence[int]) -> Question[dict[int, Known]]:
+    """Ask which of these items a version knows, and as what."""
+    facts = {"version_id": version_id, "item_ids": array(item_ids)}
+    return Question(PRIORS, facts, lambda rows: {row[0]: Known(*row[1:]) for row in rows})
 
 
 def neighbors(
-    session: Session, *, version_id: int, sources: Sequence[str], item_ids: Sequence[int]
-) -> dict[str, NeighborRows]:
-    """Return of each source the neighbors of these items, as far as they have any."""
-    nothing = NeighborRows([], NO_POSITIONS, NO_POSITIONS, NO_WEIGHTS)
-    found = dict.fromkeys(sources, nothing)
-    facts = {"version_id": version_id, "sources": list(sources), "item_ids": array(item_ids)}
-    connection = cast_to("Connection[Any]", session.connection().connection.driver_connection)
-    with connection.cursor(binary=True) as cursor:
-        cursor.execute(NEIGHBORS, facts)
-        for source, ids, sizes, positions, weights in cursor.fetchall():
+    *, version_id: int, sources: Sequence[str], item_ids: Sequence[int]
+) -> Question[dict[str, NeighborRows]]:
+    """Ask of each source for the neighbors of these items, as far as they have any."""
+
+    def read(rows: Sequence[Any]) -> dict[str, NeighborRows]:
+        nothing = NeighborRows([], NO_POSITIONS, NO_POSITIONS, NO_WEIGHTS)
+        found = dict.fromkeys(sources, nothing)
+        for source, ids, sizes, positions, weights in rows:
             found[source] = NeighborRows(
                 np.frombuffer(ids, ">i8").tolist(),
                 np.frombuffer(sizes, ">i4").astype(np.int64) // 4,
                 np.frombuffer(positions, "<i4").astype(np.int64),
                 np.frombuffer(weights, "<f4").astype(np.float64),
             )
-    return found
+        return found
+
+    facts = {"version_id": version_id, "sources": list(sources), "item_ids": array(item_ids)}
+    return Question(NEIGHBORS, facts, read)
+
+
+def vectors_of(space: Space, item_ids: Sequence[int]) -> Question[dict[int, Floats]]:
+    """Ask for the vectors of those of these items that have one in a space."""
+    facts = {"shelf_id": space.shelf_id, "space_id": space.id, "item_ids": array(item_ids)}
+    return Question(VECTORS, facts, _read_vectors)
 
 
 def vectors(session: Session, space: Space, item_ids: Sequence[int]) -> dict[int, Floats]:
     """Return the vectors of those of these items that have one in a space."""
-    facts = {"shelf_id": space.shelf_id, "space_id": space.id, "item_ids": array(item_ids)}
-    rows = session.execute(VECTORS, facts).all()
+    return ask(session, vectors_of(space, item_ids))
+
+
+def _read_vectors(rows: Sequence[Any]) -> dict[int, Floats]:
     if not rows:
         return {}
     sent = np.frombuffer(b"".join(row[1] for row in rows), np.uint8).reshape(len(rows), -1)
@@ -141,25 +156,51 @@ def vectors(session: Session, space: Space, item_ids: Sequence[int]) -> dict[int
     return {row[0]: vector for row, vector in zip(rows, found, strict=True)}
 
 
-def nearest(session: Session, leg: Leg, *, most: int) -> list[int]:
-    """Return items near a vector: by the space's index where it has one, which may miss some."""
+def near(leg: Leg, *, most: int) -> list[Question[list[int]]]:
+    """Ask for items near a vector: by the space's index where it has one, which may miss some.
+
+    The answers to all of the questions together are the items.
+    """
     space = leg.space
-    place = and_(EMBEDDINGS.c.shelf_id == space.shelf_id, EMBEDDINGS.c.space_id == space.id)
-    statement = select(EMBEDDINGS.c.owner_id).where(place).limit(most)
-    if not has_index(space.shelf_id, is_indexed=space.is_indexed):
-        distance = exact_distance(EMBEDDINGS.c.vector, leg.vector.astype(np.float32), space.metric)
-        return _packed_ids(session, statement.order_by(distance))
-    distance = indexed_distance(
-        EMBEDDINGS.c.vector,
-        leg.vector.astype(np.float32),
-        space.metric,
-        space.precision,
-        space.dimension,
+    is_indexed = has_index(space.shelf_id, is_indexed=space.is_indexed)
+    facts = {
+        "shelf_id": space.shelf_id,
+        "space_id": space.id,
+        "vector": orjson.dumps(
+            leg.vector.astype(np.float32), option=orjson.OPT_SERIALIZE_NUMPY
+        ).decode(),
+        "most": most,
+    }
+    sql = _near(space.metric, space.precision, space.dimension, is_indexed=is_indexed)
+    question = Question(sql, facts, _read_ids)
+    if not is_indexed:
+        return [question]
+    scan = Question(SCAN, {"ef_search": str(min(most, MAX_EF_SEARCH))}, _no_ids)
+    return [scan, question, Question(SCANNED, {}, _no_ids)]
+
+
+@cache
+def _near(metric: str, precision: str, dimension: int, *, is_indexed: bool) -> bytes:
+    vector: BindParameter[Any] = bindparam("vector", type_=QueryVector())
+    if is_indexed:
+        distance = indexed_distance(EMBEDDINGS.c.vector, vector, metric, precision, dimension)
+    else:
+        distance = exact_distance(EMBEDDINGS.c.vector, vector, metric)
+    found = (
+        select(EMBEDDINGS.c.owner_id)
+        .where(
+            EMBEDDINGS.c.shelf_id == bindparam("shelf_id"),
+            EMBEDDINGS.c.space_id == bindparam("space_id"),
+        )
+        .order_by(distance)
+        .limit(bindparam("most", type_=BigInteger))
     )
-    session.execute(SCAN, {"ef_search": str(min(most, MAX_EF_SEARCH))})
-    found = _packed_ids(session, statement.order_by(distance))
-    session.execute(SCANNED)
-    return found
+    return written(_packed_ids(found))
+
+
+def nearest(session: Session, leg: Leg, *, most: int) -> list[int]:
+    """Return items near a vector, as `near` asks for them."""
+    return [item for question in near(leg, most=most) for item in ask(session, question)]
 
 
 def has_more_items(session: Session, permit: Permit, limit: int) -> bool:
@@ -168,15 +209,20 @@ def has_more_items(session: Session, permit: Permit, limit: int) -> bool:
     return session.execute(select(func.count()).select_from(some)).scalar_one() > limit
 
 
-def most_popular(session: Session, *, version_id: int, most: int) -> list[int]:
-    """Return the items that a version holds most popular."""
-    statement = (
+def most_popular(*, version_id: int, most: int) -> Question[list[int]]:
+    """Ask for the items that a version holds most popular."""
+    return Question(_most_popular(), {"version_id": version_id, "most": most}, _read_ids)
+
+
+@cache
+def _most_popular() -> bytes:
+    found = (
         select(PRIOR.c.item_id)
-        .where(PRIOR.c.version_id == version_id)
+        .where(PRIOR.c.version_id == bindparam("version_id"))
         .order_by(PRIOR.c.popularity.desc(), PRIOR.c.item_id)
-        .limit(most)
+        .limit(bindparam("most", type_=BigInteger))
     )
-    return _packed_ids(session, statement)
+    return written(_packed_ids(found))
 
 
 def pool(
@@ -259,12 +305,19 @@ def _asked(version_id: int | None, positions: Integers, item_ids: Sequence[int])
     return union(known, named).cte("asked")
 
 
-def _packed_ids(session: Session, statement: Select[tuple[int]]) -> list[int]:
-    """Return the one column of a statement's rows, in any order."""
+def _packed_ids(statement: Select[tuple[int]]) -> Select[tuple[bytes]]:
+    """Return a statement of one row: the one column of a statement's rows, in any order."""
     found = statement.subquery()
-    packed = session.execute(select(_packed(func.int8send(found.c[0])))).scalar_one()
-    ids: list[int] = np.frombuffer(packed, ">i8").tolist()
+    return select(_packed(func.int8send(found.c[0])))
+
+
+def _read_ids(rows: Sequence[Any]) -> list[int]:
+    ids: list[int] = np.frombuffer(rows[0][0], ">i8").tolist()
     return ids
+
+
+def _no_ids(_rows: Sequence[Any]) -> list[int]:
+    return []
 
 
 def _packed(column: Any) -> Any:
