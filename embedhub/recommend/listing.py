@@ -1,6 +1,6 @@
 """One page of a list within its snapshot: scored, ordered, explained."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -15,6 +15,7 @@ from embedhub.recommend.opening import Opened
 from embedhub.recommend.ordering import Manner, Ordered, order
 from embedhub.recommend.queries import items as queries
 from embedhub.recommend.queries import pools
+from embedhub.recommend.queries.direct import conversation
 from embedhub.recommend.reasons import FEW, reasons_of, strongest
 from embedhub.recommend.request import Kind, Reason, Recommended, RecommendedItem
 from embedhub.recommend.rules.applying import Placed
@@ -64,8 +65,10 @@ def list_items(session: Session, opened: Opened, k: int, *, also: int | None = N
 def _ordered(
     session: Session, opened: Opened, scored: Scored, k: int, best: Sequence[int]
 ) -> Listed:
-    ranked = _candidates(session, scored, best)
-    manner = _manner(session, opened, [one.item_id for one in ranked])
+    ids = [int(scored.pool.ids[at]) for at in best]
+    seen = _read(session, opened, ids)
+    ranked = _candidates(scored, seen.brief, best)
+    manner = _manner(session, opened, seen, ids)
     places = {int(scored.pool.ids[at]): int(at) for at in best}
     return Listed(scored, order(ranked, manner, k), places, ranked)
 
@@ -162,9 +165,42 @@ def _window(
     return best
 
 
-def _candidates(session: Session, scored: Scored, best: Sequence[int]) -> list[Candidate]:
-    ids = [int(scored.pool.ids[at]) for at in best]
-    brief = queries.brief_items(session, ids)
+@dataclass(frozen=True)
+class _Seen:
+    """What is stored of a window's items; `looks` say what is alike."""
+
+    brief: Mapping[int, queries.BriefItem]
+    contents: Mapping[int, Floats]
+    looks: Mapping[int, Floats]
+    relevance: float
+    is_collapsing: bool
+
+
+def _read(session: Session, opened: Opened, ids: Sequence[int]) -> _Seen:
+    """Read what ordering a window needs."""
+    request = opened.request
+    relevance = get_config().list_relevance if request.relevance is None else request.relevance
+    if request.relevance is None and request.kind is Kind.LATEST:
+        relevance = 1.0
+    is_collapsing = request.collapse_duplicates and opened.contents is not None
+    # Factors are the looks by which lists lose least.
+    space = None
+    if relevance < 1 and opened.version is not None:
+        space = opened.spaces.get(opened.version.factor_space_id or 0)
+    with conversation(session) as send:
+        brief = send(queries.brief_items(ids))
+        asked = [
+            None if one is None else send(pools.vectors_of(one, ids))
+            for one in (opened.contents if is_collapsing else None, space)
+        ]
+    contents, looks = ({} if read is None else read() for read in asked)
+    return _Seen(brief(), contents, looks, relevance, is_collapsing)
+
+
+def _candidates(
+    scored: Scored, brief: Mapping[int, queries.BriefItem], best: Sequence[int]
+) -> list[Candidate]:
+    ids = (int(scored.pool.ids[at]) for at in best)
     return [
         Candidate(
             item_id=item,
@@ -178,33 +214,14 @@ def _candidates(session: Session, scored: Scored, best: Sequence[int]) -> list[C
     ]
 
 
-def _manner(session: Session, opened: Opened, ids: Sequence[int]) -> Manner:
-    request, config = opened.request, get_config()
-    relevance = config.list_relevance if request.relevance is None else request.relevance
-    if request.relevance is None and request.kind is Kind.LATEST:
-        relevance = 1.0
-    contents: dict[int, Floats] = {}
-    is_collapsing = request.collapse_duplicates and opened.contents is not None
-    if is_collapsing and opened.contents is not None:
-        contents = pools.vectors(session, opened.contents, ids)
-    looks: dict[int, Floats] = {}
-    if relevance < 1:
-        looks = _looks(session, opened, ids) or contents
+def _manner(session: Session, opened: Opened, seen: _Seen, ids: Sequence[int]) -> Manner:
     rules = opened.decision.rules
     return Manner(
         rules=rules,
         matches=placements.matches(session, opened.catalog, rules, ids) if rules else {},
-        relevance=relevance,
-        likeness=config.duplicate_likeness if is_collapsing else None,
-        looks=looks,
-        contents=contents,
+        relevance=seen.relevance,
+        likeness=get_config().duplicate_likeness if seen.is_collapsing else None,
+        looks=(seen.looks or seen.contents) if seen.relevance < 1 else {},
+        contents=seen.contents,
         seed=opened.place.request_id.int,
     )
-
-
-def _looks(session: Session, opened: Opened, ids: Sequence[int]) -> dict[int, Floats]:
-    """Return the vectors that say what is alike: factors, by which lists lose least."""
-    if opened.version is None or opened.version.factor_space_id is None:
-        return {}
-    space = opened.spaces.get(opened.version.factor_space_id)
-    return {} if space is None else pools.vectors(session, space, ids)

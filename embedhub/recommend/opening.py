@@ -8,7 +8,7 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from embedhub.access.caller import Caller
-from embedhub.catalog.service import content_space, find_catalog
+from embedhub.catalog.service import find_catalog
 from embedhub.config import get_config
 from embedhub.errors import NotFound
 from embedhub.recommend import placements, versions
@@ -16,12 +16,13 @@ from embedhub.recommend.cursor import Place, fingerprint, read_cursor
 from embedhub.recommend.history import Past, past_of
 from embedhub.recommend.interactions import Floats
 from embedhub.recommend.placements import Decision
-from embedhub.recommend.queries import histories, impressions, pools
+from embedhub.recommend.queries import histories, impressions
 from embedhub.recommend.queries import versions as version_queries
 from embedhub.recommend.queries.permits import Permit
 from embedhub.recommend.request import Kind, Note, NoteCode, RecommendationRequest
 from embedhub.recommend.versions import Status, Version
 from embedhub.search.filters import parse_filter
+from embedhub.spaces.members import Subject, all_catalog_spaces, is_content
 from embedhub.tables import Catalog, Space
 
 # Of an experiment's version: one that was dropped cannot answer.
@@ -116,7 +117,8 @@ def open_request(
         past = past_of(events, catalog.interaction_weights, most)
     ids = _ids(session, where, request, decision)
     version = _version(session, catalog, decision)
-    contents = content_space(session, catalog)
+    spaces = all_catalog_spaces(session, catalog)
+    items = (space for space in spaces.values() if is_content(space, catalog, Subject.ITEM))
     shown: tuple[int, ...] = ()
     if place.n_shown:
         shown = tuple(impressions.shown(session, place.request_id, **where, up_to=place.n_shown))
@@ -131,8 +133,8 @@ def open_request(
         ids=ids,
         permit=_permit(request, catalog, ids, past=past, user_id=user_id, now=now),
         version=version,
-        spaces=_spaces(session, version, contents),
-        contents=contents,
+        spaces=spaces,
+        contents=next(items, None),
         decision=decision,
         texts=texts,
         shown=shown,
@@ -183,15 +185,6 @@ def _version(session: Session, catalog: Catalog, decision: Decision) -> Version 
         if row is not None and row.status in ANSWERING:
             return versions.load(session, row)
     return versions.live(session, catalog.id)
-
-
-def _spaces(session: Session, version: Version | None, contents: Space | None) -> dict[int, Space]:
-    found = {} if contents is None else {contents.id: contents}
-    if version is not None:
-        wanted = {version.factor_space_id, version.content_space_id}
-        lacking = [one for one in wanted if one is not None and one not in found]
-        found |= pools.spaces(session, lacking) if lacking else {}
-    return found
 
 
 def _permit(

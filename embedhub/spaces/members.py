@@ -94,6 +94,14 @@ def content_space(
     return next((space for space in spaces if is_content(space, catalog, subject)), None)
 
 
+def all_catalog_spaces(session: Session, catalog: Catalog) -> dict[int, Space]:
+    """Return the spaces of a catalog by id, whatever their status, in the order of their ids."""
+    spaces = queries.spaces_of_catalog(
+        session, workspace_id=catalog.workspace_id, catalog_id=catalog.id
+    )
+    return {space.id: space for space in spaces}
+
+
 def live_catalog_spaces(session: Session, catalog: Catalog) -> LiveSpaces:
     """Return the spaces that answer for a catalog's items: by their content and their words."""
     spaces = queries.spaces_of_catalog(

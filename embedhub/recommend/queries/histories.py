@@ -3,26 +3,28 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import ARRAY, Text, any_, bindparam, cast, select, text
+from sqlalchemy import ARRAY, BigInteger, Text, any_, bindparam, cast, select, text
 from sqlalchemy.orm import Session
 
 from embedhub.recommend.history import Event
+from embedhub.recommend.queries.direct import Question, ask, written
 from embedhub.tables import Interaction, Item, User
 
-USER = select(User.id).where(
-    User.workspace_id == bindparam("workspace_id"),
-    User.catalog_id == bindparam("catalog_id"),
-    User.external_id == bindparam("external_id"),
+USER = written(
+    select(User.id).where(
+        User.workspace_id == bindparam("workspace_id"),
+        User.catalog_id == bindparam("catalog_id"),
+        User.external_id == bindparam("external_id"),
+    )
 )
-# Run by every request for a user: made once.
-LATEST = (
+LATEST = written(
     select(Interaction.item_id, Interaction.type, Interaction.value, Interaction.happened_at)
     .where(
         Interaction.user_id == bindparam("user_id"),
         Interaction.catalog_id == bindparam("catalog_id"),
     )
     .order_by(Interaction.happened_at.desc(), Interaction.id.desc())
-    .limit(bindparam("most"))
+    .limit(bindparam("most", type_=BigInteger))
 )
 SIMILAR_USERS = text("""
     WITH own AS (SELECT unnest(CAST(:item_ids AS bigint[])) AS item_id),
@@ -61,7 +63,7 @@ def find_user(
     facts = {
         "workspace_id": workspace_id, "catalog_id": catalog_id, "external_id": external_id,
     }  # fmt: skip
-    return session.execute(USER, facts).scalar_one_or_none()
+    return ask(session, Question(USER, facts, lambda rows: rows[0][0] if rows else None))
 
 
 def names_of_users(session: Session, user_ids: Sequence[int]) -> dict[int, str]:
@@ -73,7 +75,7 @@ def names_of_users(session: Session, user_ids: Sequence[int]) -> dict[int, str]:
 def latest_events(session: Session, *, catalog_id: int, user_id: int, most: int) -> list[Event]:
     """Return what a user did last, the latest first."""
     facts = {"catalog_id": catalog_id, "user_id": user_id, "most": most}
-    return [Event(*row) for row in session.execute(LATEST, facts)]
+    return ask(session, Question(LATEST, facts, lambda rows: [Event(*row) for row in rows]))
 
 
 def ids_of_items(

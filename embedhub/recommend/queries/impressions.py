@@ -7,25 +7,27 @@ from typing import NamedTuple
 from sqlalchemy import bindparam, select, text
 from sqlalchemy.orm import Session
 
+from embedhub.recommend.queries.direct import Question, conversation
 from embedhub.tables import Impression
 
 # A user or item deleted since the list was made is left out, and a page asked for again is what
 # was shown last.
-SHOW = text("""
+SHOW = b"""
     INSERT INTO impressions (request_id, position, workspace_id, catalog_id, user_id, item_id,
                              placement, variant, score)
-    SELECT :request_id, shown.position, :workspace_id, :catalog_id, users.id, items.id,
-           :placement, :variant, shown.score
-    FROM unnest(CAST(:positions AS integer[]), CAST(:item_ids AS bigint[]),
-                CAST(:scores AS float8[])) AS shown(position, item_id, score)
-    JOIN items ON items.id = shown.item_id AND items.catalog_id = :catalog_id
-    LEFT JOIN users ON users.id = CAST(:user_id AS bigint)
-    WHERE CAST(:user_id AS bigint) IS NULL OR users.id IS NOT NULL
+    SELECT %(request_id)s, shown.position, %(workspace_id)s, %(catalog_id)s, users.id, items.id,
+           %(placement)s, %(variant)s, shown.score
+    FROM unnest(CAST(%(positions)s AS integer[]), CAST(%(item_ids)s AS bigint[]),
+                CAST(%(scores)s AS float8[])) AS shown(position, item_id, score)
+    JOIN items ON items.id = shown.item_id AND items.catalog_id = %(catalog_id)s
+    LEFT JOIN users ON users.id = CAST(%(user_id)s AS bigint)
+    WHERE CAST(%(user_id)s AS bigint) IS NULL OR users.id IS NOT NULL
     ORDER BY shown.item_id
     ON CONFLICT (request_id, position) DO UPDATE
       SET item_id = excluded.item_id, score = excluded.score, shown_at = now()
       WHERE impressions.catalog_id = excluded.catalog_id
-""")
+"""
+HASTY = Question(b"SET LOCAL synchronous_commit = off", {}, len)
 SHOWN = (
     select(Impression.item_id)
     .where(
@@ -52,13 +54,14 @@ class Show(NamedTuple):
 
 def insert(session: Session, show: Show) -> None:
     """Keep what was shown, without waiting for the disk: a crash may cost the last few counts."""
-    session.execute(text("SET LOCAL synchronous_commit = off"))
     positions, item_ids, scores = zip(*show.items, strict=True)
     facts = show._asdict() | {
         "positions": list(positions), "item_ids": list(item_ids), "scores": list(scores),
     }  # fmt: skip
     del facts["items"]
-    session.execute(SHOW, facts)
+    with conversation(session) as send:
+        send(HASTY)
+        send(Question(SHOW, facts, len))
 
 
 def shown(

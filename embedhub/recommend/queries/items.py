@@ -22,17 +22,23 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from embedhub.recommend.queries.arrays import array, ids_of
+from embedhub.recommend.queries.direct import Question, ask, written
 from embedhub.recommend.queries.permits import Permit
 from embedhub.recommend.rules.rule import Match
 from embedhub.tables import Interaction, Item, ItemPrior
 
 IDS = ids_of("item_ids")
-BRIEF = select(Item.id, Item.external_id, Item.index_attributes, Item.categories).where(
-    Item.id == any_(IDS)
+BRIEF = written(
+    select(Item.id, Item.external_id, Item.index_attributes, Item.categories).where(
+        Item.id == any_(IDS)
+    )
 )
-FULL = select(
-    Item.id, Item.external_id, Item.fields, Item.categories, Item.labels, Item.attributes
-).where(Item.id == any_(IDS))
+FULL = written(
+    select(
+        Item.id, Item.external_id, Item.fields, Item.categories, Item.labels, Item.attributes
+    ).where(Item.id == any_(IDS))
+)
+NAMES = written(select(Item.id, Item.external_id).where(Item.id == any_(IDS)))
 NEWEST_EVENT = (
     select(Interaction.happened_at)
     .where(
@@ -108,23 +114,25 @@ class Counting:
     most_events: int
 
 
-def brief_items(session: Session, item_ids: Sequence[int]) -> dict[int, BriefItem]:
-    """Return what rules look at, of items that were permitted in this snapshot."""
-    rows = session.execute(BRIEF, {"item_ids": array(item_ids)})
-    return {row.id: BriefItem(*row) for row in rows}
+def brief_items(item_ids: Sequence[int]) -> Question[dict[int, BriefItem]]:
+    """Ask for what rules look at, of items that were permitted in this snapshot."""
+    facts = {"item_ids": array(item_ids)}
+    return Question(BRIEF, facts, lambda rows: {row[0]: BriefItem(*row) for row in rows})
 
 
 def full_items(session: Session, item_ids: Sequence[int]) -> dict[int, FullItem]:
     """Return what hits show, of items that were permitted in this snapshot."""
-    rows = session.execute(FULL, {"item_ids": array(item_ids)})
-    return {row.id: FullItem(*row) for row in rows}
+    facts = {"item_ids": array(item_ids)}
+    return ask(
+        session, Question(FULL, facts, lambda rows: {row[0]: FullItem(*row) for row in rows})
+    )
 
 
 def external_ids(session: Session, item_ids: Sequence[int]) -> dict[int, str]:
     """Return the caller's ids of these items."""
-    statement = select(Item.id, Item.external_id).where(Item.id == any_(IDS))
-    rows = session.execute(statement, {"item_ids": array(item_ids)})
-    return {row.id: row.external_id for row in rows}
+    if not item_ids:
+        return {}
+    return ask(session, Question(NAMES, {"item_ids": array(item_ids)}, dict))
 
 
 def has_items(session: Session, *, workspace_id: int, catalog_id: int) -> bool:

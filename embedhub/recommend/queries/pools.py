@@ -105,11 +105,6 @@ class Leg:
     vector: Floats
 
 
-def spaces(session: Session, ids: Sequence[int]) -> dict[int, Space]:
-    """Return the rows of these spaces."""
-    return {space.id: space for space in session.scalars(select(Space).where(Space.id.in_(ids)))}
-
-
 def known_items(*, version_id: int, item_ids: Sequence[int]) -> Question[dict[int, Known]]:
     """Ask which of these items a version knows, and as what."""
     facts = {"version_id": version_id, "item_ids": array(item_ids)}
