@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import exists, func, select, text, update
+from sqlalchemy import bindparam, exists, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -16,6 +16,16 @@ from embedhub.tables import Catalog, HeldInteraction, Interaction, Item, Run, Sp
 # Before items and users: these would take rows along that were not counted.
 PURGED = ("interactions", "impressions", "held_interactions")
 MEMBERS = {"item": "items", "user": "users"}
+# Run by every request for a list: made once.
+OF_SLUG = (
+    select(Catalog)
+    .where(
+        Catalog.workspace_id == bindparam("workspace_id"),
+        Catalog.slug == bindparam("slug"),
+        Catalog.deleted_at.is_(None),
+    )
+    .execution_options(populate_existing=True)
+)
 
 
 def insert_catalog(session: Session, **columns: Any) -> Catalog | None:
@@ -41,10 +51,8 @@ def count_catalogs(session: Session, *, workspace_id: int) -> int:
 
 def find_catalog(session: Session, *, workspace_id: int, slug: str) -> Catalog | None:
     """Return a workspace's catalog of this slug, if there is one that is not being deleted."""
-    statement = select(Catalog).where(
-        Catalog.workspace_id == workspace_id, Catalog.slug == slug, Catalog.deleted_at.is_(None)
-    )
-    return session.scalars(statement.execution_options(populate_existing=True)).one_or_none()
+    facts = {"workspace_id": workspace_id, "slug": slug}
+    return session.scalars(OF_SLUG, facts).one_or_none()
 
 
 def list_catalogs(

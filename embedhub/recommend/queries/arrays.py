@@ -16,6 +16,6 @@ def ids_of(name: str) -> Any:
     return cast(bindparam(name, type_=Text), ARRAY(BigInteger))
 
 
-def listed(ids: Sequence[int], kind: Any = BigInteger) -> Any:
+def listed(ids: Sequence[int]) -> Any:
     """Return ids as an array in a statement that is made for them."""
-    return cast(literal(array(ids), Text), ARRAY(kind))
+    return cast(literal(array(ids), Text), ARRAY(BigInteger))

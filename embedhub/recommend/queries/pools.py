@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import orjson
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     BindParameter,
     ColumnElement,
@@ -19,9 +20,11 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     Select,
+    Text,
     and_,
     any_,
     bindparam,
+    cast,
     false,
     func,
     literal_column,
@@ -32,7 +35,7 @@ from sqlalchemy.orm import Session
 
 from embedhub.recommend.folding import Pool
 from embedhub.recommend.interactions import Floats, Integers
-from embedhub.recommend.queries.arrays import array, ids_of, listed
+from embedhub.recommend.queries.arrays import array, ids_of
 from embedhub.recommend.queries.direct import Question, ask, written
 from embedhub.recommend.queries.permits import Permit, of_catalog
 from embedhub.search.dense import has_index
@@ -232,9 +235,18 @@ def pool(
 ) -> Pool:
     """Return what scores are made of, of permitted items: those at these positions and of these
     ids, or all of them where no positions are given."""
-    names = list(legs)
-    statement = _pool(permit, version_id, legs, positions, item_ids, is_seen_kept=is_seen_kept)
-    ids, places, popularity, n_events, *dots = session.execute(statement).one()
+    base = _pool(len(legs), is_known=version_id is not None, is_proposed=positions is not None)
+    statement = base.where(permit.without_seen if is_seen_kept else permit.predicate)
+    facts: dict[str, Any] = {"version_id": version_id}
+    for number, leg in enumerate(legs.values()):
+        facts |= {
+            f"shelf_{number}": leg.space.shelf_id,
+            f"space_{number}": leg.space.id,
+            f"vector_{number}": leg.vector.astype(np.float32),
+        }
+    if positions is not None:
+        facts |= {"positions": array(positions.tolist()), "item_ids": array(item_ids)}
+    ids, places, popularity, n_events, *dots = session.execute(statement, facts).one()
     return Pool(
         np.frombuffer(ids, ">i8").astype(np.int64),
         np.frombuffer(places, ">i4").astype(np.int64),
@@ -242,60 +254,51 @@ def pool(
         np.frombuffer(n_events, ">i4").astype(np.int64),
         {
             name: np.frombuffer(of_leg, ">f8").astype(np.float64)
-            for name, of_leg in zip(names, dots, strict=True)
+            for name, of_leg in zip(legs, dots, strict=True)
         },
     )
 
 
-def _pool(
-    permit: Permit,
-    version_id: int | None,
-    legs: Mapping[str, Leg],
-    positions: Integers | None,
-    item_ids: Sequence[int],
-    *,
-    is_seen_kept: bool,
-) -> Select[Any]:
+@cache
+def _pool(n_legs: int, *, is_known: bool, is_proposed: bool) -> Select[Any]:
+    """Return the statement of a pool, to which what is permitted is added: made once."""
+    version_id = bindparam("version_id", type_=BigInteger)
     joined: Any = ITEMS
-    known_by = false() if version_id is None else PRIOR.c.version_id == version_id
-    if positions is not None:
-        asked = _asked(version_id, positions, item_ids)
+    if is_proposed:
+        asked = _asked(is_known=is_known)
         joined = asked.join(ITEMS, ITEMS.c.id == asked.c.item_id)
+    known_by = PRIOR.c.version_id == version_id if is_known else false()
     joined = joined.outerjoin(PRIOR, and_(known_by, PRIOR.c.item_id == ITEMS.c.id))
     dots = []
-    for leg in legs.values():
+    for number in range(n_legs):
         of_leg = EMBEDDINGS.alias()
         joined = joined.outerjoin(
             of_leg,
             and_(
-                of_leg.c.shelf_id == leg.space.shelf_id,
-                of_leg.c.space_id == leg.space.id,
+                of_leg.c.shelf_id == bindparam(f"shelf_{number}"),
+                of_leg.c.space_id == bindparam(f"space_{number}"),
                 of_leg.c.owner_id == ITEMS.c.id,
             ),
         )
-        distance = exact_distance(
-            of_leg.c.vector, leg.vector.astype(np.float32), Metric.INNER_PRODUCT
-        )
+        vector: BindParameter[Any] = bindparam(f"vector_{number}", type_=QueryVector())
+        distance = exact_distance(of_leg.c.vector, vector, Metric.INNER_PRODUCT)
         dots.append(_packed(func.float8send(func.coalesce(-distance, NAN, type_=Float))))
-    return (
-        select(
-            _packed(func.int8send(ITEMS.c.id)),
-            _packed(func.int4send(func.coalesce(PRIOR.c.position, -1, type_=Integer))),
-            _packed(func.float8send(func.coalesce(PRIOR.c.popularity, 0.0, type_=Float))),
-            _packed(func.int4send(func.coalesce(PRIOR.c.n_events, 0, type_=Integer))),
-            *dots,
-        )
-        .select_from(joined)
-        .where(permit.without_seen if is_seen_kept else permit.predicate)
-    )
+    return select(
+        _packed(func.int8send(ITEMS.c.id)),
+        _packed(func.int4send(func.coalesce(PRIOR.c.position, -1, type_=Integer))),
+        _packed(func.float8send(func.coalesce(PRIOR.c.popularity, 0.0, type_=Float))),
+        _packed(func.int4send(func.coalesce(PRIOR.c.n_events, 0, type_=Integer))),
+        *dots,
+    ).select_from(joined)
 
 
-def _asked(version_id: int | None, positions: Integers, item_ids: Sequence[int]) -> Any:
+def _asked(*, is_known: bool) -> Any:
     """Return the items of positions and ids, each once."""
-    at = any_(listed(positions.tolist(), Integer))
-    named = select(func.unnest(listed(item_ids)).label("item_id"))
-    if version_id is None:
+    named = select(func.unnest(IDS).label("item_id"))
+    if not is_known:
         return named.cte("asked")
+    version_id = bindparam("version_id", type_=BigInteger)
+    at = any_(cast(bindparam("positions", type_=Text), ARRAY(Integer)))
     known = select(PRIOR.c.item_id).where(PRIOR.c.version_id == version_id, PRIOR.c.position == at)
     return union(known, named).cte("asked")
 
