@@ -23,10 +23,21 @@ def token_budget_batches(lengths: Sequence[int], max_batch_tokens: int) -> list[
 
 
 def padded(
-    rows: Sequence[Sequence[int]], *, pad_id: int, pad_left: bool
+    rows: Sequence[Sequence[int]],
+    *,
+    pad_id: int,
+    pad_left: bool,
+    step: int = 1,
+    at_most: int | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return token ids and attention mask of the rows: both of shape (rows, longest row)."""
-    width = max(len(row) for row in rows)
+    """Return token ids and attention mask of the rows: both of shape (rows, width).
+
+    The width is that of the longest row, rounded up to a multiple of `step`, no more than
+    `at_most` unless the row is.
+    """
+    longest = max(len(row) for row in rows)
+    rounded = -(-longest // step) * step
+    width = max(longest, rounded if at_most is None else min(rounded, at_most))
     ids = np.full((len(rows), width), pad_id, dtype=np.int64)
     mask = np.zeros((len(rows), width), dtype=np.int64)
     for index, row in enumerate(rows):

@@ -34,6 +34,9 @@ MIN_PARITY = 0.9995
 CPU_BATCH_TOKENS = 1_024
 GPU_BATCH_TOKENS = 65_536
 MIN_BATCH_TOKENS = 256
+# A compiled network makes itself ready for each shape that it has not just computed: queries of
+# 5 to 50 tokens took 5.0 ms of it as they are, 3.5 in multiples of 16, 2.8 in multiples of 32.
+COMPILED_STEP = 32
 LOAD_ERRORS = (OSError, RuntimeError, ValueError, LookupError, TypeError, SafetensorError)
 PARITY_PROBES = (
     "pgvector",
@@ -169,7 +172,14 @@ class SentenceEncoder:
     def _forward(
         self, rows: Sequence[Sequence[int]], prefix: str, transformer: Transformer
     ) -> NDArray[np.float32]:
-        ids, mask = padded(rows, pad_id=self._pad_id, pad_left=self._pad_left)
+        ids, mask = padded(
+            rows,
+            pad_id=self._pad_id,
+            pad_left=self._pad_left,
+            # On the left it would move the positions of what follows.
+            step=1 if self._pad_left or transformer is self._transformer else COMPILED_STEP,
+            at_most=self.description.max_tokens,
+        )
         with torch.inference_mode():
             features: dict[str, Any] = {
                 "input_ids": torch.from_numpy(ids).to(self.device),
