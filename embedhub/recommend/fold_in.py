@@ -117,9 +117,12 @@ def _proposals(
     """Ask for what vectors and popularity propose for a pool of so many items."""
     if not n_pool:
         return []
-    asked = [question for leg in legs.values() for question in queries.near(leg, most=n_pool // 2)]
+    # An HNSW scan costs by the item, and so does looking items up: the first ones decide a list,
+    # and fewer where neighbors propose most of the pool.
+    has_neighbors = any(version.kinds[name] is SourceKind.NEIGHBORS for name in used)
+    n_near = n_pool // 3 if has_neighbors else n_pool // 2
+    asked = [question for leg in legs.values() for question in queries.near(leg, most=n_near)]
     if any(version.kinds[name] is SourceKind.PRIOR for name in used):
-        # An HNSW scan costs by the item, and so does looking items up: the first ones decide.
         asked.append(queries.most_popular(version_id=version.id, most=n_pool // 6))
     return asked
 

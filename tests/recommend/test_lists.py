@@ -1,13 +1,15 @@
 """Lists out of a stored version: the same as in memory, with every click, filter and reason."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
 from embedhub import db, jobs
 from embedhub.access.caller import Caller
@@ -15,7 +17,10 @@ from embedhub.access.service import create_workspace
 from embedhub.config import get_config
 from embedhub.errors import HubError, InvalidInput, NotFound, TooLarge
 from embedhub.recommend import listing, scoring
+from embedhub.recommend.queries import pools
+from embedhub.recommend.queries.direct import Question, ask, conversation
 from embedhub.recommend.queries.histories import find_user
+from embedhub.recommend.queries.versions import find_live
 from embedhub.recommend.request import (
     By,
     Kind,
@@ -96,6 +101,42 @@ def test_a_list_is_the_one_that_is_computed_in_memory(
     assert found.plan == ("proposed" if is_large else "exact")
     assert [shop.position(hit.item.id) for hit in found.hits] == best
     np.testing.assert_allclose([hit.score for hit in found.hits], scores[best], atol=2e-5)
+
+
+def test_neighbors_are_read_through_the_key_of_their_rows(shop: Shop) -> None:
+    with db.reading() as session:
+        live = find_live(session, catalog_id=shop.catalog_id)
+        assert live is not None
+        rows = pools.neighbors(version_id=live.id, sources=["ease"], item_ids=[1, 2, 3])
+        # So small a table would be read whole.
+        for way in ("seqscan", "bitmapscan"):
+            session.execute(text(f"SET LOCAL enable_{way} = off"))
+        explain = Question(b"EXPLAIN " + rows.sql, rows.facts, list)
+        plan = [line for (line,) in ask(session, explain)]
+    (condition,) = (line for line in plan if "Index Cond" in line)
+    assert any("Index Scan using pk_item_neighbors" in line for line in plan)
+    assert all(f"({name} =" in condition for name in ("version_id", "source", "item_id"))
+    assert not any("Filter" in line for line in plan)
+
+
+def ask_alone(session: Session, question: Question[list[object]]) -> None:
+    ask(session, question)
+
+
+def ask_among_others(session: Session, question: Question[list[object]]) -> None:
+    with conversation(session) as send:
+        send(Question(b"SELECT 1", {}, list))
+        send(question)()
+
+
+@pytest.mark.parametrize("way", [ask_alone, ask_among_others])
+def test_a_statement_that_fails_does_with_the_errors_of_a_session(
+    shop: Shop, way: Callable[[Session, Question[list[object]]], None]
+) -> None:
+    wrong: Question[list[object]] = Question(b"SELECT 1 / 0", {}, list)
+    with pytest.raises(DBAPIError, match="division by zero"), db.reading() as session:
+        way(session, wrong)
+    assert lists(shop, user="u1").hits
 
 
 def test_the_parts_of_every_score_add_up_to_it(shop: Shop) -> None:
