@@ -25,7 +25,7 @@ PROJECT = Path(__file__).parents[2]
 SLOW_SERVER = """
 import sys
 from sqlalchemy import text
-from embedhub.search import answering as service
+from embedhub.search.queries import target as service
 
 real = service.find_target
 
