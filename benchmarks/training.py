@@ -80,8 +80,9 @@ def fresh_database() -> Iterator[None]:
         db.dispose()
 
 
-def nobody_hears(_job: jobs.Job, **_arguments: object) -> None:
+def nobody_hears(job: jobs.Job, **arguments: object) -> None:
     """Drop a message."""
+    del job, arguments
 
 
 def tastes(count: int) -> Interactions:

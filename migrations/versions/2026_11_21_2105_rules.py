@@ -1,5 +1,7 @@
 """Rules of placements and experiments between variants."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
@@ -134,7 +136,7 @@ def _belonging(table: str) -> list[sa.ForeignKeyConstraint]:
     ]
 
 
-def _moment(name: str) -> sa.Column[object]:
+def _moment(name: str) -> sa.Column[Any]:
     return sa.Column(
         name, sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
     )

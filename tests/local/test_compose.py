@@ -13,8 +13,8 @@ from embedhub.jobs import Queue
 from embedhub.local.children import (
     embed_command,
     files_command,
-    train_command,
     migrate_command,
+    train_command,
     upkeep_command,
     web_command,
 )
@@ -32,9 +32,17 @@ KNOWN_KEYS = {
 
 
 def test_every_part_is_there() -> None:
-    assert {"postgres", "migrate", "web", "embed", "embed-gpu", "files", "train", "upkeep", "redis"} == set(
-        SERVICES
-    )
+    assert {
+        "postgres",
+        "migrate",
+        "web",
+        "embed",
+        "embed-gpu",
+        "files",
+        "train",
+        "upkeep",
+        "redis",
+    } == set(SERVICES)
     assert COMPOSE["volumes"].keys() == {"files", "postgres", "redis"}
 
 

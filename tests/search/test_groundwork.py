@@ -1,6 +1,7 @@
 """Words found while the query is encoded: the same answer, and nothing that changed meanwhile."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import wait
 from dataclasses import replace
 from datetime import timedelta
 from threading import Event
@@ -17,6 +18,7 @@ from embedhub.search import groundwork, question, service
 from embedhub.search.queries.target import Moment, find_target, is_unchanged
 from embedhub.search.request import Hit, SearchRequest, SearchResult
 from embedhub.search.service import search
+from embedhub.search.terms import analyse
 from tests.factories import encode_everything, make_collection, send, send_texts
 
 pytestmark = pytest.mark.usefixtures("sent_jobs")
@@ -37,7 +39,6 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Callable[[], obj
     """What happens while a query is being encoded, behind the transaction that finds its words."""
     begun: list[Callable[[], object]] = []
     is_over = Event()
-    wait = service.wait
 
     def encode(encoder: str, asked: str) -> Any:
         if not is_known_query(encoder, asked):
@@ -86,7 +87,6 @@ def test_words_are_searched_once_if_nothing_happens(
     del meanwhile
     search(papers, "papers", SearchRequest(query="beans"))
     asked: list[str] = []
-    analyse = groundwork.analyse
 
     def counted(*args: Any) -> Any:
         asked.append("once more")

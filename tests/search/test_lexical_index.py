@@ -20,6 +20,7 @@ from embedhub.search.lexical_index import (
     reweigh_space,
     settle_averages,
 )
+from embedhub.search.queries import lexical_index as queries
 from embedhub.tables import Space
 from tests.factories import make_collection
 
@@ -310,7 +311,7 @@ def test_rows_without_a_word_are_weighed_without_being_written(space_id: int) ->
     assert reweigh_space(space_id, reported.append) == 0
     assert not reported
     with db.reading() as session:
-        assert not lexical_index.queries.drifted_spaces(session, tolerance=0.1)
+        assert not queries.drifted_spaces(session, tolerance=0.1)
     # The first words make another average.
     index(space_id, row(9, "cat dog fish"), *(row(i, "cat dog fish") for i in range(10, 18)))
     settle_averages()

@@ -57,9 +57,8 @@ def test_only_welcome_events_after_the_last_unwelcome_one_count() -> None:
 def test_rows_are_numbered_in_written_order() -> None:
     def rows(*ids: int) -> EventRows:
         numbers = np.array(ids, dtype=np.int64)
-        return EventRows(
-            numbers, numbers * 10, 900 - numbers, numbers % 2, numbers * 1.0, numbers * 1.0
-        )
+        values = numbers.astype(np.float64)
+        return EventRows(numbers, numbers * 10, 900 - numbers, numbers % 2, values, values)
 
     found = gather([rows(5, 6), rows(2)], [1.0, 3.0])
 

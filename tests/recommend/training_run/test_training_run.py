@@ -1,5 +1,6 @@
 """Training as a run: what is stored, what answers, what becomes of a run that is stopped."""
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,9 @@ from embedhub.catalog.members import delete_user
 from embedhub.config import override_config
 from embedhub.errors import Conflict, InvalidInput, NotFound
 from embedhub.recommend.training import Trained
-from embedhub.recommend.training_run import evaluating, publishing, service, storing, upkeep, work
+from embedhub.recommend.training_run import evaluating, publishing, service, upkeep, work
+from embedhub.recommend.training_run.material import Material, read_material
+from embedhub.recommend.training_run.queries import storing as stored
 from embedhub.recommend.versions import FoldIn, SourceKind
 from embedhub.runs import service as runs
 from embedhub.spaces.ledger import encode_pending
@@ -143,7 +146,7 @@ def test_a_training_killed_half_way_is_healed_and_the_live_version_answers_on(
     train_now(caller)
     run_id = service.start_training(caller, "films")
     with monkeypatch.context() as killing:
-        killing.setattr(storing.queries, "copy_priors", lambda *_, **__: die())
+        killing.setattr(stored, "copy_priors", lambda *_, **__: die())
         with pytest.raises(Killed):
             runs.carry_out(run_id, work.train_recommender)
     version = live_version(caller)
@@ -170,7 +173,7 @@ def test_what_nobody_goes_on_with_is_removed(
     taste_catalog(caller)
     run_id = service.start_training(caller, "films")
     with monkeypatch.context() as killing:
-        killing.setattr(storing.queries, "copy_priors", lambda *_, **__: die())
+        killing.setattr(stored, "copy_priors", lambda *_, **__: die())
         with pytest.raises(Killed):
             runs.carry_out(run_id, work.train_recommender)
     assert publishing.remove_left_overs() == 0
@@ -206,7 +209,7 @@ def test_a_training_waits_for_an_earlier_one_of_its_catalog(
                 text("UPDATE runs SET status = 'succeeded' WHERE id = :id"), {"id": earlier}
             )
 
-    monkeypatch.setattr(work.time, "sleep", ends_it)
+    monkeypatch.setattr(time, "sleep", ends_it)
     runs.carry_out(run_id, work.train_recommender)
     assert looks == [f"run {earlier}, which trains this catalog"]
     assert runs.get_run(caller, run_id).status == "succeeded"
@@ -227,11 +230,10 @@ def test_a_cancelled_training_leaves_nothing(
 ) -> None:
     taste_catalog(caller)
     run_id = service.start_training(caller, "films")
-    read = work.read_material
 
-    def cancelled_meanwhile(catalog_id: int) -> work.Material:
+    def cancelled_meanwhile(catalog_id: int) -> Material:
         runs.cancel_run(caller, run_id)
-        return read(catalog_id)
+        return read_material(catalog_id)
 
     monkeypatch.setattr(work, "read_material", cancelled_meanwhile)
     runs.carry_out(run_id, work.train_recommender)
@@ -280,7 +282,9 @@ def eval_vector(written: object) -> list[float]:
 
 
 def input_hash_of(space_id: int | None, external_id: str) -> bytes:
-    return bytes(cell("input_hash", space_id, external_id))  # type: ignore[arg-type]
+    found = cell("input_hash", space_id, external_id)
+    assert isinstance(found, bytes)
+    return found
 
 
 def cell(column: str, space_id: int | None, external_id: str) -> object:
@@ -296,7 +300,7 @@ def cell(column: str, space_id: int | None, external_id: str) -> object:
 def test_unwelcome_events_take_back_what_was_done_before(caller: Caller) -> None:
     catalog_id = taste_catalog(caller, n_users=20)
     act(caller, *({"user": "u0", "item": f"m{n}", "type": "dislike"} for n in range(60)))
-    read = work.read_material(catalog_id).read
+    read = read_material(catalog_id).read
     users = scalar("SELECT id FROM users WHERE external_id = 'u0'")
     assert users not in read.user_ids
     assert len(read.events) == 19 * 14
