@@ -17,6 +17,7 @@ from embedhub.recommend.folding import (
 from embedhub.recommend.history import History
 from embedhub.recommend.interactions import Floats, Integers
 from embedhub.recommend.queries import pools as queries
+from embedhub.recommend.queries import proposals
 from embedhub.recommend.queries.direct import Question, conversation
 from embedhub.recommend.queries.pools import Leg, NeighborRows
 from embedhub.recommend.versions import FoldIn, PriorSource, SourceKind, Version
@@ -121,9 +122,9 @@ def _proposals(
     # and fewer where neighbors propose most of the pool.
     has_neighbors = any(version.kinds[name] is SourceKind.NEIGHBORS for name in used)
     n_near = n_pool // 3 if has_neighbors else n_pool // 2
-    asked = [question for leg in legs.values() for question in queries.near(leg, most=n_near)]
+    asked = [question for leg in legs.values() for question in proposals.near(leg, most=n_near)]
     if any(version.kinds[name] is SourceKind.PRIOR for name in used):
-        asked.append(queries.most_popular(version_id=version.id, most=n_pool // 6))
+        asked.append(proposals.most_popular(version_id=version.id, most=n_pool // 6))
     return asked
 
 

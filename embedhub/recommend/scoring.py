@@ -12,6 +12,7 @@ from embedhub.recommend.fold_in import NO_POSITIONS, Folding
 from embedhub.recommend.folding import NeighborSum, Pool, blend
 from embedhub.recommend.interactions import Floats, Integers
 from embedhub.recommend.queries import pools as queries
+from embedhub.recommend.queries import proposals
 from embedhub.recommend.queries.permits import Permit
 from embedhub.recommend.queries.pools import Leg
 from embedhub.recommend.versions import SourceKind, Version
@@ -126,7 +127,7 @@ def _proposed(
                 summed += folding.sign * weight / source.deviation * source.total
         ids += folding.proposed
     if wanted.text is not None:
-        ids += queries.nearest(session, wanted.text.leg, most=most // 2)
+        ids += proposals.nearest(session, wanted.text.leg, most=most // 2)
     n_proposed = min(most, int((summed > 0).sum()))
     positions = NO_POSITIONS
     if n_proposed:

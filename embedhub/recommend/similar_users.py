@@ -8,7 +8,7 @@ from embedhub.catalog.service import content_space
 from embedhub.config import get_config
 from embedhub.errors import NotFound
 from embedhub.recommend.history import past_of
-from embedhub.recommend.queries import histories, pools
+from embedhub.recommend.queries import histories, pools, proposals
 from embedhub.recommend.request import By, SimilarUser
 from embedhub.spaces.members import Subject
 from embedhub.tables import Catalog
@@ -79,7 +79,7 @@ def _by_content(session: Session, catalog: Catalog, user_id: int, limit: int) ->
     own = {} if space is None else pools.vectors(session, space, [user_id])
     if space is None or user_id not in own:
         return {}
-    near = pools.nearest(session, pools.Leg(space, own[user_id]), most=limit + 1)
+    near = proposals.nearest(session, pools.Leg(space, own[user_id]), most=limit + 1)
     vectors = pools.vectors(session, space, near)
     names = histories.names_of_users(session, [one for one in near if one != user_id])
     return {name: max(0.0, float(vectors[one] @ own[user_id])) for one, name in names.items()}

@@ -3,7 +3,20 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, Text, bindparam, cast, literal
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    LargeBinary,
+    Text,
+    bindparam,
+    cast,
+    func,
+    literal,
+    literal_column,
+)
+
+EMPTY: ColumnElement[bytes] = literal_column("''::bytea")
 
 
 def array(ids: Sequence[int]) -> str:
@@ -19,3 +32,8 @@ def ids_of(name: str) -> Any:
 def listed(ids: Sequence[int]) -> Any:
     """Return ids as an array in a statement that is made for them."""
     return cast(literal(array(ids), Text), ARRAY(BigInteger))
+
+
+def packed(column: Any) -> Any:
+    """Return a column of binary values, end to end in one."""
+    return func.coalesce(func.string_agg(column, EMPTY, type_=LargeBinary), EMPTY)

@@ -10,7 +10,6 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
-import orjson
 from sqlalchemy import (
     ARRAY,
     BigInteger,
@@ -18,7 +17,6 @@ from sqlalchemy import (
     ColumnElement,
     Float,
     Integer,
-    LargeBinary,
     Select,
     Text,
     and_,
@@ -35,19 +33,16 @@ from sqlalchemy.orm import Session
 
 from embedhub.recommend.folding import Pool
 from embedhub.recommend.interactions import Floats, Integers
-from embedhub.recommend.queries.arrays import array, ids_of
+from embedhub.recommend.queries.arrays import array, ids_of, packed
 from embedhub.recommend.queries.direct import Question, ask, written
 from embedhub.recommend.queries.permits import Permit, of_catalog
-from embedhub.search.dense import has_index
-from embedhub.spaces.distance import Metric, QueryVector, exact_distance, indexed_distance
+from embedhub.spaces.distance import Metric, QueryVector, exact_distance
 from embedhub.tables import Embedding, Item, ItemPrior, Space
 
 # Tables and not the mapped classes: queries for plain columns run without the ORM's share.
 ITEMS, PRIOR, EMBEDDINGS = Item.__table__, ItemPrior.__table__, Embedding.__table__
 # pgvector's binary form: two 16-bit numbers, then the elements.
 HEADER_BYTES = 4
-# pgvector's largest candidate list.
-MAX_EF_SEARCH = 1_000
 IDS = ids_of("item_ids")
 PRIORS = written(
     select(PRIOR.c.item_id, PRIOR.c.position, PRIOR.c.popularity, PRIOR.c.n_events).where(
@@ -70,13 +65,6 @@ VECTORS = written(
         EMBEDDINGS.c.owner_id == any_(IDS),
     )
 )
-SCAN = b"""
-    SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true),
-           set_config('hnsw.ef_search', %(ef_search)s, true),
-           set_config('enable_sort', 'off', true)
-"""
-SCANNED = b"SELECT set_config('enable_sort', 'on', true)"
-EMPTY: ColumnElement[bytes] = literal_column("''::bytea")
 NO_POSITIONS: Integers = np.zeros(0, dtype=np.int64)
 NO_WEIGHTS: Floats = np.zeros(0)
 NAN: ColumnElement[float] = literal_column("'NaN'::float8")
@@ -154,73 +142,10 @@ def _read_vectors(rows: Sequence[Any]) -> dict[int, Floats]:
     return {row[0]: vector for row, vector in zip(rows, found, strict=True)}
 
 
-def near(leg: Leg, *, most: int) -> list[Question[list[int]]]:
-    """Ask for items near a vector: by the space's index where it has one, which may miss some.
-
-    The answers to all of the questions together are the items.
-    """
-    space = leg.space
-    is_indexed = has_index(space.shelf_id, is_indexed=space.is_indexed)
-    facts = {
-        "shelf_id": space.shelf_id,
-        "space_id": space.id,
-        "vector": orjson.dumps(
-            leg.vector.astype(np.float32), option=orjson.OPT_SERIALIZE_NUMPY
-        ).decode(),
-        "most": most,
-    }
-    sql = _near(space.metric, space.precision, space.dimension, is_indexed=is_indexed)
-    question = Question(sql, facts, _read_ids)
-    if not is_indexed:
-        return [question]
-    scan = Question(SCAN, {"ef_search": str(min(most, MAX_EF_SEARCH))}, _no_ids)
-    return [scan, question, Question(SCANNED, {}, _no_ids)]
-
-
-@cache
-def _near(metric: str, precision: str, dimension: int, *, is_indexed: bool) -> bytes:
-    vector: BindParameter[Any] = bindparam("vector", type_=QueryVector())
-    if is_indexed:
-        distance = indexed_distance(EMBEDDINGS.c.vector, vector, metric, precision, dimension)
-    else:
-        distance = exact_distance(EMBEDDINGS.c.vector, vector, metric)
-    found = (
-        select(EMBEDDINGS.c.owner_id)
-        .where(
-            EMBEDDINGS.c.shelf_id == bindparam("shelf_id"),
-            EMBEDDINGS.c.space_id == bindparam("space_id"),
-        )
-        .order_by(distance)
-        .limit(bindparam("most", type_=BigInteger))
-    )
-    return written(_packed_ids(found))
-
-
-def nearest(session: Session, leg: Leg, *, most: int) -> list[int]:
-    """Return items near a vector, as `near` asks for them."""
-    return [item for question in near(leg, most=most) for item in ask(session, question)]
-
-
 def has_more_items(session: Session, permit: Permit, limit: int) -> bool:
     """Say whether a catalog holds more items than so many."""
     some = select(ITEMS.c.id).where(of_catalog(permit)).limit(limit + 1).subquery()
     return session.execute(select(func.count()).select_from(some)).scalar_one() > limit
-
-
-def most_popular(*, version_id: int, most: int) -> Question[list[int]]:
-    """Ask for the items that a version holds most popular."""
-    return Question(_most_popular(), {"version_id": version_id, "most": most}, _read_ids)
-
-
-@cache
-def _most_popular() -> bytes:
-    found = (
-        select(PRIOR.c.item_id)
-        .where(PRIOR.c.version_id == bindparam("version_id"))
-        .order_by(PRIOR.c.popularity.desc(), PRIOR.c.item_id)
-        .limit(bindparam("most", type_=BigInteger))
-    )
-    return written(_packed_ids(found))
 
 
 def pool(
@@ -282,12 +207,12 @@ def _pool(n_legs: int, *, is_known: bool, is_proposed: bool) -> Select[Any]:
         )
         vector: BindParameter[Any] = bindparam(f"vector_{number}", type_=QueryVector())
         distance = exact_distance(of_leg.c.vector, vector, Metric.INNER_PRODUCT)
-        dots.append(_packed(func.float8send(func.coalesce(-distance, NAN, type_=Float))))
+        dots.append(packed(func.float8send(func.coalesce(-distance, NAN, type_=Float))))
     return select(
-        _packed(func.int8send(ITEMS.c.id)),
-        _packed(func.int4send(func.coalesce(PRIOR.c.position, -1, type_=Integer))),
-        _packed(func.float8send(func.coalesce(PRIOR.c.popularity, 0.0, type_=Float))),
-        _packed(func.int4send(func.coalesce(PRIOR.c.n_events, 0, type_=Integer))),
+        packed(func.int8send(ITEMS.c.id)),
+        packed(func.int4send(func.coalesce(PRIOR.c.position, -1, type_=Integer))),
+        packed(func.float8send(func.coalesce(PRIOR.c.popularity, 0.0, type_=Float))),
+        packed(func.int4send(func.coalesce(PRIOR.c.n_events, 0, type_=Integer))),
         *dots,
     ).select_from(joined)
 
@@ -301,22 +226,3 @@ def _asked(*, is_known: bool) -> Any:
     at = any_(cast(bindparam("positions", type_=Text), ARRAY(Integer)))
     known = select(PRIOR.c.item_id).where(PRIOR.c.version_id == version_id, PRIOR.c.position == at)
     return union(known, named).cte("asked")
-
-
-def _packed_ids(statement: Select[tuple[int]]) -> Select[tuple[bytes]]:
-    """Return a statement of one row: the one column of a statement's rows, in any order."""
-    found = statement.subquery()
-    return select(_packed(func.int8send(found.c[0])))
-
-
-def _read_ids(rows: Sequence[Any]) -> list[int]:
-    ids: list[int] = np.frombuffer(rows[0][0], ">i8").tolist()
-    return ids
-
-
-def _no_ids(_rows: Sequence[Any]) -> list[int]:
-    return []
-
-
-def _packed(column: Any) -> Any:
-    return func.coalesce(func.string_agg(column, EMPTY, type_=LargeBinary), EMPTY)
