@@ -222,10 +222,11 @@ def delete_documents(
 def _delete_first(
     table: str, session: Session, collection_id: int, *, limit: int, after: int
 ) -> list[int]:
+    # An array is made once: a join may ask a subquery with a limit again, and get other rows.
     statement = text(f"""
-        DELETE FROM {table} WHERE id IN (
+        DELETE FROM {table} WHERE id = ANY(ARRAY(
           SELECT id FROM {table} WHERE collection_id = :id AND id > :after
-          ORDER BY id LIMIT :limit FOR UPDATE)
+          ORDER BY id LIMIT :limit FOR UPDATE))
         RETURNING id
     """)
     facts = {"id": collection_id, "limit": limit, "after": after}
@@ -237,8 +238,8 @@ def delete_counts(session: Session, space_ids: Sequence[int], *, limit: int) -> 
     n_deleted = 0
     for table in ("term_deltas", "size_deltas"):
         statement = text(
-            f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table}"
-            " WHERE space_id = ANY(:spaces) LIMIT :limit) RETURNING id"
+            f"DELETE FROM {table} WHERE id = ANY(ARRAY(SELECT id FROM {table}"
+            " WHERE space_id = ANY(:spaces) LIMIT :limit)) RETURNING id"
         )
         found = session.scalars(statement, {"spaces": list(space_ids), "limit": limit})
         n_deleted += len(found.all())
