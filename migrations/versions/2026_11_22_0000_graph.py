@@ -1,0 +1,14 @@
+"""Graph: the nearest neighbors of every row, kept."""
+
+revision = "0017"
+down_revision = "0016"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass
