@@ -12,9 +12,10 @@ from typing import Any
 import httpcore
 import pytest
 
+from embedhub import network
 from embedhub.config import override_config
-from embedhub.documents.files import fetching
-from embedhub.documents.files.fetching import FetchFailed, fetch, is_public
+from embedhub.documents.files.fetching import FetchFailed, fetch
+from embedhub.network import is_public
 
 
 @pytest.mark.parametrize(
@@ -136,7 +137,7 @@ def site(resolving: Resolve, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     Thread(target=server.serve_forever, daemon=True).start()
     port = server.server_address[1]
     resolving({"site.example": ["127.0.0.1"], "inside.example": ["10.0.0.1"]})
-    monkeypatch.setattr(fetching, "is_public", lambda address: str(address) == "127.0.0.1")
+    monkeypatch.setattr(network, "is_public", lambda address: str(address) == "127.0.0.1")
     override_config(fetch_ports=f"[80, {port}]", fetch_s=20)
     yield f"http://site.example:{port}"
     override_config(fetch_ports="[80, 443]", fetch_s=60)
