@@ -21,6 +21,7 @@ from embedhub.tables.evaluation import (
     Variant,
 )
 from embedhub.tables.files import File
+from embedhub.tables.graph import Graph, NeighborList
 from embedhub.tables.imports import Import, RefusedLine
 from embedhub.tables.measures import FilterUse, RecallSample, SampledQuery
 from embedhub.tables.placements import Experiment, Placement, PlacementRevision
@@ -41,6 +42,7 @@ from embedhub.tables.spaces import (
     TermDelta,
     VectorCacheEntry,
 )
+from embedhub.tables.webhooks import Webhook, WebhookDelivery
 
 __all__ = [
     "ApiKey",
@@ -60,6 +62,7 @@ __all__ = [
     "Feedback",
     "File",
     "FilterUse",
+    "Graph",
     "HeldInteraction",
     "IdempotencyRecord",
     "Import",
@@ -71,6 +74,7 @@ __all__ = [
     "JudgedQuery",
     "Judgment",
     "LlmSetting",
+    "NeighborList",
     "Pending",
     "Placement",
     "PlacementRevision",
@@ -89,5 +93,7 @@ __all__ = [
     "User",
     "Variant",
     "VectorCacheEntry",
+    "Webhook",
+    "WebhookDelivery",
     "Workspace",
 ]
