@@ -47,6 +47,9 @@ FIELDS: Mapping[type[TypeEngine[Any]], type[models.Field]] = {
 UNSEEN: tuple[type[TypeEngine[Any]], ...] = (VECTOR, SPARSEVEC, TSVECTOR, LargeBinary)
 WORDS = {
     "n_tokens": "tokens",
+    "n_nodes": "rows",
+    "k": "neighbors kept of each",
+    "follow_s": "the last comparison took (s)",
     "is_indexed": "HNSW index in use",
     "is_cancel_asked": "cancel asked",
     "is_hidden": "hidden",

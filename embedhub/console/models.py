@@ -115,6 +115,7 @@ Experiment = mirror(
     title="name",
     permissions={"run_experiment": "Can set up, start and stop experiments"},
 )
+Graph = mirror(tables.Graph, "neighbor graph")
 
 # Tables without a page, and why; a test compares this list with the metadata.
 NOT_MIRRORED = {
@@ -123,6 +124,7 @@ NOT_MIRRORED = {
     tables.IdempotencyRecord: "answers to programs, removed after a day",
     tables.ItemNeighbors: "numbers nobody reads; a list explains the neighbors that counted",
     tables.ItemPrior: "numbers nobody reads; a list explains what popularity counted",
+    tables.NeighborList: "numbers nobody reads; findings name the neighbors that counted",
     tables.PlacementRevision: "a placement's own page shows the rules it had before",
     tables.RecommenderArray: "numbers nobody reads",
     tables.RefusedLine: "the report that whoever sent the import downloads",

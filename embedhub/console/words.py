@@ -76,6 +76,11 @@ RECOMMENDER_STATUS_WORDS = {
     "retired": ("retired", "quiet"),
     "dropped": ("dropped", "quiet"),
 }
+GRAPH_STATUS_WORDS = {
+    "building": ("being built", "info"),
+    "live": ("live", "good"),
+    "retired": ("replaced", "quiet"),
+}
 VARIANT_SOURCE_WORDS = {
     "manual": ("written by hand", "info"),
     "learned": ("learned", "good"),

@@ -18,6 +18,7 @@ from embedhub.tables import (
     Experiment,
     File,
     FilterUse,
+    Graph,
     HeldInteraction,
     Import,
     Impression,
@@ -74,6 +75,7 @@ def seed_house() -> House:
         add_search(session, workspace_id, collection.id, key.id)
         add_measures(session, workspace_id, collection.id)
         add_evaluation(session, workspace_id, collection.id)
+        add_graph(session, workspace_id, collection.id)
         add_conversation(session, workspace_id, collection.id, key.id)
         add_curations(session, workspace_id, collection.id)
         access.record_staff_action(
@@ -348,5 +350,24 @@ def add_measures(session: Session, workspace_id: int, collection_id: int) -> Non
             hour=datetime.now(UTC).replace(minute=0, second=0, microsecond=0),
             n_searches=7,
             took_ms=35.0,
+        )
+    )
+
+
+def add_graph(session: Session, workspace_id: int, collection_id: int) -> None:
+    """Add the neighbor graph of a collection's documents."""
+    session.add(
+        Graph(
+            workspace_id=workspace_id,
+            collection_id=collection_id,
+            level="document",
+            space_id=1,
+            k=32,
+            status="live",
+            method="exact",
+            n_nodes=4,
+            recall=1.0,
+            recall_sample=4,
+            saturation_threshold=0.9,
         )
     )
