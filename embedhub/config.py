@@ -17,6 +17,7 @@ from embedhub.config_measures import MeasurePart
 from embedhub.config_placements import PlacementPart
 from embedhub.config_ranking import RankingPart
 from embedhub.config_training import TrainingPart
+from embedhub.config_webhooks import WebhookPart
 
 
 class Config(
@@ -29,6 +30,7 @@ class Config(
     PlacementPart,
     RankingPart,
     TrainingPart,
+    WebhookPart,
 ):
     """Settings from variables named EMBEDHUB_*; a bad value fails at start, naming the variable."""
 

@@ -37,6 +37,7 @@ from embedhub.spaces.numbering import number_older_shelves, reach_all_copies
 from embedhub.spaces.prewarm import prewarm_after_start, prewarm_indexes
 from embedhub.spaces.renewal import renew_worn
 from embedhub.web.retention import forget_old_answers
+from embedhub.webhooks import delivering as webhooks
 from workers import app
 
 logger = logging.getLogger(__name__)
@@ -85,6 +86,7 @@ def sweep() -> None:
         index_upkeep.remove_left_overs,
         renew_worn,
         prewarm_after_start,
+        webhooks.ring_for_due,
     )
 
 
@@ -104,6 +106,12 @@ def look_after_recommenders() -> None:
 def place_items(catalog_id: int) -> None:
     """Place a catalog's new items among those that its recommender was trained on."""
     placing.place_items(catalog_id)
+
+
+@app.task(name=Job.DELIVER)  # type: ignore[untyped-decorator]
+def deliver() -> None:
+    """Send webhooks what they are to be told."""
+    webhooks.deliver_due()
 
 
 @app.task(name=Job.FOLD)  # type: ignore[untyped-decorator]
@@ -142,6 +150,7 @@ def forget_old() -> None:
         feedback.forget_old,
         evaluations.forget_old,
         forget_old_impressions,
+        webhooks.forget_old,
     )
 
 
