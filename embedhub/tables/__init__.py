@@ -1,6 +1,13 @@
 """Every SQLAlchemy table and nothing else; importing this completes `Base.metadata`."""
 
 from embedhub.tables.access import ApiKey, IdempotencyRecord, StaffAction, Workspace
+from embedhub.tables.anomalies import (
+    AnomalyArray,
+    AnomalyDecision,
+    AnomalyFlag,
+    AnomalyProfile,
+    AnomalyScore,
+)
 from embedhub.tables.base import Base
 from embedhub.tables.catalog import (
     Catalog,
@@ -23,6 +30,15 @@ from embedhub.tables.evaluation import (
 from embedhub.tables.files import File
 from embedhub.tables.graph import Graph, NeighborList
 from embedhub.tables.imports import Import, RefusedLine
+from embedhub.tables.labels import (
+    Classifier,
+    ClassifierArray,
+    GivenLabel,
+    LabelError,
+    LabelErrorDecision,
+    LabelSet,
+    Prediction,
+)
 from embedhub.tables.measures import FilterUse, RecallSample, SampledQuery
 from embedhub.tables.placements import Experiment, Placement, PlacementRevision
 from embedhub.tables.ranking import Curation
@@ -45,10 +61,17 @@ from embedhub.tables.spaces import (
 from embedhub.tables.webhooks import Webhook, WebhookDelivery
 
 __all__ = [
+    "AnomalyArray",
+    "AnomalyDecision",
+    "AnomalyFlag",
+    "AnomalyProfile",
+    "AnomalyScore",
     "ApiKey",
     "Base",
     "Catalog",
     "Chunk",
+    "Classifier",
+    "ClassifierArray",
     "Collection",
     "Conversation",
     "ConversationTurn",
@@ -62,6 +85,7 @@ __all__ = [
     "Feedback",
     "File",
     "FilterUse",
+    "GivenLabel",
     "Graph",
     "HeldInteraction",
     "IdempotencyRecord",
@@ -73,11 +97,15 @@ __all__ = [
     "ItemPrior",
     "JudgedQuery",
     "Judgment",
+    "LabelError",
+    "LabelErrorDecision",
+    "LabelSet",
     "LlmSetting",
     "NeighborList",
     "Pending",
     "Placement",
     "PlacementRevision",
+    "Prediction",
     "RecallSample",
     "RecommenderArray",
     "RecommenderVersion",
