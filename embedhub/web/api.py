@@ -37,6 +37,7 @@ from embedhub.web.authentication import ApiKey
 from embedhub.web.body import JsonParser
 from embedhub.web.documentation import DESCRIPTION, complete
 from embedhub.web.health import router as health
+from embedhub.webhooks.views import router as webhooks
 
 
 class Api(NinjaAPI):
@@ -93,5 +94,6 @@ for router in (
     openai,
     chat,
     keys,
+    webhooks,
 ):
     api.add_router("", router)

@@ -18,9 +18,9 @@ from embedhub.config import get_config
 from embedhub.errors import NotReady
 from embedhub.jobs import Job
 from embedhub.sealing import Unreadable, unseal
-from embedhub.webhooks import queries
 from embedhub.webhooks.events import Event
-from embedhub.webhooks.queries import Leased
+from embedhub.webhooks.queries import delivering as queries
+from embedhub.webhooks.queries.delivering import Leased
 from embedhub.webhooks.sending import Attempt, post
 from embedhub.webhooks.signing import headers_of
 

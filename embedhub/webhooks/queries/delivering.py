@@ -1,4 +1,4 @@
-"""The SQL of webhooks and their deliveries."""
+"""The SQL of deliveries: an event is kept, leased, sent, and what came of it written."""
 
 import uuid
 from dataclasses import dataclass
