@@ -12,6 +12,7 @@ from embedhub.console import (
     admin_files,
     admin_graph,
     admin_imports,
+    admin_labels,
     admin_ledger,
     admin_measures,
     admin_placements,
@@ -19,6 +20,7 @@ from embedhub.console import (
     admin_recommenders,
     admin_runs,
     admin_staff,
+    admin_topics,
 )
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "admin_files",
     "admin_graph",
     "admin_imports",
+    "admin_labels",
     "admin_ledger",
     "admin_measures",
     "admin_placements",
@@ -38,6 +41,7 @@ __all__ = [
     "admin_recommenders",
     "admin_runs",
     "admin_staff",
+    "admin_topics",
 ]
 
 admin.site.index_template = "console/home.html"

@@ -12,6 +12,7 @@ from django.db import models
 from pgvector.sqlalchemy import SPARSEVEC, VECTOR
 from sqlalchemy import (
     ARRAY,
+    REAL,
     BigInteger,
     Boolean,
     Column,
@@ -37,6 +38,7 @@ FIELDS: Mapping[type[TypeEngine[Any]], type[models.Field]] = {
     SmallInteger: models.SmallIntegerField,
     Integer: models.IntegerField,
     Float: models.FloatField,
+    REAL: models.FloatField,
     Boolean: models.BooleanField,
     DateTime: models.DateTimeField,
     String: models.TextField,
@@ -48,6 +50,8 @@ UNSEEN: tuple[type[TypeEngine[Any]], ...] = (VECTOR, SPARSEVEC, TSVECTOR, LargeB
 WORDS = {
     "n_tokens": "tokens",
     "n_nodes": "rows",
+    "n_rows": "rows",
+    "p": "sure",
     "k": "neighbors kept of each",
     "follow_s": "the last comparison took (s)",
     "is_indexed": "HNSW index in use",
@@ -68,6 +72,8 @@ WORDS = {
     "n_documents": "documents",
     "n_pages": "pages",
     "n_refused": "parts refused",
+    "n_failures": "attempts in a row that failed",
+    "event_id": "id of the event",
     "fields": "sent with it",
 }
 

@@ -116,9 +116,37 @@ Experiment = mirror(
     permissions={"run_experiment": "Can set up, start and stop experiments"},
 )
 Graph = mirror(tables.Graph, "neighbor graph")
+TopicFit = mirror(
+    tables.TopicFit,
+    "fit of topics",
+    plural="fits of topics",
+    permissions={"fit_topicfit": "Can have topics found and rename them"},
+)
+Topic = mirror(tables.Topic, "topic", title="name")
+LabelSet = mirror(
+    tables.LabelSet,
+    "label set",
+    title="name",
+    permissions={"label_labelset": "Can set up labels, give them and train classifiers"},
+)
+GivenLabel = mirror(tables.GivenLabel, "given label", title="label")
+Classifier = mirror(tables.Classifier, "classifier", title="number")
+LabelError = mirror(tables.LabelError, "likely label error", title="label")
+Webhook = mirror(
+    tables.Webhook,
+    "webhook",
+    title="url",
+    permissions={"manage_webhook": "Can set up webhooks and have them sent again"},
+)
+WebhookDelivery = mirror(
+    tables.WebhookDelivery, "delivery of a webhook", plural="deliveries of webhooks"
+)
 
 # Tables without a page, and why; a test compares this list with the metadata.
 NOT_MIRRORED = {
+    tables.ClassifierArray: "numbers nobody reads",
+    tables.LabelErrorDecision: "what was decided about a likely error stands in its set's queue",
+    tables.Prediction: "a label set's own page lists them, by who may see the row",
     tables.ConversationTurn: "a conversation's own page shows what was said",
     tables.EvaluatedQuery: "an evaluation's own page shows its queries",
     tables.IdempotencyRecord: "answers to programs, removed after a day",
@@ -130,6 +158,7 @@ NOT_MIRRORED = {
     tables.RefusedLine: "the report that whoever sent the import downloads",
     tables.Embedding: "numbers nobody reads; a chunk's page says whether its vector is there",
     tables.SparseEmbedding: "numbers nobody reads; a search explains the words that counted",
+    tables.TopicMember: "places of rows on a map, which the page of topics draws",
     tables.TermDelta: "bookkeeping of word counts, folded every minute",
     tables.SizeDelta: "bookkeeping of row counts; collections show the sums",
     tables.SampledQuery: "numbers nobody reads, and filters of callers, to check recall with",

@@ -81,6 +81,29 @@ GRAPH_STATUS_WORDS = {
     "live": ("live", "good"),
     "retired": ("replaced", "quiet"),
 }
+TOPIC_FIT_STATUS_WORDS = {
+    "building": ("being fitted", "info"),
+    "live": ("live", "good"),
+    "retired": ("replaced", "quiet"),
+}
+TOPIC_METHOD_WORDS = {"hdbscan": "by density (HDBSCAN)", "kmeans": "k-means"}
+TOPIC_NAME_WORDS = {
+    "words": ("its words", "quiet"),
+    "llm": ("language model", "info"),
+    "staff": ("staff", "good"),
+}
+CLASSIFIER_STATUS_WORDS = {
+    "rejected": ("rejected", "warn"),
+    "ready": ("ready", "info"),
+    "live": ("live", "good"),
+    "retired": ("retired", "quiet"),
+    "dropped": ("dropped", "quiet"),
+}
+LABEL_ERROR_WORDS = {
+    "open": ("to be looked at", "info"),
+    "confirmed": ("corrected", "good"),
+    "dismissed": ("the label is right", "quiet"),
+}
 VARIANT_SOURCE_WORDS = {
     "manual": ("written by hand", "info"),
     "learned": ("learned", "good"),
@@ -91,6 +114,24 @@ EXPERIMENT_WORDS = {
     "draft": ("not started", "quiet"),
     "running": ("running", "info"),
     "stopped": ("stopped", "good"),
+}
+
+EVENT_WORDS = {
+    "duplicates.found": "duplicates were found",
+    "anomalies.flagged": "rows were flagged as odd",
+    "topics.fitted": "topics were found anew",
+    "labels.trained": "labels were trained",
+    "webhook.test": "a test",
+}
+WEBHOOK_STATUS_WORDS = {
+    "active": ("active", "good"),
+    "paused": ("paused", "quiet"),
+    "failing": ("no longer tried", "bad"),
+}
+DELIVERY_STATUS_WORDS = {
+    "waiting": ("waiting", "info"),
+    "delivered": ("delivered", "good"),
+    "failed": ("failed", "bad"),
 }
 
 

@@ -59,6 +59,7 @@ from embedhub.tables.spaces import (
     VectorCacheEntry,
 )
 from embedhub.tables.webhooks import Webhook, WebhookDelivery
+from embedhub.tables.topics import Topic, TopicFit, TopicMember
 
 __all__ = [
     "AnomalyArray",
@@ -118,6 +119,9 @@ __all__ = [
     "SparseEmbedding",
     "StaffAction",
     "TermDelta",
+    "Topic",
+    "TopicFit",
+    "TopicMember",
     "User",
     "Variant",
     "VectorCacheEntry",

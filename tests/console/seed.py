@@ -4,7 +4,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from embedhub import db
@@ -15,6 +15,7 @@ from embedhub.tables import (
     Conversation,
     ConversationTurn,
     Curation,
+    Document,
     Experiment,
     File,
     FilterUse,
@@ -34,6 +35,8 @@ from embedhub.tables import (
     User,
 )
 from tests.console.seed_evaluation import add_evaluation
+from tests.console.seed_labels import add_labels
+from tests.console.seed_topics import add_topics
 from tests.factories import encode_everything, make_collection, send
 
 SCRIPT = "<script>alert('title')</script>"
@@ -76,6 +79,9 @@ def seed_house() -> House:
         add_measures(session, workspace_id, collection.id)
         add_evaluation(session, workspace_id, collection.id)
         add_graph(session, workspace_id, collection.id)
+        documents = session.scalars(select(Document.id).order_by(Document.id)).all()
+        add_topics(session, workspace_id, collection.id, documents)
+        add_labels(session, workspace_id, collection.id)
         add_conversation(session, workspace_id, collection.id, key.id)
         add_curations(session, workspace_id, collection.id)
         access.record_staff_action(
