@@ -51,6 +51,8 @@ WORDS = {
     "n_tokens": "tokens",
     "n_nodes": "rows",
     "n_rows": "rows",
+    "n_members": "rows in the cluster",
+    "n_pairs": "pairs that join it",
     "p": "sure",
     "k": "neighbors kept of each",
     "follow_s": "the last comparison took (s)",

@@ -116,6 +116,20 @@ Experiment = mirror(
     permissions={"run_experiment": "Can set up, start and stop experiments"},
 )
 Graph = mirror(tables.Graph, "neighbor graph")
+DuplicateSet = mirror(
+    tables.DuplicateSet, "search for duplicates", plural="searches for duplicates"
+)
+DuplicatePair = mirror(
+    tables.DuplicatePair,
+    "duplicate pair",
+    permissions={"decide_duplicatepair": "Can look for duplicates and decide about pairs"},
+)
+DuplicateDecision = mirror(
+    tables.DuplicateDecision, "decision about duplicates", plural="decisions about duplicates"
+)
+DuplicateCluster = mirror(
+    tables.DuplicateCluster, "cluster of duplicates", plural="clusters of duplicates"
+)
 TopicFit = mirror(
     tables.TopicFit,
     "fit of topics",
@@ -147,6 +161,8 @@ NOT_MIRRORED = {
     tables.ClassifierArray: "numbers nobody reads",
     tables.LabelErrorDecision: "what was decided about a likely error stands in its set's queue",
     tables.Prediction: "a label set's own page lists them, by who may see the row",
+    tables.DuplicateMember: "rows of clusters, by who may see them: over REST and in the queue",
+    tables.Fingerprint: "numbers nobody reads; a pair shows what its rows have in common",
     tables.ConversationTurn: "a conversation's own page shows what was said",
     tables.EvaluatedQuery: "an evaluation's own page shows its queries",
     tables.IdempotencyRecord: "answers to programs, removed after a day",

@@ -81,6 +81,24 @@ GRAPH_STATUS_WORDS = {
     "live": ("live", "good"),
     "retired": ("replaced", "quiet"),
 }
+FINDING_STATUS_WORDS = {
+    "open": ("open", "info"),
+    "confirmed": ("confirmed", "good"),
+    "dismissed": ("dismissed", "quiet"),
+}
+DUPLICATE_KIND_WORDS = {
+    "exact": "the same text",
+    "near_copy": "nearly the same text",
+    "semantic": "other words, the same meaning",
+}
+DUPLICATE_ACTION_WORDS = {
+    "link": "duplicates, both stay",
+    "hide": "duplicates, one hidden from search",
+    "merge": "merged into one",
+    "not_duplicate": "not duplicates",
+    "keep": "stands for its cluster",
+    "undo": "taken back",
+}
 TOPIC_FIT_STATUS_WORDS = {
     "building": ("being fitted", "info"),
     "live": ("live", "good"),

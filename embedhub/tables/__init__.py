@@ -19,6 +19,14 @@ from embedhub.tables.catalog import (
 )
 from embedhub.tables.conversations import Conversation, ConversationTurn, LlmSetting
 from embedhub.tables.documents import Chunk, Collection, Document, DocumentVersion
+from embedhub.tables.duplicates import (
+    DuplicateCluster,
+    DuplicateDecision,
+    DuplicateMember,
+    DuplicatePair,
+    DuplicateSet,
+    Fingerprint,
+)
 from embedhub.tables.evaluation import (
     EvaluatedQuery,
     Evaluation,
@@ -58,8 +66,8 @@ from embedhub.tables.spaces import (
     TermDelta,
     VectorCacheEntry,
 )
-from embedhub.tables.webhooks import Webhook, WebhookDelivery
 from embedhub.tables.topics import Topic, TopicFit, TopicMember
+from embedhub.tables.webhooks import Webhook, WebhookDelivery
 
 __all__ = [
     "AnomalyArray",
@@ -79,6 +87,11 @@ __all__ = [
     "Curation",
     "Document",
     "DocumentVersion",
+    "DuplicateCluster",
+    "DuplicateDecision",
+    "DuplicateMember",
+    "DuplicatePair",
+    "DuplicateSet",
     "Embedding",
     "EvaluatedQuery",
     "Evaluation",
@@ -86,6 +99,7 @@ __all__ = [
     "Feedback",
     "File",
     "FilterUse",
+    "Fingerprint",
     "GivenLabel",
     "Graph",
     "HeldInteraction",

@@ -33,7 +33,10 @@ from embedhub.tables import (
     SearchLogEntry,
     Space,
     User,
+    Webhook,
+    WebhookDelivery,
 )
+from tests.console.seed_duplicates import add_duplicates
 from tests.console.seed_evaluation import add_evaluation
 from tests.console.seed_labels import add_labels
 from tests.console.seed_topics import add_topics
@@ -79,11 +82,13 @@ def seed_house() -> House:
         add_measures(session, workspace_id, collection.id)
         add_evaluation(session, workspace_id, collection.id)
         add_graph(session, workspace_id, collection.id)
+        add_duplicates(session, workspace_id, collection.id)
         documents = session.scalars(select(Document.id).order_by(Document.id)).all()
         add_topics(session, workspace_id, collection.id, documents)
         add_labels(session, workspace_id, collection.id)
         add_conversation(session, workspace_id, collection.id, key.id)
         add_curations(session, workspace_id, collection.id)
+        add_webhook(session, workspace_id)
         access.record_staff_action(
             session,
             staff="sam",
@@ -375,5 +380,33 @@ def add_graph(session: Session, workspace_id: int, collection_id: int) -> None:
             recall=1.0,
             recall_sample=4,
             saturation_threshold=0.9,
+        )
+    )
+
+
+def add_webhook(session: Session, workspace_id: int) -> None:
+    """Add a webhook that is no longer tried, and what it was sent."""
+    webhook = Webhook(
+        workspace_id=workspace_id,
+        url="https://example.org/hook?<b>",
+        events=["duplicates.found"],
+        secret=b"",
+        status="failing",
+        reason="answered 500",
+        n_failures=20,
+    )
+    session.add(webhook)
+    session.flush()
+    session.add(
+        WebhookDelivery(
+            workspace_id=workspace_id,
+            webhook_id=webhook.id,
+            event_id=uuid.uuid4(),
+            event="duplicates.found",
+            body={"type": "duplicates.found", "data": {"n": 2}},
+            attempts=3,
+            answer_status=500,
+            answer=SCRIPT,
+            error="answered 500",
         )
     )

@@ -1,0 +1,1 @@
+"""Duplicates: exact copies, near copies and texts of one meaning; what people decide about them."""
