@@ -14,6 +14,7 @@ WITHOUT_ROW = {
     "/v1/keys",
     "/v1/models",
     "/v1/runs",
+    "/v1/webhooks",
 }
 # Ask, or are about what the key itself has said: a key that may read is enough.
 READING = {
@@ -60,6 +61,7 @@ FILES = COLLECTION + "/files"
 CATALOG = "/v1/catalogs/{slug}"
 PLACEMENT = CATALOG + "/placements/{name}"
 EXPERIMENT = CATALOG + "/experiments/{name}"
+WEBHOOK = "/v1/webhooks/{webhook_id}"
 VARIANTS = [{"name": "a"}, {"name": "b", "rules": []}]
 JUDGED = COLLECTION + "/judged-queries"
 RELEVANT = {"external_id": "open", "relevance": 1}
@@ -223,6 +225,17 @@ ENDPOINTS = [
     Endpoint("DELETE", COLLECTION, status=202, is_last=True),
     Endpoint("DELETE", CATALOG, status=202, is_last=True),
     Endpoint("DELETE", "/v1/keys/{key_id}", is_last=True),
+    Endpoint("POST", "/v1/webhooks", {"url": "https://example.org/hook",
+             "events": ["duplicates.found"], "collections": ["papers"]}, status=201),
+    Endpoint("GET", "/v1/webhooks"),
+    Endpoint("GET", WEBHOOK),
+    Endpoint("PATCH", WEBHOOK, {"status": "active", "description": "for the shop"}),
+    Endpoint("POST", WEBHOOK + "/secret"),
+    Endpoint("POST", WEBHOOK + "/test", status=202),
+    Endpoint("GET", WEBHOOK + "/deliveries", query="?status=waiting"),
+    Endpoint("GET", WEBHOOK + "/deliveries/{delivery_id}"),
+    Endpoint("POST", WEBHOOK + "/deliveries/{delivery_id}/resend", status=202),
+    Endpoint("DELETE", WEBHOOK, is_last=True),
 ]  # fmt: skip
 
 BY_NAME = {endpoint.name: endpoint for endpoint in ENDPOINTS}

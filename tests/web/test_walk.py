@@ -35,6 +35,7 @@ from tests.web.endpoints import (
     operations,
 )
 from tests.web.evaluated import evaluation_names
+from tests.webhooks.factories import webhook_names
 
 SECRET = "hedgehog"
 
@@ -109,6 +110,7 @@ def names(caller: Caller, api: ApiClient) -> dict[str, object]:
         "kind": "interactions",
         "file_id": failed_file(caller, SECRET),
         **evaluation_names(caller, LOGGED, SECRET),
+        **webhook_names(caller),
         "curation_id": add_curation(
             caller, "papers", CurationInput(Action.HIDE, "closed", query=f"about {SECRET}")
         ).id,

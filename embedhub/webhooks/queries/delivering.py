@@ -5,7 +5,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import and_, case, delete, func, literal, or_, select, text, update
+from sqlalchemy import (
+    BigInteger,
+    and_,
+    any_,
+    case,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -45,9 +57,9 @@ def insert_deliveries(
     One that fails keeps what comes until it works again; for one that is paused nothing is kept.
     """
     everything = and_(Webhook.collection_ids.is_(None), Webhook.catalog_ids.is_(None))
-    named = Webhook.collection_ids.contains([collection_id])
+    named = literal(collection_id, BigInteger) == any_(Webhook.collection_ids)
     if catalog_id is not None:
-        named = Webhook.catalog_ids.contains([catalog_id])
+        named = literal(catalog_id, BigInteger) == any_(Webhook.catalog_ids)
     told = select(
         Webhook.workspace_id,
         Webhook.id,
@@ -59,7 +71,7 @@ def insert_deliveries(
     ).where(
         Webhook.workspace_id == workspace_id,
         Webhook.status != "paused",
-        Webhook.events.contains([event]),
+        literal(event) == any_(Webhook.events),
         or_(everything, named),
     )
     columns = [
