@@ -47,7 +47,11 @@ def confidences_of(logits: Floats, temperature: float) -> Doubles:
 
 
 def similarities_of(
-    vectors: Floats, reference: Floats, *, leave_out: NDArray[np.int64] | None = None
+    vectors: Floats,
+    reference: Floats,
+    *,
+    nearest: int = NEAREST,
+    leave_out: NDArray[np.int64] | None = None,
 ) -> Doubles:
     """Return the mean cosine of each row with its nearest rows of a reference; NaN without one.
 
@@ -56,7 +60,7 @@ def similarities_of(
     if not len(reference) or not len(vectors):
         return np.full(len(vectors), np.nan)
     found = np.empty(len(vectors))
-    k = min(NEAREST, len(reference) - (0 if leave_out is None else 1))
+    k = min(nearest, len(reference) - (0 if leave_out is None else 1))
     if k < 1:
         return np.full(len(vectors), np.nan)
     for start in range(0, len(vectors), BLOCK):
@@ -84,9 +88,7 @@ def learn_rejection(
     known = np.isfinite(similarities)
     mean = float(similarities[known].mean()) if known.any() else 0.0
     deviation = float(similarities[known].std()) if known.any() else 1.0
-    draft = Rejection(
-        float(confidences.mean()), float(confidences.std()), mean, deviation, -np.inf
-    )
+    draft = Rejection(float(confidences.mean()), float(confidences.std()), mean, deviation, -np.inf)
     scores = draft.scores(confidences, np.where(known, similarities, mean))
     kept = np.sort(scores[is_right])
     place = int(np.floor(share * len(kept)))

@@ -1,4 +1,4 @@
-"""Cross-validation: which settings fit best, and what classifiers say of rows they never saw; pure."""
+"""Cross-validation: which settings are best, what classifiers say of rows they never saw; pure."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
