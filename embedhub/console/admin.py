@@ -22,6 +22,7 @@ from embedhub.console import (
     admin_runs,
     admin_staff,
     admin_topics,
+    admin_webhooks,
 )
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "admin_runs",
     "admin_staff",
     "admin_topics",
+    "admin_webhooks",
 ]
 
 admin.site.index_template = "console/home.html"

@@ -226,7 +226,7 @@ ENDPOINTS = [
     Endpoint("DELETE", CATALOG, status=202, is_last=True),
     Endpoint("DELETE", "/v1/keys/{key_id}", is_last=True),
     Endpoint("POST", "/v1/webhooks", {"url": "https://example.org/hook",
-             "events": ["duplicates.found"], "collections": ["papers"]}, status=201),
+             "events": ["duplicates.found"]}, status=201),
     Endpoint("GET", "/v1/webhooks"),
     Endpoint("GET", WEBHOOK),
     Endpoint("PATCH", WEBHOOK, {"status": "active", "description": "for the shop"}),
