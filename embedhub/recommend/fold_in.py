@@ -1,6 +1,6 @@
 """A history folded into a stored version within a snapshot: what each source is read of."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ from embedhub.recommend.history import History
 from embedhub.recommend.interactions import Floats, Integers
 from embedhub.recommend.queries import pools as queries
 from embedhub.recommend.queries import proposals
-from embedhub.recommend.queries.direct import Question, conversation
+from embedhub.recommend.queries.direct import conversation
 from embedhub.recommend.queries.pools import Leg, NeighborRows
 from embedhub.recommend.versions import FoldIn, PriorSource, SourceKind, Version
 from embedhub.tables import Space
@@ -65,67 +65,111 @@ def fold(
     """
     factor_space = spaces.get(version.factor_space_id or 0)
     content_space = spaces.get(version.content_space_id or 0)
-    factors: dict[int, Floats] = {}
-    with conversation(session) as send:
-        answer = send(queries.known_items(version_id=version.id, item_ids=history.items))
-        if factor_space is not None and history.items:
-            factors = send(queries.vectors_of(factor_space, history.items))()
-        known = answer()
+    known, factors = _stored(session, version, history, factor_space)
     history = history.only(known.keys() | factors.keys())
-    length = len(history.items)
-    if weights is None:
-        weights = version.weights_for(max(length, EXAMPLE_LENGTH) if are_examples else length)
-    if are_examples:
-        weights = {n: w for n, w in weights.items() if version.kinds.get(n) != SourceKind.PRIOR}
-    used = {name: weight for name, weight in weights.items() if weight and name in version.kinds}
-    of_neighbors = [name for name in used if version.kinds[name] is SourceKind.NEIGHBORS]
+    used = _used(version, len(history.items), weights, are_examples=are_examples)
+    named = _Named.of(version, used, factor_space, content_space)
     reader = _Reader(version, history, known)
-    sources: dict[str, Folded] = {}
-    legs: dict[str, Leg] = {}
+    sources: dict[str, Folded] = {name: reader.prior(prior) for name, prior in named.priors.items()}
+    most = _most_near(named, n_pool if sign > 0 else 0)
     with conversation(session) as send:
+        # In this order the database looks for what is near while neighbors are taken apart.
         rows = send(
-            queries.neighbors(version_id=version.id, sources=of_neighbors, item_ids=history.items)
+            queries.neighbors(
+                version_id=version.id, sources=named.neighbors, item_ids=history.items
+            )
         )
-        for name in used:
-            match version.kinds[name]:
-                case SourceKind.FACTORS if factor_space is not None:
-                    sources[name] = source = reader.factors(name, factors)
-                    legs[name] = Leg(factor_space, source.vector)
-                case SourceKind.CONTENT if content_space is not None and version.content:
-                    found = send(queries.vectors_of(content_space, history.items))()
-                    sources[name] = source = reader.content(name, found)
-                    legs[name] = Leg(content_space, source.vector)
-                case SourceKind.PRIOR if version.prior is not None:
-                    sources[name] = reader.prior(version.prior)
-                case _:
-                    pass
+        read = {
+            name: send(queries.vectors_of(space, history.items))
+            for name, space in named.contents.items()
+        }
+        legs: dict[str, Leg] = {}
+        near: list[Callable[[], list[int]]] = []
+
+        def look(name: str, source: VectorSum, space: Space) -> None:
+            sources[name], legs[name] = source, Leg(space, source.vector)
+            near.extend(map(send, proposals.near(legs[name], most=most) if most else ()))
+
+        for name, space in named.factors.items():
+            look(name, reader.factors(name, factors), space)
         entries = rows()
-        near = [
-            send(question)
-            for question in _proposals(version, legs, used, n_pool if sign > 0 else 0)
-        ]
-        # Summed while the database looks for what is near.
-        for name in of_neighbors:
+        for name, space in named.contents.items():
+            look(name, reader.content(name, read[name]()), space)
+        if most and named.priors:
+            near.append(send(proposals.most_popular(version_id=version.id, most=n_pool // 6)))
+        for name in named.neighbors:
             sources[name] = summed = reader.neighbors(entries[name])
             summed.sum_up()
         proposed = [item for answer_of in near for item in answer_of()]
     return Folding(sources, used, version.kinds, history, legs, sign, proposed)
 
 
-def _proposals(
-    version: Version, legs: Mapping[str, Leg], used: Mapping[str, float], n_pool: int
-) -> list[Question[list[int]]]:
-    """Ask for what vectors and popularity propose for a pool of so many items."""
-    if not n_pool:
-        return []
+def _stored(
+    session: Session, version: Version, history: History, factor_space: Space | None
+) -> tuple[dict[int, queries.Known], dict[int, Floats]]:
+    """Return what a version knows of a history's items, and their factors."""
+    factors: dict[int, Floats] = {}
+    with conversation(session) as send:
+        answer = send(queries.known_items(version_id=version.id, item_ids=history.items))
+        if factor_space is not None and history.items:
+            factors = send(queries.vectors_of(factor_space, history.items))()
+        return answer(), factors
+
+
+def _used(
+    version: Version, length: int, weights: Mapping[str, float] | None, *, are_examples: bool
+) -> dict[str, float]:
+    """Return the weights of the sources that count for a history of this length."""
+    if weights is None:
+        weights = version.weights_for(max(length, EXAMPLE_LENGTH) if are_examples else length)
+    return {
+        name: weight
+        for name, weight in weights.items()
+        if weight
+        and name in version.kinds
+        and not (are_examples and version.kinds[name] is SourceKind.PRIOR)
+    }
+
+
+def _most_near(named: "_Named", n_pool: int) -> int:
+    """Return how many items each vector proposes for a pool of so many."""
     # An HNSW scan costs by the item, and so does looking items up: the first ones decide a list,
     # and fewer where neighbors propose most of the pool.
-    has_neighbors = any(version.kinds[name] is SourceKind.NEIGHBORS for name in used)
-    n_near = n_pool // 3 if has_neighbors else n_pool // 2
-    asked = [question for leg in legs.values() for question in proposals.near(leg, most=n_near)]
-    if any(version.kinds[name] is SourceKind.PRIOR for name in used):
-        asked.append(proposals.most_popular(version_id=version.id, most=n_pool // 6))
-    return asked
+    return n_pool // 3 if named.neighbors else n_pool // 2
+
+
+@dataclass(frozen=True)
+class _Named:
+    """The sources that count, by what is read for them."""
+
+    neighbors: list[str]
+    factors: dict[str, Space]
+    contents: dict[str, Space]
+    priors: dict[str, PriorSource]
+
+    @classmethod
+    def of(
+        cls,
+        version: Version,
+        used: Mapping[str, float],
+        factor_space: Space | None,
+        content_space: Space | None,
+    ) -> "_Named":
+        def spaces(kind: SourceKind, space: Space | None) -> dict[str, Space]:
+            if space is None:
+                return {}
+            return {name: space for name in used if version.kinds[name] is kind}
+
+        return cls(
+            [name for name in used if version.kinds[name] is SourceKind.NEIGHBORS],
+            spaces(SourceKind.FACTORS, factor_space),
+            spaces(SourceKind.CONTENT, content_space if version.content else None),
+            {
+                name: version.prior
+                for name in used
+                if version.kinds[name] is SourceKind.PRIOR and version.prior is not None
+            },
+        )
 
 
 @dataclass(frozen=True)
@@ -142,11 +186,11 @@ class _Reader:
 
     def neighbors(self, found: NeighborRows) -> NeighborSum:
         places = {item: place for place, item in enumerate(self.history.items)}
-        rows = np.array([places[item] for item in found.item_ids], dtype=np.int64)
         return NeighborSum(
             n_items=self.version.n_items,
             amounts=self.history.amounts,
-            rows=np.repeat(rows, found.sizes),
+            places=np.array([places[item] for item in found.item_ids], dtype=np.int64),
+            ends=np.concatenate(([0], np.cumsum(found.sizes))),
             positions=found.positions,
             weights=found.weights,
             seen=np.array([one.position for one in self.known.values()], dtype=np.int64),

@@ -15,7 +15,8 @@ from functools import cached_property
 from typing import Protocol
 
 import numpy as np
-from scipy import linalg
+from numpy.typing import NDArray
+from scipy import linalg, sparse
 
 from embedhub.recommend.interactions import Floats, Integers
 
@@ -74,32 +75,35 @@ class Folded(Protocol):
 
 @dataclass(frozen=True)
 class NeighborSum:
-    """Stored rows of neighbors, summed; entry by entry they are in `rows`, `positions`, `weights`.
+    """Stored rows of neighbors, summed: entries lie end to end in `positions` and `weights`.
 
-    `rows` are places in the history, whose items count `amounts`; `seen` are positions of the items
-    that z-scores leave out.
+    Row by row, `places` say whose of the history it is and `ends` where its entries end, a 0 before
+    them all; items of the history count `amounts`. `seen` are positions of the items that z-scores
+    leave out.
     """
 
     n_items: int
     amounts: Floats
-    rows: Integers
-    positions: Integers
-    weights: Floats
+    places: Integers
+    ends: Integers
+    positions: NDArray[np.int32]
+    weights: NDArray[np.float32]
     seen: Integers
 
     @cached_property
     def total(self) -> Floats:
         """The scores of all items of the version."""
-        summed = np.bincount(self.positions, self._weighted, self.n_items)
-        return np.asarray(summed, dtype=np.float64)
+        return np.asarray(self.amounts[self.places] @ self._rows)
 
     def sum_up(self) -> None:
         """Sum what scores are made of now: they do it when they are asked for, else."""
         _ = self._moments
 
     @cached_property
-    def _weighted(self) -> Floats:
-        return np.asarray(self.amounts[self.rows] * self.weights)
+    def _rows(self) -> sparse.csr_array:
+        """Return the rows as they were read, uncopied."""
+        shape = (len(self.places), self.n_items)
+        return sparse.csr_array((self.weights, self.positions, self.ends), shape=shape)
 
     @cached_property
     def _moments(self) -> tuple[float, float]:
@@ -118,17 +122,18 @@ class NeighborSum:
         return np.where(pool.positions >= 0, self.total[pool.positions], 0.0)
 
     def parts(self, pool: Pool) -> tuple[Floats, Floats]:
-        n_rows = len(self.amounts)
-        parts = np.zeros((n_rows, len(pool)))
-        places = np.full(self.n_items, -1)
+        parts = np.zeros((len(self.amounts), len(pool)))
+        columns = np.full(self.n_items, -1)
         known = np.flatnonzero(pool.positions >= 0)
-        places[pool.positions[known]] = known
-        at = places[self.positions]
+        columns[pool.positions[known]] = known
+        at = columns[self.positions]
         shown = np.flatnonzero(at >= 0)
-        parts[self.rows[shown], at[shown]] = self._weighted[shown]
+        places = self.places[np.searchsorted(self.ends, shown, side="right") - 1]
+        parts[places, at[shown]] = self.amounts[places] * self.weights[shown]
         is_unseen = np.ones(self.n_items)
         is_unseen[self.seen] = 0.0
-        sums = np.bincount(self.rows, self._weighted * is_unseen[self.positions], n_rows)
+        sums = np.zeros(len(self.amounts))
+        sums[self.places] = self.amounts[self.places] * (self._rows @ is_unseen)
         return parts, sums / max(self.n_items - len(self.seen), 1)
 
 

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import (
     ARRAY,
     BigInteger,
@@ -65,8 +66,9 @@ VECTORS = written(
         EMBEDDINGS.c.owner_id == any_(IDS),
     )
 )
-NO_POSITIONS: Integers = np.zeros(0, dtype=np.int64)
-NO_WEIGHTS: Floats = np.zeros(0)
+NO_SIZES: Integers = np.zeros(0, dtype=np.int64)
+NO_POSITIONS = np.zeros(0, dtype=np.int32)
+NO_WEIGHTS = np.zeros(0, dtype=np.float32)
 NAN: ColumnElement[float] = literal_column("'NaN'::float8")
 
 
@@ -84,8 +86,8 @@ class NeighborRows(NamedTuple):
 
     item_ids: list[int]
     sizes: Integers
-    positions: Integers
-    weights: Floats
+    positions: NDArray[np.int32]
+    weights: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +110,14 @@ def neighbors(
     """Ask of each source for the neighbors of these items, as far as they have any."""
 
     def read(rows: Sequence[Any]) -> dict[str, NeighborRows]:
-        nothing = NeighborRows([], NO_POSITIONS, NO_POSITIONS, NO_WEIGHTS)
+        nothing = NeighborRows([], NO_SIZES, NO_POSITIONS, NO_WEIGHTS)
         found = dict.fromkeys(sources, nothing)
         for source, ids, sizes, positions, weights in rows:
             found[source] = NeighborRows(
                 np.frombuffer(ids, ">i8").tolist(),
                 np.frombuffer(sizes, ">i4").astype(np.int64) // 4,
-                np.frombuffer(positions, "<i4").astype(np.int64),
-                np.frombuffer(weights, "<f4").astype(np.float64),
+                np.frombuffer(positions, "<i4"),
+                np.frombuffer(weights, "<f4"),
             )
         return found
 

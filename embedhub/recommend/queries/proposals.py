@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 import orjson
-from sqlalchemy import BigInteger, BindParameter, Select, bindparam, func, select
+from sqlalchemy import BigInteger, BindParameter, Select, bindparam, func, literal_column, select
 from sqlalchemy.orm import Session
 
 from embedhub.recommend.queries.arrays import packed
 from embedhub.recommend.queries.direct import Question, ask, written
 from embedhub.recommend.queries.pools import EMBEDDINGS, PRIOR, Leg
 from embedhub.search.dense import MAX_EF_SEARCH, has_index
+from embedhub.spaces.copies import INDEXED_COPIES
 from embedhub.spaces.distance import QueryVector, exact_distance, indexed_distance
 
 SCAN = b"""
@@ -26,7 +27,8 @@ SCANNED = b"SELECT set_config('enable_sort', 'on', true)"
 def near(leg: Leg, *, most: int) -> list[Question[list[int]]]:
     """Ask for items near a vector: by the space's index where it has one, which may miss some.
 
-    The answers to all of the questions together are the items.
+    Of many items with one and the same input the index holds, and it proposes, the first few. The
+    answers to all of the questions together are the items.
     """
     space = leg.space
     is_indexed = has_index(space.shelf_id, is_indexed=space.is_indexed)
@@ -53,15 +55,14 @@ def _near(metric: str, precision: str, dimension: int, *, is_indexed: bool) -> b
         distance = indexed_distance(EMBEDDINGS.c.vector, vector, metric, precision, dimension)
     else:
         distance = exact_distance(EMBEDDINGS.c.vector, vector, metric)
-    found = (
-        select(EMBEDDINGS.c.owner_id)
-        .where(
-            EMBEDDINGS.c.shelf_id == bindparam("shelf_id"),
-            EMBEDDINGS.c.space_id == bindparam("space_id"),
-        )
-        .order_by(distance)
-        .limit(bindparam("most", type_=BigInteger))
+    found = select(EMBEDDINGS.c.owner_id).where(
+        EMBEDDINGS.c.shelf_id == bindparam("shelf_id"),
+        EMBEDDINGS.c.space_id == bindparam("space_id"),
     )
+    if is_indexed:
+        # The index is partial: it is taken only for the condition it was made with.
+        found = found.where(EMBEDDINGS.c.copy < literal_column(str(INDEXED_COPIES)))
+    found = found.order_by(distance).limit(bindparam("most", type_=BigInteger))
     return written(_packed_ids(found))
 
 
