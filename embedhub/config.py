@@ -12,10 +12,13 @@ from embedhub.config_answers import AnswerSettings
 from embedhub.config_catalog import CatalogPart
 from embedhub.config_evaluation import EvaluationPart
 from embedhub.config_files import FilePart
+from embedhub.config_graph import GraphPart
+from embedhub.config_labels import LabelPart
 from embedhub.config_lists import ListPart
 from embedhub.config_measures import MeasurePart
 from embedhub.config_placements import PlacementPart
 from embedhub.config_ranking import RankingPart
+from embedhub.config_topics import TopicPart
 from embedhub.config_training import TrainingPart
 from embedhub.config_webhooks import WebhookPart
 
@@ -25,10 +28,13 @@ class Config(
     CatalogPart,
     EvaluationPart,
     FilePart,
+    GraphPart,
+    LabelPart,
     ListPart,
     MeasurePart,
     PlacementPart,
     RankingPart,
+    TopicPart,
     TrainingPart,
     WebhookPart,
 ):

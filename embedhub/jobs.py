@@ -42,6 +42,7 @@ class Job(StrEnum):
     RECALL = "upkeep.recall"
     RECOMMENDERS = "upkeep.recommenders"
     PLACE_ITEMS = "upkeep.place_items"
+    FOLLOW = "upkeep.follow"
     DELIVER = "upkeep.deliver"
 
     @property

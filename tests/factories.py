@@ -17,6 +17,8 @@ class SilentProgress(RunProgress):
     """Progress of a run that nobody asked for and nobody reads; `said` keeps its words."""
 
     def __init__(self) -> None:
+        # Of no run that there is.
+        self.run_id = 0
         self.said: list[str] = []
         self.reports: list[tuple[int, int | None]] = []
         self.forecast: dict[str, Any] = {}

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from embedhub.graph.building import build_graph
 from embedhub.jobs import Job
 from embedhub.recommend.training_run.evaluating import evaluate_recommender
 from embedhub.recommend.training_run.work import train_recommender
@@ -12,6 +13,7 @@ from embedhub.runs.progress import RunProgress
 from workers import app
 
 WORK: dict[RunKind, Callable[[RunProgress, dict[str, Any]], dict[str, Any]]] = {
+    RunKind.BUILD_GRAPH: build_graph,
     RunKind.EVALUATE_RECOMMENDER: evaluate_recommender,
     RunKind.TRAIN_RECOMMENDER: train_recommender,
 }

@@ -19,6 +19,9 @@ from embedhub.documents.rechunking import rechunk_documents
 from embedhub.documents.relabelling import relabel_documents
 from embedhub.documents.upkeep import forget_old_versions, update_attributes
 from embedhub.evaluation import evaluations, feedback
+from embedhub.graph import following as graphs
+from embedhub.graph.removal import remove_left_overs as remove_old_graphs
+from embedhub.graph.view import GraphView
 from embedhub.jobs import Job
 from embedhub.recommend.service import forget_old_impressions
 from embedhub.recommend.training_run import placing, publishing
@@ -58,6 +61,11 @@ WORK: dict[RunKind, Callable[[RunProgress, dict[str, Any]], dict[str, Any]]] = {
 }
 
 
+# What follows a graph of neighbors, in this order, once that has followed its vectors: each does
+# some of what is left for it, and says how much that was.
+FOLLOWING: tuple[Callable[[GraphView], int], ...] = ()
+
+
 @app.task(name=Job.RUN)  # type: ignore[untyped-decorator]
 def carry_out_run(run_id: int) -> None:
     """Carry out one run of any kind; a message delivered twice does nothing."""
@@ -85,6 +93,8 @@ def sweep() -> None:
         index_upkeep.complete_shelves,
         index_upkeep.remove_left_overs,
         renew_worn,
+        graphs.ring_for_due,
+        remove_old_graphs,
         prewarm_after_start,
         webhooks.ring_for_due,
     )
@@ -112,6 +122,28 @@ def place_items(catalog_id: int) -> None:
 def deliver() -> None:
     """Send webhooks what they are to be told."""
     webhooks.deliver_due()
+
+
+@app.task(name=Job.FOLLOW)  # type: ignore[untyped-decorator]
+def follow_graph(graph_id: int) -> None:
+    """Bring a graph of neighbors up to date with its vectors, then what was made of it."""
+    graph = graphs.follow(graph_id)
+    if graph is None:
+        return
+    n_done = 0
+
+    def step_of(follow: Callable[[GraphView], int]) -> Callable[[], None]:
+        def step() -> None:
+            nonlocal n_done
+            n_done += follow(graph)
+
+        step.__name__ = follow.__module__
+        return step
+
+    each(*map(step_of, FOLLOWING))
+    if n_done:
+        # There may be more than is done at once.
+        graphs.mark_stale(graph)
 
 
 @app.task(name=Job.FOLD)  # type: ignore[untyped-decorator]

@@ -6,12 +6,14 @@ from enum import StrEnum
 class RunKind(StrEnum):
     """What a run does; at most one unfinished run of a kind works on a subject."""
 
+    BUILD_GRAPH = "build_graph"  # of nearest neighbors, of a collection or catalog
     COPY_DOCUMENTS = "copy_documents"  # of a collection into one that parts them otherwise
     DELETE_CATALOG = "delete_catalog"
     DELETE_COLLECTION = "delete_collection"
     DELETE_DOCUMENTS = "delete_documents"
     EVALUATE = "evaluate"  # settings of searches, over the judged queries of a collection
     EVALUATE_RECOMMENDER = "evaluate_recommender"  # of a catalog, on interactions hidden from it
+    FIT_TOPICS = "fit_topics"  # groups, names and a map of rows that say similar things
     GROW_SPACE = "grow_space"  # a shelf of its own, then its HNSW index
     LEARN_WEIGHTS = "learn_weights"  # of the legs, from the judged queries of a collection
     READ_FILES = "read_files"  # originals that wait in a collection, into documents
@@ -45,7 +47,12 @@ class RunKind(StrEnum):
     @property
     def trains(self) -> bool:
         """Say whether it computes for long: worked on where that holds nothing else up."""
-        return self in {RunKind.EVALUATE_RECOMMENDER, RunKind.TRAIN_RECOMMENDER}
+        return self in {
+            RunKind.BUILD_GRAPH,
+            RunKind.EVALUATE_RECOMMENDER,
+            RunKind.FIT_TOPICS,
+            RunKind.TRAIN_RECOMMENDER,
+        }
 
     @property
     def must_succeed(self) -> bool:

@@ -41,8 +41,8 @@ class QueryVector(VECTOR):  # type: ignore[misc]
         return lambda vector: orjson.dumps(vector, option=orjson.OPT_SERIALIZE_NUMPY).decode()
 
 
-# A vector, or the parameter of type QueryVector that stands for one.
-Query = NDArray[np.float32] | BindParameter[Any]
+# A vector, the parameter of type QueryVector that stands for one, or a column of another row.
+Query = NDArray[np.float32] | ColumnElement[Any]
 
 OPERATORS = {Metric.COSINE: "<=>", Metric.INNER_PRODUCT: "<#>", Metric.L2: "<->"}
 OPERATOR_CLASSES = {Metric.COSINE: "cosine", Metric.INNER_PRODUCT: "ip", Metric.L2: "l2"}
@@ -100,6 +100,8 @@ def score_of(distance: float, metric: str) -> float:
 def _asked(query: Query) -> ColumnElement[Any]:
     if isinstance(query, BindParameter):
         return cast(query, VECTOR)
+    if isinstance(query, ColumnElement):
+        return query
     return cast(literal(np.ascontiguousarray(query, np.float32), QueryVector), VECTOR)
 
 

@@ -4,7 +4,7 @@ They live as every space does: rows repeat what filters see, a space that outgro
 gets its own with an HNSW index, and items that are removed take their vectors along.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -165,3 +165,10 @@ def remove_space(space_id: int) -> None:
         drop_shelf(connection, kind=space.kind, shelf_id=own)
     with db.writing() as session:
         queries.delete_space(session, space_id)
+
+
+def stream_vectors(
+    session: Session, space: Space
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+    """Yield owners of a space and their vectors, as rows, some megabytes at once."""
+    return queries.stream_vectors(session, space)
