@@ -3,10 +3,13 @@
 from typing import Any
 
 from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 
 from embedhub.console import markup, models, words
 from embedhub.console.admin_base import ReadOnlyAdmin
 from embedhub.console.filters import ByRelated
+from embedhub.console.pages import analysis
 
 
 @admin.register(models.Graph)
@@ -37,6 +40,20 @@ class GraphAdmin(ReadOnlyAdmin):
         "A graph keeps the nearest neighbors of every document, passage or item. The first analysis"
         " builds it; new rows are added by themselves."
     )
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("analysis/", view(self._analysis), name="console_analysis"),
+            path("analysis/<str:name>/start/", view(self._start), name="console_analysis_start"),
+            *super().get_urls(),
+        ]
+
+    def _analysis(self, request: HttpRequest) -> HttpResponse:
+        return analysis.analysis_page(request, self)
+
+    def _start(self, request: HttpRequest, name: str) -> HttpResponse:
+        return analysis.start(request, name)
 
     @admin.display(description="of")
     def shown_owner(self, row: Any) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 
 from embedhub.console import queries
 from embedhub.console.permissions import may
@@ -17,6 +17,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         {"items": _first()},
         {"title": "Content", "separator": True, "items": _content(request)},
         {"title": "Quality", "separator": True, "items": _quality(request)},
+        {"title": "Analysis", "separator": True, "items": _analysis()},
         {"title": "Work", "separator": True, "items": _work(request)},
         {"title": "Catalogs", "separator": True, "collapsible": True, "items": _catalogs()},
         {"title": "House", "separator": True, "collapsible": True, "items": _house()},
@@ -84,6 +85,26 @@ def _quality(request: HttpRequest) -> list[dict[str, Any]]:
         _page("Variants", "variant", "tune"),
         _page("Feedback", "feedback", "ads_click"),
     ]
+
+
+def _analysis() -> list[dict[str, Any]]:
+    return [
+        *_own("Overview", "console_analysis", "hub", "view_graph"),
+        *_own("Duplicates", "console_duplicates", "content_copy", "view_duplicatepair"),
+        *_own("Anomalies", "console_anomalies", "crisis_alert", "view_anomalyflag"),
+        *_own("Topics", "console_topics", "bubble_chart", "view_topic"),
+        *_own("Labels", "console_labels", "label", "view_labelset"),
+        _page("Webhooks", "webhook", "webhook"),
+    ]
+
+
+def _own(title: str, name: str, icon: str, permission: str) -> list[dict[str, Any]]:
+    """Return the entry of a page that is no list, if there is such a page."""
+    try:
+        link = reverse(f"admin:{name}")
+    except NoReverseMatch:
+        return []
+    return [{"title": title, "icon": icon, "link": link, "permission": _may(permission)}]
 
 
 def _work(request: HttpRequest) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ that no page waits for a count over millions of rows.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
@@ -77,6 +78,31 @@ class DeadGroup:
     collection_id: int | None
     collection: str | None
     n_dead: int
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What analyses found in one collection or catalog and nobody has decided; counts are bounded.
+
+    A time is of the last analysis that ended well, None before the first one.
+    """
+
+    n_pairs: int = 0
+    compared_at: datetime | None = None
+    n_flags: int = 0
+    scored_at: datetime | None = None
+    n_topics: int = 0
+    grouped_at: datetime | None = None
+    n_label_sets: int = 0
+    n_label_errors: int = 0
+    trained_at: datetime | None = None
+
+
+def findings_of(owner: str, ids: Sequence[int]) -> dict[int, Findings]:
+    """Return the findings of collections, or of catalogs, by id; `owner` is "collection" or so."""
+    statement = _FINDINGS.replace("OWNER_id", f"{owner}_id")
+    rows = _rows(statement, {"ids": list(ids), "bound": COUNT_BOUND + 1}) if ids else []
+    return {row.pop("id"): Findings(**row) for row in rows}
 
 
 def dead_by_collection() -> list[DeadGroup]:
@@ -215,4 +241,30 @@ JOIN chunks AS c ON c.document_id = d.id AND c.generation = d.generation
 LEFT JOIN pending AS p ON p.space_id = %(space_id)s AND p.owner_id = c.id
 WHERE d.id = %(document_id)s AND c.position >= %(after)s
 ORDER BY c.position LIMIT %(limit)s
+"""
+
+_FINDINGS = """
+SELECT asked.id, pairs.n AS n_pairs, sets.at AS compared_at, flags.n AS n_flags,
+       profiles.at AS scored_at, topics.n AS n_topics, topics.at AS grouped_at,
+       labels.n AS n_label_sets, errors.n AS n_label_errors, classifiers.at AS trained_at
+FROM unnest(%(ids)s::bigint[]) AS asked(id)
+CROSS JOIN LATERAL (SELECT max(scanned_at) AS at FROM duplicate_sets
+     WHERE OWNER_id = asked.id) AS sets
+CROSS JOIN LATERAL (SELECT count(*) AS n FROM (SELECT FROM duplicate_pairs AS p
+     JOIN duplicate_sets AS s ON s.id = p.set_id
+     WHERE s.OWNER_id = asked.id AND p.status = 'open' LIMIT %(bound)s) AS part) AS pairs
+CROSS JOIN LATERAL (SELECT max(fitted_at) AS at FROM anomaly_profiles
+     WHERE OWNER_id = asked.id) AS profiles
+CROSS JOIN LATERAL (SELECT count(*) AS n FROM (SELECT FROM anomaly_flags AS f
+     JOIN anomaly_profiles AS p ON p.id = f.profile_id
+     WHERE p.OWNER_id = asked.id AND f.status = 'open' LIMIT %(bound)s) AS part) AS flags
+CROSS JOIN LATERAL (SELECT count(t.number) AS n, max(f.live_at) AS at FROM topic_fits AS f
+     LEFT JOIN topics AS t ON t.fit_id = f.id
+     WHERE f.OWNER_id = asked.id AND f.status = 'live') AS topics
+CROSS JOIN LATERAL (SELECT count(*) AS n FROM label_sets WHERE OWNER_id = asked.id) AS labels
+CROSS JOIN LATERAL (SELECT count(*) AS n FROM (SELECT FROM label_errors AS e
+     JOIN label_sets AS s ON s.id = e.set_id
+     WHERE s.OWNER_id = asked.id AND e.status = 'open' LIMIT %(bound)s) AS part) AS errors
+CROSS JOIN LATERAL (SELECT max(c.created_at) AS at FROM classifiers AS c
+     JOIN label_sets AS s ON s.id = c.set_id WHERE s.OWNER_id = asked.id) AS classifiers
 """

@@ -134,6 +134,11 @@ EXPERIMENT_WORDS = {
     "stopped": ("stopped", "good"),
 }
 
+LEVEL_WORDS = {
+    "document": "whole documents",
+    "chunk": "passages of documents",
+    "item": "items",
+}
 EVENT_WORDS = {
     "duplicates.found": "duplicates were found",
     "anomalies.flagged": "rows were flagged as odd",
