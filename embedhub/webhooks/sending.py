@@ -83,7 +83,7 @@ def _post(url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str, 
     network = PublicOnly(deadline, config.webhook_networks)
     with (
         httpcore.ConnectionPool(ssl_context=trusted(), network_backend=network) as pool,
-        pool.stream("POST", url, headers=dict(headers), content=body) as response,
+        pool.stream("POST", url, headers=list(headers.items()), content=body) as response,
     ):
         kept = b""
         for piece in response.iter_stream():

@@ -145,7 +145,9 @@ def update_webhook(caller: Caller, webhook_id: int, changes: Mapping[str, Any]) 
     """
     check_keeper(caller)
     checks = {"url": checked_url, "events": checked_events, "description": checked_description}
-    columns = {name: check(changes[name]) for name, check in checks.items() if name in changes}
+    columns: dict[str, Any] = {
+        name: check(changes[name]) for name, check in checks.items() if name in changes
+    }
     status = changes.get("status")
     if status is not None and status not in SETTABLE:
         raise InvalidInput(f"must be one of {', '.join(SETTABLE)}", "status")
