@@ -170,6 +170,7 @@ def print_addresses(home: "Home", server: Server, slug: str) -> None:
     click.echo(
         f"""
 admin      {server.url}/admin/    {staff}
+analysis   {server.url}/admin/console/graph/analysis/    duplicates, odd rows, topics
 API docs   {server.url}/v1/docs
 API key    {server.key}
 data       {home.root}
