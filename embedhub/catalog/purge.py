@@ -4,6 +4,7 @@ from typing import Any
 
 from embedhub import db
 from embedhub.catalog.queries import catalogs as queries
+from embedhub.graph.removal import remove_some_lists
 from embedhub.runs.service import RunProgress
 from embedhub.spaces.members import (
     Subject,
@@ -29,6 +30,8 @@ def purge_catalog(progress: RunProgress, arguments: dict[str, Any]) -> dict[str,
         if not queries.is_deleted(session, catalog_id):
             return {"removed": 0}
     done = 0
+    while remove_some_lists(catalog_id=catalog_id):
+        progress.report(done)
     for table in queries.PURGED:
         while n_removed := _remove(table, catalog_id):
             done += n_removed

@@ -1,4 +1,4 @@
-"""Vectors that are made of others: items placed among factors by what their texts say.
+"""What is made of vectors: items placed among factors by what their texts say, and graphs.
 
 A row of such a space carries the input hash of the row it was made of, and is made again when that
 changes. Rows that were learned carry a short hash of their own and are left alone.
@@ -33,6 +33,12 @@ def ring_for_followers(session: Session, space_ids: Sequence[int]) -> None:
     """Have items placed after the vectors of their texts were stored, where something follows."""
     for catalog_id in queries.catalogs_with_followers(session, space_ids=space_ids):
         jobs.enqueue(session, Job.PLACE_ITEMS, catalog_id=catalog_id)
+
+
+def ring_for_graphs(session: Session, space_ids: Sequence[int]) -> None:
+    """Have graphs of neighbors followed after their vectors were stored or removed."""
+    for graph_id in queries.live_graphs(session, space_ids=space_ids):
+        jobs.enqueue(session, Job.FOLLOW, graph_id=graph_id)
 
 
 def stale_owners(session: Session, leader: Space, follower: Space, *, limit: int) -> Stale:

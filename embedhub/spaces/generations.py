@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from embedhub.documents.chunking import encoder_input
 from embedhub.encoders import SUPPLIED
 from embedhub.search.lexical_index import LexicalRow, index_chunks, remove_chunks
+from embedhub.spaces.followers import ring_for_graphs
 from embedhub.spaces.queries import embeddings, server, supplied
 from embedhub.spaces.queries import generations as queries
 from embedhub.spaces.queries.generations import LiveChunk
@@ -74,6 +75,7 @@ def answer_with(
             index_chunks(session, space=space, rows=[lexical_row(chunk) for chunk in chunks])
         elif space.encoder == SUPPLIED:
             supplied.store_supplied(session, space=space, chunks=chunks, vectors=vectors or {})
+            ring_for_graphs(session, [space.id])
         else:
             waits |= enter_pending(session, space, [chunk.id for chunk in chunks], priority)
     return waits
@@ -174,6 +176,8 @@ def remove_traces(session: Session, spaces: Sequence[Space], chunk_ids: Sequence
                     session, shelf_id=space.shelf_id, space_id=space.id, owner_ids=some
                 )
         queries.delete_pending(session, space_ids=[space.id for space in spaces], owner_ids=some)
+    if chunk_ids:
+        ring_for_graphs(session, [space.id for space in spaces if space.kind == "dense"])
     if chunk_ids and any(space.shelf_id != SHARED_SHELF for space in spaces):
         # Whether an index is worn is told from these.
         server.tell_statistics(session)
@@ -216,13 +220,16 @@ def repeat_some(
 
 def enter_pending(session: Session, space: Space, chunk_ids: Sequence[int], priority: int) -> bool:
     """Take live chunks' vectors from the cache or enter them into the ledger; say whether any."""
-    waits = False
+    waits, has_stored = False, False
     for some in _slices(chunk_ids):
-        embeddings.store_cached(session, space_id=space.id, chunk_ids=some)
+        stored = embeddings.store_cached(session, space_id=space.id, chunk_ids=some)
+        has_stored |= bool(stored)
         entered = embeddings.add_pending(
             session, space=space, chunk_ids=some, priority=priority, is_live=True
         )
         waits |= bool(entered)
+    if has_stored:
+        ring_for_graphs(session, [space.id])
     return waits
 
 

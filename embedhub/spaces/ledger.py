@@ -20,7 +20,7 @@ from embedhub import db
 from embedhub.config import get_config
 from embedhub.encoders import Encoder, get_encoder
 from embedhub.errors import HubError, InvalidInput, NotReady
-from embedhub.spaces.followers import ring_for_followers
+from embedhub.spaces.followers import ring_for_followers, ring_for_graphs
 from embedhub.spaces.generations import flip_complete, held
 from embedhub.spaces.inputs import CHUNK, inputs_of, owners_by_subject, subjects_of
 from embedhub.spaces.queries import embeddings, generations, ledger, members
@@ -228,6 +228,7 @@ def _store(
                 members.store_cached(session, subject=subject, space_id=space_id, ids=ids)
         if owners:
             ring_for_followers(session, list(subjects))
+        ring_for_graphs(session, list(subjects))
         ledger.settle(session, token=token, rows=rows)
         for spaces, document_ids in waiting:
             flip_complete(session, spaces, document_ids)

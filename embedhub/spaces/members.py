@@ -15,7 +15,7 @@ from embedhub.encoders import SUPPLIED, describe_encoder
 from embedhub.search.lexical import ANALYSER, REVISION
 from embedhub.search.lexical_index import LexicalRow, index_chunks, remove_chunks
 from embedhub.spaces.distance import index_precision
-from embedhub.spaces.followers import ring_for_followers
+from embedhub.spaces.followers import ring_for_followers, ring_for_graphs
 from embedhub.spaces.generations import IDS_AT_ONCE, remove_traces
 from embedhub.spaces.queries import members as queries
 from embedhub.spaces.queries import spaces as space_queries
@@ -230,12 +230,15 @@ def _enter(
     for some in _slices(sorted(ids)):
         if queries.store_cached(session, subject=subject, space_id=space.id, ids=some):
             ring_for_followers(session, [space.id])
+            ring_for_graphs(session, [space.id])
         entered = queries.add_pending(
             session, subject=subject, space=space, ids=some, priority=priority
         )
         waits |= bool(entered)
     for some in _slices(old):
         queries.forget_needless(session, subject=subject, space=space, ids=some)
+    if old:
+        ring_for_graphs(session, [space.id])
     return waits
 
 

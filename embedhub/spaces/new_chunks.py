@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from embedhub.encoders import SUPPLIED
 from embedhub.search.lexical_index import LexicalRow, index_chunks, store_wordless, wordless_row
+from embedhub.spaces.followers import ring_for_graphs
 from embedhub.spaces.generations import LiveChunk, SuppliedVectors, enter_pending, lexical_row
 from embedhub.spaces.queries import supplied
 from embedhub.tables import Space
@@ -67,6 +68,7 @@ def answer_with_new(
             index_chunks(session, space=space, rows=chunks.worded)
         elif space.encoder == SUPPLIED:
             supplied.store_rows(session, space=space, rows=chunks.vectors, hashes=chunks.hashes)
+            ring_for_graphs(session, [space.id])
         else:
             waits |= enter_pending(session, space, chunks.ids, priority)
     return waits

@@ -24,6 +24,14 @@ def catalogs_with_followers(session: Session, *, space_ids: Sequence[int]) -> li
     return list(session.execute(statement, {"ids": sorted(set(space_ids))}).scalars())
 
 
+def live_graphs(session: Session, *, space_ids: Sequence[int]) -> list[int]:
+    """Return the live graphs of neighbors that are made of these spaces' vectors."""
+    statement = text("""
+        SELECT id FROM graphs WHERE space_id = ANY(:ids) AND status = 'live' ORDER BY id
+    """)
+    return list(session.execute(statement, {"ids": sorted(set(space_ids))}).scalars())
+
+
 def stale_rows(
     session: Session, *, leader: Space, follower: Space, limit: int
 ) -> list[tuple[int, bytes, NDArray[np.float32]]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import bindparam, select, text
 from sqlalchemy.orm import Session
 
 from embedhub import db
@@ -24,6 +24,14 @@ REPEATED = {
     "item": ("m.access", "m.index_attributes"),
     "user": ("CAST(NULL AS text[])", "m.attributes"),
 }
+# Asked by every list: made once.
+OF_CATALOG = (
+    select(Space)
+    .where(
+        Space.workspace_id == bindparam("workspace_id"), Space.catalog_id == bindparam("catalog_id")
+    )
+    .order_by(Space.id)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +62,8 @@ def subjects_of(session: Session, space_ids: Sequence[int]) -> dict[int, str]:
 
 def spaces_of_catalog(session: Session, *, workspace_id: int, catalog_id: int) -> list[Space]:
     """Return the spaces of a catalog, whatever their status."""
-    statement = select(Space).where(
-        Space.workspace_id == workspace_id, Space.catalog_id == catalog_id
-    )
-    return list(session.execute(statement.order_by(Space.id)).scalars())
+    facts = {"workspace_id": workspace_id, "catalog_id": catalog_id}
+    return list(session.execute(OF_CATALOG, facts).scalars())
 
 
 def hold_spaces_of_catalog(session: Session, *, catalog_id: int) -> list[Space]:
