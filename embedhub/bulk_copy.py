@@ -31,6 +31,7 @@ _INT2 = struct.Struct(">ih")
 _INT4 = struct.Struct(">ii")
 _INT8 = struct.Struct(">iq")
 _FLOAT8 = struct.Struct(">id")
+_FLOAT4 = struct.Struct(">if")
 _FIELDS = struct.Struct(">h")
 _ARRAY = struct.Struct(">iiiii")
 _VECTOR = struct.Struct(">ihh")
@@ -38,6 +39,7 @@ _SPARSE = struct.Struct(">iiii")
 # An empty jsonb object, an empty tsvector.
 NO_FIELDS = _LENGTH.pack(3) + b"\x01{}"
 NO_WORDS = _INT4.pack(4, 0)
+TRUE, FALSE = _LENGTH.pack(1) + b"\x01", _LENGTH.pack(1) + b"\x00"
 
 
 def copy_rows(
@@ -118,6 +120,17 @@ def int8(value: int | None) -> bytes:
 def float8(value: float) -> bytes:
     """Return a double precision field."""
     return _FLOAT8.pack(8, value)
+
+
+def float4(value: float | None) -> bytes:
+    """Return a real field; None, and what is no number, is null."""
+    # Not a number is the only value that differs from itself.
+    return NULL if value is None or value != value else _FLOAT4.pack(4, value)  # noqa: PLR0124
+
+
+def boolean(value: bool) -> bytes:
+    """Return a boolean field."""
+    return TRUE if value else FALSE
 
 
 def uuid_field(value: UUID | None) -> bytes:

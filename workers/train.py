@@ -10,11 +10,13 @@ from embedhub.recommend.training_run.work import train_recommender
 from embedhub.runs import service as runs
 from embedhub.runs.kinds import RunKind
 from embedhub.runs.progress import RunProgress
+from embedhub.topics.fitting import fit_topics
 from workers import app
 
 WORK: dict[RunKind, Callable[[RunProgress, dict[str, Any]], dict[str, Any]]] = {
     RunKind.BUILD_GRAPH: build_graph,
     RunKind.EVALUATE_RECOMMENDER: evaluate_recommender,
+    RunKind.FIT_TOPICS: fit_topics,
     RunKind.TRAIN_RECOMMENDER: train_recommender,
 }
 

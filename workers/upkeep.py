@@ -39,6 +39,7 @@ from embedhub.spaces.indexes import grow_space, rebuild_index
 from embedhub.spaces.numbering import number_older_shelves, reach_all_copies
 from embedhub.spaces.prewarm import prewarm_after_start, prewarm_indexes
 from embedhub.spaces.renewal import renew_worn
+from embedhub.topics import following as topics
 from embedhub.web.retention import forget_old_answers
 from embedhub.webhooks import delivering as webhooks
 from workers import app
@@ -63,7 +64,7 @@ WORK: dict[RunKind, Callable[[RunProgress, dict[str, Any]], dict[str, Any]]] = {
 
 # What follows a graph of neighbors, in this order, once that has followed its vectors: each does
 # some of what is left for it, and says how much that was.
-FOLLOWING: tuple[Callable[[GraphView], int], ...] = ()
+FOLLOWING: tuple[Callable[[GraphView], int], ...] = (topics.follow,)
 
 
 @app.task(name=Job.RUN)  # type: ignore[untyped-decorator]
