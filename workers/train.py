@@ -5,6 +5,7 @@ from typing import Any
 
 from embedhub.graph.building import build_graph
 from embedhub.jobs import Job
+from embedhub.labels.work import train_labels
 from embedhub.recommend.training_run.evaluating import evaluate_recommender
 from embedhub.recommend.training_run.work import train_recommender
 from embedhub.runs import service as runs
@@ -17,6 +18,7 @@ WORK: dict[RunKind, Callable[[RunProgress, dict[str, Any]], dict[str, Any]]] = {
     RunKind.BUILD_GRAPH: build_graph,
     RunKind.EVALUATE_RECOMMENDER: evaluate_recommender,
     RunKind.FIT_TOPICS: fit_topics,
+    RunKind.TRAIN_LABELS: train_labels,
     RunKind.TRAIN_RECOMMENDER: train_recommender,
 }
 

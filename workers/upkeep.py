@@ -23,6 +23,7 @@ from embedhub.graph import following as graphs
 from embedhub.graph.removal import remove_left_overs as remove_old_graphs
 from embedhub.graph.view import GraphView
 from embedhub.jobs import Job
+from embedhub.labels import following as labels
 from embedhub.recommend.service import forget_old_impressions
 from embedhub.recommend.training_run import placing, publishing
 from embedhub.recommend.training_run import upkeep as recommenders
@@ -64,7 +65,7 @@ WORK: dict[RunKind, Callable[[RunProgress, dict[str, Any]], dict[str, Any]]] = {
 
 # What follows a graph of neighbors, in this order, once that has followed its vectors: each does
 # some of what is left for it, and says how much that was.
-FOLLOWING: tuple[Callable[[GraphView], int], ...] = (topics.follow,)
+FOLLOWING: tuple[Callable[[GraphView], int], ...] = (topics.follow, labels.follow)
 
 
 @app.task(name=Job.RUN)  # type: ignore[untyped-decorator]

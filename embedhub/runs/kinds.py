@@ -21,6 +21,7 @@ class RunKind(StrEnum):
     RECHUNK_DOCUMENTS = "rechunk_documents"  # parts stored documents by a changed chunking
     RELABEL_DOCUMENTS = "relabel_documents"  # repeats changed metadata and access in the index
     REWEIGH = "reweigh"
+    TRAIN_LABELS = "train_labels"  # a classifier of a label set, then its predictions
     TRAIN_RECOMMENDER = "train_recommender"  # of a catalog, from its interactions
     UPDATE_ATTRIBUTES = "update_attributes"
 
@@ -51,6 +52,7 @@ class RunKind(StrEnum):
             RunKind.BUILD_GRAPH,
             RunKind.EVALUATE_RECOMMENDER,
             RunKind.FIT_TOPICS,
+            RunKind.TRAIN_LABELS,
             RunKind.TRAIN_RECOMMENDER,
         }
 
