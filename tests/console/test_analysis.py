@@ -24,12 +24,14 @@ def test_a_collection_shows_its_analyses_and_the_run_under_way(house: House, sta
         session.execute(
             text(
                 "INSERT INTO runs (workspace_id, kind, subject, status, done, total, started_at,"
-                " heartbeat_at, phase) VALUES (:workspace_id, 'scan_duplicates', :subject,"
-                " 'running', 30, 120, now(), now(), 'comparing')"
+                " heartbeat_at, phase, arguments) VALUES (:workspace_id, 'scan_duplicates',"
+                " :subject, 'running', 30, 120, now(), now(), 'comparing',"
+                " jsonb_build_object('collection_id', :collection_id))"
             ),
             {
                 "workspace_id": house.caller.workspace_id,
                 "subject": f"collection {house.collection_id}, documents",
+                "collection_id": house.collection_id,
             },
         )
     address = f"/admin/console/graph/analysis/?collection={house.collection_id}"

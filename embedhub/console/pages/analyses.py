@@ -8,6 +8,7 @@ from embedhub.access.caller import Caller
 from embedhub.console import words
 from embedhub.console.queries import Findings
 from embedhub.graph.subject import Level, Owner
+from embedhub.topics import service as topics
 
 # Returns the id of the run; `by` is who asked for it.
 Start = Callable[[Caller, Owner, str, Level, str], int]
@@ -34,6 +35,11 @@ class Analysis:
     all_done: str
     start_words: str = "Start"
     start: Start | None = None
+
+
+def _start_topics(caller: Caller, owner: Owner, slug: str, level: Level, by: str) -> int:
+    del by
+    return topics.start_fit(caller, owner, slug, level=level.value)
 
 
 def _plural(count: int, one: str, many: str) -> tuple[int, str]:
@@ -89,6 +95,7 @@ ANALYSES = (
         first_step="Start it: rows that are about the same are grouped, named and drawn as a map.",
         review="Look at the topics and the map. A name that does not fit can be changed.",
         all_done="No topic stands out: there are too few rows, or each is about something else.",
+        start=_start_topics,
     ),
     Analysis(
         name="labels",

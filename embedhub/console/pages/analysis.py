@@ -145,10 +145,11 @@ def next_step(analysis: Analysis, *, is_running: bool, n_open: int, ended: bool)
 
 def latest_run(chosen: Chosen, kinds: Sequence[str]) -> Any:
     """Return the newest run of these kinds over the chosen rows, of any level."""
-    owner = f"{KINDS[chosen.owner]} {chosen.row.pk}"
-    rows: Any = models.Run.objects.filter(workspace=chosen.row.workspace_id, kind__in=kinds)
-    subjects = rows.filter(subject=owner) | rows.filter(subject__startswith=f"{owner},")
-    return subjects.order_by("-id").first()
+    owner = {f"{KINDS[chosen.owner]}_id": chosen.row.pk}
+    rows: Any = models.Run.objects.filter(
+        workspace=chosen.row.workspace_id, kind__in=kinds, arguments__contains=owner
+    )
+    return rows.order_by("-id").first()
 
 
 def page_url(name: str, query: str) -> str | None:
