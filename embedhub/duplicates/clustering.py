@@ -45,7 +45,7 @@ class _Group:
 
 @dataclass(frozen=True, slots=True)
 class _Edges:
-    """Scores of all pairs, what verified ones add up to at each row, those that people vouch for."""
+    """Scores of all pairs, the sums of verified ones at each row, those people vouch for."""
 
     scores: Mapping[Pair, float]
     weights: Mapping[int, float]
@@ -76,7 +76,9 @@ def clusters_of(
     edges = _Edges({**(scores or {}), **verified}, weights, frozenset(confirmed))
     order = sorted(verified, key=lambda pair: (pair not in edges.vouched, -verified[pair], pair))
     for _ in range(PASSES):
-        if not any([_join(groups, pair, edges, max_members) for pair in order]):
+        # Every pair has its turn: no short cut.
+        n_joined = sum(_join(groups, pair, edges, max_members) for pair in order)
+        if not n_joined:
             break
     return _found(groups, copies or {})
 
@@ -115,7 +117,7 @@ def _join(groups: dict[int, _Group], pair: Pair, edges: _Edges, max_members: int
     return True
 
 
-def _may_join(one: _Group, other: _Group, known: Mapping[Pair, float], *, is_vouched: bool) -> bool:
+def _may_join(one: _Group, other: _Group, edges: _Edges, *, is_vouched: bool) -> bool:
     if any(member in one.apart for member in other.members):
         return False
     if is_vouched:

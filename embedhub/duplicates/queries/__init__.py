@@ -1,0 +1,1 @@
+"""All SQL of duplicates, a module a table or two."""

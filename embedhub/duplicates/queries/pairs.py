@@ -1,0 +1,351 @@
+"""The SQL of pairs: stored as they are found, listed by who may see both rows, counted."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, delete, false, func, or_, select, text, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from embedhub.duplicates.judging import Judged, Kind
+from embedhub.graph.service import visible
+from embedhub.graph.subject import Subject
+from embedhub.tables import DuplicateMember, DuplicatePair, DuplicateSet
+
+ROWS_AT_ONCE = 500
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A stored pair as clusters are made of it."""
+
+    left_id: int
+    right_id: int
+    score: float
+    kind: str
+    status: str
+    is_automatic: bool
+    is_contradicted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PairFilter:
+    """Which pairs are listed; None leaves a part open. Scores are from `least` to below `most`."""
+
+    status: str | None = None
+    kind: str | None = None
+    least: float | None = None
+    most: float | None = None
+    is_automatic: bool | None = None
+    cluster_id: int | None = None
+    # Of pairs that contradict themselves or are of other words, those below `least` too.
+    with_flagged: bool = False
+
+
+def upsert(
+    session: Session, found: DuplicateSet, pairs: Mapping[Pair, Judged]
+) -> list[tuple[int, int, int]]:
+    """Store pairs in place of what was known of them; what was decided stays.
+
+    Returns (id, left, right) of those that nobody had found before.
+    """
+    new: list[tuple[int, int, int]] = []
+    ordered = sorted(pairs.items())
+    for start in range(0, len(ordered), ROWS_AT_ONCE):
+        statement = insert(DuplicatePair).values(
+            [
+                {
+                    "workspace_id": found.workspace_id,
+                    "set_id": found.id,
+                    "left_id": left,
+                    "right_id": right,
+                    "kind": judged.kind.value,
+                    "score": judged.score,
+                    "is_automatic": judged.is_automatic,
+                    "contradictions": list(judged.contradictions),
+                    "parts": judged.parts,
+                }
+                for (left, right), judged in ordered[start : start + ROWS_AT_ONCE]
+            ]
+        )
+        sent = statement.excluded
+        names = ("kind", "score", "is_automatic", "contradictions", "parts")
+        stored = statement.on_conflict_do_update(
+            index_elements=["set_id", "left_id", "right_id"],
+            set_={**{name: sent[name] for name in names}, "seen_at": func.clock_timestamp()},
+        ).returning(
+            DuplicatePair.id,
+            DuplicatePair.left_id,
+            DuplicatePair.right_id,
+            text("xmax = 0 AS is_new"),
+        )
+        new += [
+            (one, left, right) for one, left, right, is_new in session.execute(stored) if is_new
+        ]
+    return new
+
+
+def star_copies(
+    session: Session, found: DuplicateSet, judged: Judged, hashes: Sequence[bytes] | None = None
+) -> int:
+    """Store each copy of a text as a pair with the first row that has it; return how many.
+
+    Many copies are so many pairs, not the square of it. `hashes` are the texts to look at, None
+    for all.
+    """
+    statement = text(f"""
+        INSERT INTO duplicate_pairs AS stored (workspace_id, set_id, left_id, right_id, kind, score,
+                                     is_automatic, contradictions, parts, seen_at)
+        SELECT :workspace_id, :set_id, first, node_id, 'exact', 1, true, '{{}}',
+               CAST(:parts AS jsonb), clock_timestamp()
+        FROM (SELECT node_id, min(node_id) OVER (PARTITION BY text_hash) AS first
+              FROM fingerprints WHERE set_id = :set_id AND text_hash IS NOT NULL
+              {"" if hashes is None else "AND text_hash = ANY(:hashes)"}) AS copies
+        WHERE node_id <> first
+        ON CONFLICT (set_id, left_id, right_id) DO UPDATE SET kind = 'exact', score = 1,
+          is_automatic = true, contradictions = '{{}}', parts = excluded.parts,
+          seen_at = clock_timestamp()
+        RETURNING 1
+    """)
+    parameters: dict[str, Any] = {
+        "workspace_id": found.workspace_id,
+        "set_id": found.id,
+        "parts": _json(judged.parts),
+    }
+    if hashes is not None:
+        parameters["hashes"] = list(hashes)
+    return len(session.execute(statement, parameters).all())
+
+
+def star_across(
+    session: Session, found: DuplicateSet, ours: int, theirs: int, judged: Judged
+) -> int:
+    """Store each row of one set whose text another set has as a pair with the first of these."""
+    statement = text("""
+        INSERT INTO duplicate_pairs (workspace_id, set_id, left_id, right_id, kind, score,
+                                     is_automatic, contradictions, parts, seen_at)
+        SELECT :workspace_id, :set_id, f.node_id, o.first, 'exact', 1, true, '{}',
+               CAST(:parts AS jsonb), clock_timestamp()
+        FROM fingerprints f
+        JOIN (SELECT text_hash, min(node_id) AS first FROM fingerprints
+              WHERE set_id = :theirs AND text_hash IS NOT NULL GROUP BY text_hash) AS o
+          ON o.text_hash = f.text_hash
+        WHERE f.set_id = :ours
+        ON CONFLICT (set_id, left_id, right_id) DO UPDATE SET kind = 'exact', score = 1,
+          is_automatic = true, contradictions = '{}', parts = excluded.parts,
+          seen_at = clock_timestamp()
+        RETURNING 1
+    """)
+    parameters = {
+        "workspace_id": found.workspace_id,
+        "set_id": found.id,
+        "ours": ours,
+        "theirs": theirs,
+        "parts": _json(judged.parts),
+    }
+    return len(session.execute(statement, parameters).all())
+
+
+def _json(value: Any) -> str:
+    import orjson
+
+    return orjson.dumps(value).decode()
+
+
+def now(session: Session) -> Any:
+    """Return the database's time: pairs seen since are seen in what began then."""
+    return session.execute(select(func.clock_timestamp())).scalar_one()
+
+
+def delete_unseen(session: Session, set_id: int, before: Any, *, limit: int) -> int:
+    """Delete some open pairs that were last seen before; return how many."""
+    old = (
+        select(DuplicatePair.id)
+        .where(
+            DuplicatePair.set_id == set_id,
+            DuplicatePair.status == "open",
+            DuplicatePair.seen_at < before,
+        )
+        .limit(limit)
+    )
+    statement = delete(DuplicatePair).where(DuplicatePair.id.in_(old)).returning(DuplicatePair.id)
+    return len(session.execute(statement).all())
+
+
+def delete_open_of(session: Session, set_id: int, ids: Sequence[int], before: Any) -> None:
+    """Delete the open pairs of these rows that were last seen before."""
+    session.execute(
+        delete(DuplicatePair).where(
+            _of_rows(set_id, ids),
+            DuplicatePair.status == "open",
+            DuplicatePair.seen_at < before,
+        )
+    )
+
+
+def delete_of(session: Session, set_id: int, ids: Sequence[int]) -> None:
+    """Delete all pairs of these rows, which are gone; decisions about them are kept elsewhere."""
+    session.execute(delete(DuplicatePair).where(_of_rows(set_id, ids)))
+
+
+def delete_some(session: Session, set_id: int, *, limit: int) -> int:
+    """Delete some pairs of a set that is being removed; return how many."""
+    some = select(DuplicatePair.id).where(DuplicatePair.set_id == set_id).limit(limit)
+    statement = delete(DuplicatePair).where(DuplicatePair.id.in_(some)).returning(DuplicatePair.id)
+    return len(session.execute(statement).all())
+
+
+def _of_rows(set_id: int, ids: Sequence[int]) -> ColumnElement[bool]:
+    wanted = list(ids)
+    return and_(
+        DuplicatePair.set_id == set_id,
+        or_(DuplicatePair.left_id.in_(wanted), DuplicatePair.right_id.in_(wanted)),
+    )
+
+
+def partners_of(session: Session, set_id: int, ids: Sequence[int]) -> set[int]:
+    """Return the rows that stand in a pair with one of these."""
+    statement = select(DuplicatePair.left_id, DuplicatePair.right_id).where(_of_rows(set_id, ids))
+    return {one for pair in session.execute(statement) for one in pair}
+
+
+def edges(session: Session, set_id: int, ids: Sequence[int] | None = None) -> Iterator[Edge]:
+    """Yield all pairs of a set, or those between two of these rows."""
+    statement = select(
+        DuplicatePair.left_id,
+        DuplicatePair.right_id,
+        DuplicatePair.score,
+        DuplicatePair.kind,
+        DuplicatePair.status,
+        DuplicatePair.is_automatic,
+        func.cardinality(DuplicatePair.contradictions) > 0,
+    ).where(DuplicatePair.set_id == set_id)
+    if ids is not None:
+        wanted = list(ids)
+        statement = statement.where(
+            DuplicatePair.left_id.in_(wanted), DuplicatePair.right_id.in_(wanted)
+        )
+    for row in session.execute(statement.execution_options(yield_per=10_000)):
+        yield Edge(*row)
+
+
+def find_pair(
+    session: Session,
+    set_ids: Sequence[int],
+    pair_id: int,
+) -> DuplicatePair | None:
+    """Return a pair of one of these sets."""
+    statement = select(DuplicatePair).where(
+        DuplicatePair.id == pair_id, DuplicatePair.set_id.in_(list(set_ids))
+    )
+    return session.scalars(statement).one_or_none()
+
+
+def set_status(session: Session, set_id: int, pairs: Sequence[Pair], status: str) -> None:
+    """Write what was decided about pairs."""
+    session.execute(
+        update(DuplicatePair)
+        .where(
+            DuplicatePair.set_id == set_id,
+            tuple_(DuplicatePair.left_id, DuplicatePair.right_id).in_(list(pairs)),
+        )
+        .values(status=status)
+    )
+
+
+def list_pairs(
+    session: Session,
+    found: DuplicateSet,
+    subjects: tuple[Subject, Subject],
+    wanted: PairFilter,
+    *,
+    principals: Sequence[str] | None,
+    after: tuple[float, int] | None,
+    limit: int,
+) -> Sequence[DuplicatePair]:
+    """Return pairs both of whose rows somebody may see, the highest score first."""
+    statement = select(DuplicatePair).where(
+        DuplicatePair.set_id == found.id,
+        *_conditions(wanted),
+        visible(subjects[0], principals, DuplicatePair.left_id),
+        visible(subjects[1], principals, DuplicatePair.right_id),
+    )
+    if after is not None:
+        score, pair_id = after
+        statement = statement.where(
+            or_(
+                DuplicatePair.score < score,
+                and_(DuplicatePair.score == score, DuplicatePair.id < pair_id),
+            )
+        )
+    statement = statement.order_by(DuplicatePair.score.desc(), DuplicatePair.id.desc())
+    return session.scalars(statement.limit(limit)).all()
+
+
+def count_pairs(session: Session, set_id: int, wanted: PairFilter, *, limit: int) -> int:
+    """Return how many pairs there are of a kind, counted up to a limit."""
+    some = (
+        select(DuplicatePair.id)
+        .where(DuplicatePair.set_id == set_id, *_conditions(wanted))
+        .limit(limit)
+        .subquery()
+    )
+    return session.scalars(select(func.count()).select_from(some)).one()
+
+
+def _conditions(wanted: PairFilter) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if wanted.status is not None:
+        found.append(DuplicatePair.status == wanted.status)
+    if wanted.kind is not None:
+        found.append(DuplicatePair.kind == wanted.kind)
+    if wanted.least is not None:
+        flagged = or_(
+            DuplicatePair.kind == Kind.SEMANTIC.value,
+            func.cardinality(DuplicatePair.contradictions) > 0,
+        )
+        found.append(
+            or_(
+                DuplicatePair.score >= wanted.least,
+                flagged if wanted.with_flagged else false(),
+            )
+        )
+    if wanted.most is not None:
+        found.append(DuplicatePair.score < wanted.most)
+    if wanted.is_automatic is not None:
+        found.append(DuplicatePair.is_automatic.is_(wanted.is_automatic))
+    if wanted.cluster_id is not None:
+        members = select(DuplicateMember.node_id).where(
+            DuplicateMember.cluster_id == wanted.cluster_id
+        )
+        found += [DuplicatePair.left_id.in_(members), DuplicatePair.right_id.in_(members)]
+    return found
+
+
+def histogram(session: Session, set_id: int, n_bins: int) -> list[tuple[int, str, bool, bool, int]]:
+    """Return (bin, status, automatic, contradicted, pairs) over scores from 0 to 1."""
+    place = func.least(func.floor(DuplicatePair.score * n_bins), n_bins - 1)
+    is_against = func.cardinality(DuplicatePair.contradictions) > 0
+    statement = (
+        select(place, DuplicatePair.status, DuplicatePair.is_automatic, is_against, func.count())
+        .where(DuplicatePair.set_id == set_id)
+        .group_by(place, DuplicatePair.status, DuplicatePair.is_automatic, is_against)
+    )
+    return [
+        (int(where), status, is_automatic, contradicted, int(n))
+        for where, status, is_automatic, contradicted, n in session.execute(statement)
+    ]
+
+
+def count_above(session: Session, set_id: int, threshold: float) -> tuple[int, int]:
+    """Return how many pairs score at least so much, and how many of them contradict themselves."""
+    is_against = func.cardinality(DuplicatePair.contradictions) > 0
+    statement = select(func.count(), func.count().filter(is_against)).where(
+        DuplicatePair.set_id == set_id,
+        DuplicatePair.score >= threshold,
+        DuplicatePair.status != "dismissed",
+    )
+    n_pairs, n_against = session.execute(statement).one()
+    return int(n_pairs), int(n_against)
