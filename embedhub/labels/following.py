@@ -48,7 +48,6 @@ def follow_set(graph: GraphView, row: LabelSet) -> int:
                 return done
             after = ids[-1]
             done += predict_rows(graph, row.id, loaded, ids)
-    mark_stale(graph)
     return done
 
 

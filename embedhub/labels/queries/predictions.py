@@ -9,7 +9,7 @@ from sqlalchemy import REAL, ColumnElement, and_, cast, delete, func, or_, selec
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from embedhub.graph.subject import Level
+from embedhub.graph.subject import Level, Subject
 from embedhub.labels.queries.given import STANDING, STANDING_OF_PASSAGES
 from embedhub.tables import Prediction
 
@@ -209,3 +209,15 @@ def unlabelled_candidates(
         .limit(limit)
     )
     return [(row.node_id, row.informativeness) for row in session.execute(statement)]
+
+
+def last_node(session: Session, subject: Subject) -> int:
+    """Return the highest id that a row of a subject can have; 0 without rows."""
+    table, owner = (
+        ("items", "catalog_id")
+        if subject.level is Level.ITEM
+        else ("chunks" if subject.level is Level.CHUNK else "documents", "collection_id")
+    )
+    statement = text(f"SELECT coalesce(max(id), 0) FROM {table} WHERE {owner} = :owner")
+    facts = {"owner": subject.collection_id or subject.catalog_id}
+    return int(session.execute(statement, facts).scalar_one())
