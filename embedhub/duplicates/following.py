@@ -91,9 +91,10 @@ def compare_rows(set_id: int, graph: GraphView, ids: list[int]) -> int:
         pairs.delete_open_of(session, set_id, ids, began)
         texts = {*before.values(), *(row.text_hash for row in rows if row.text_hash is not None)}
         _restar(session, held, sorted(texts))
+        pairs.demote_copies(session, set_id, began, ids)
         apply_decisions(session, held, subject)
         recluster(session, held, subject, sorted({*around, *ids}))
-        announce_new(session, held, subject, new, kept, thresholds)
+        announce_new(session, held, subject, new, kept, thresholds=thresholds)
     return len(rows)
 
 
@@ -110,17 +111,16 @@ def _candidates(
     hashes = [row.text_hash for row in rows if row.text_hash is not None]
     first = fingerprints.first_of_texts(session, found.id, hashes)
     lists = graphs.neighbor_lists(session, graph, [row.node_id for row in rows])
-    near = dict(
-        zip(lists.ids.tolist(), zip(lists.neighbor_ids, lists.similarity, strict=True), strict=True)
-    )
+    places = {node_id: place for place, node_id in enumerate(lists.ids.tolist())}
     for row in rows:
         if row.text_hash is None or first.get(row.text_hash) != row.node_id:
             # A copy of another row, or nothing to compare.
             continue
         sharing = fingerprints.sharing_bands(session, found.id, row.bands, limit=SHARING_AT_MOST)
         others = [one for one, text_hash in sharing if text_hash != row.text_hash]
-        if row.node_id in near:
-            ids, similarity = near[row.node_id]
+        if row.node_id in places:
+            place = places[row.node_id]
+            ids, similarity = lists.neighbor_ids[place], lists.similarity[place]
             others += ids[(similarity >= NEAR_FROM) & (ids != graphs.NONE)].tolist()
         own = _as_first(session, found.id, others)
         made += [(row.node_id, one) for one in own if one != row.node_id]

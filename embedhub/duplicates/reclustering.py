@@ -15,7 +15,7 @@ from embedhub.duplicates.judging import Kind
 from embedhub.duplicates.queries import clusters as queries
 from embedhub.duplicates.queries import decisions, fingerprints, pairs
 from embedhub.duplicates.queries.pairs import Edge
-from embedhub.duplicates.settings import Settings, read_settings
+from embedhub.duplicates.settings import read_settings
 from embedhub.graph.service import Subject
 from embedhub.tables import DuplicateSet
 
@@ -60,7 +60,7 @@ def recluster(
         confirmed=edges.confirmed,
         max_members=settings.max_members,
     )
-    _store(session, found, subject, settings, made, touched)
+    _store(session, found, subject, made, touched)
     return len(made)
 
 
@@ -97,7 +97,6 @@ def _store(
     session: Session,
     found: DuplicateSet,
     subject: Subject,
-    settings: Settings,
     made: Sequence[Cluster],
     before: dict[int, int],
 ) -> None:
@@ -113,9 +112,7 @@ def _store(
             "is_capped": cluster.is_capped,
             "n_refused": cluster.n_refused,
         }
-        for cluster, canonical in zip(
-            made, _canonicals(session, found, subject, settings, made), strict=True
-        )
+        for cluster, canonical in zip(made, _canonicals(session, found, subject, made), strict=True)
     ]
     own = {"workspace_id": found.workspace_id, "set_id": found.id}
     new = [{**own, **row} for row, one in zip(rows, kept, strict=True) if one is None]
@@ -152,10 +149,10 @@ def _canonicals(
     session: Session,
     found: DuplicateSet,
     subject: Subject,
-    settings: Settings,
     made: Sequence[Cluster],
 ) -> list[int]:
     """Return the row that stands for each cluster; rows are read for many clusters at once."""
+    settings = read_settings(found.settings)
     chosen: list[int] = []
     for group in _groups(made):
         ids = [one for cluster in group for one in cluster.members[:MOST_CANDIDATES]]

@@ -1,4 +1,4 @@
-"""How duplicates of a collection or catalog are looked for: as people set it, and as stored; pure."""
+"""How duplicates are looked for: as people set it, and as it is stored; pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace

@@ -62,7 +62,7 @@ def members_of(
     )
     if cluster_ids is not None:
         statement = statement.where(DuplicateMember.cluster_id.in_(list(cluster_ids)))
-    return {node_id: cluster_id for node_id, cluster_id in session.execute(statement)}
+    return {row.node_id: row.cluster_id for row in session.execute(statement)}
 
 
 def cluster_of_rows(session: Session, set_id: int, ids: Sequence[int]) -> dict[int, int]:
@@ -70,7 +70,7 @@ def cluster_of_rows(session: Session, set_id: int, ids: Sequence[int]) -> dict[i
     statement = select(DuplicateMember.node_id, DuplicateMember.cluster_id).where(
         DuplicateMember.set_id == set_id, DuplicateMember.node_id.in_(list(ids))
     )
-    return {node_id: cluster_id for node_id, cluster_id in session.execute(statement)}
+    return {row.node_id: row.cluster_id for row in session.execute(statement)}
 
 
 def insert_clusters(session: Session, rows: Sequence[Mapping[str, Any]]) -> list[int]:

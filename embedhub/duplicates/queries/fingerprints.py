@@ -105,7 +105,7 @@ def read_prints(session: Session, set_id: int, n_bands: int) -> Prints:
             np.array([row[2] or [0] * n_bands for row in part], np.int32).reshape(-1, n_bands)
         )
     bands = np.concatenate(blocks) if blocks else np.empty((0, n_bands), np.int32)
-    return Prints(np.array(ids, np.int64), hashes, bands, bands.any(axis=1))
+    return Prints(np.array(ids, np.int64), hashes, bands, np.asarray(bands.any(axis=1)))
 
 
 def first_of_texts(
@@ -137,7 +137,7 @@ def words_of(session: Session, set_id: int, ids: Sequence[int]) -> dict[int, int
     statement = select(Fingerprint.node_id, Fingerprint.n_words).where(
         Fingerprint.set_id == set_id, Fingerprint.node_id.in_(list(ids))
     )
-    return {node_id: n_words for node_id, n_words in session.execute(statement)}
+    return {row.node_id: row.n_words for row in session.execute(statement)}
 
 
 def with_text(

@@ -81,9 +81,8 @@ def upsert(
             DuplicatePair.right_id,
             text("xmax = 0 AS is_new"),
         )
-        new += [
-            (one, left, right) for one, left, right, is_new in session.execute(stored) if is_new
-        ]
+        rows = session.execute(stored)
+        new += [(one, left, right) for one, left, right, is_new in rows if is_new]
     return new
 
 
@@ -183,6 +182,19 @@ def delete_open_of(session: Session, set_id: int, ids: Sequence[int], before: An
             DuplicatePair.seen_at < before,
         )
     )
+
+
+def demote_copies(
+    session: Session, set_id: int, before: Any, ids: Sequence[int] | None = None
+) -> None:
+    """Call decided pairs nearly the same that were last seen as equal before, and now are not."""
+    statement = update(DuplicatePair).where(
+        DuplicatePair.set_id == set_id if ids is None else _of_rows(set_id, ids),
+        DuplicatePair.kind == Kind.EXACT.value,
+        DuplicatePair.status != "open",
+        DuplicatePair.seen_at < before,
+    )
+    session.execute(statement.values(kind=Kind.NEAR_COPY.value, is_automatic=False))
 
 
 def delete_of(session: Session, set_id: int, ids: Sequence[int]) -> None:
