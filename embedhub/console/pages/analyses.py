@@ -9,6 +9,8 @@ from embedhub.console import words
 from embedhub.console.queries import Findings
 from embedhub.graph.subject import Level, Owner
 from embedhub.topics import service as topics
+from embedhub.topics.asking import Asked
+from embedhub.topics.setting import FitSetting
 
 # Returns the id of the run; `by` is who asked for it.
 Start = Callable[[Caller, Owner, str, Level, str], int]
@@ -39,7 +41,7 @@ class Analysis:
 
 def _start_topics(caller: Caller, owner: Owner, slug: str, level: Level, by: str) -> int:
     del by
-    return topics.start_fit(caller, owner, slug, level=level.value)
+    return topics.start_fit(Asked(caller, owner, slug, level.value), FitSetting())
 
 
 def _plural(count: int, one: str, many: str) -> tuple[int, str]:
