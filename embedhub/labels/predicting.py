@@ -11,12 +11,13 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from embedhub import db
-from embedhub.graph.service import GraphView, neighbor_lists, vectors
+from embedhub.graph.service import GraphView, Lists, neighbor_lists, vectors
 from embedhub.labels.asking import informativeness
 from embedhub.labels.classifier import Classifier, Verdicts, classifier_from
 from embedhub.labels.features import Floats
 from embedhub.labels.material import texts_of
 from embedhub.labels.queries import classifiers, predictions
+from embedhub.labels.rejection import Doubles
 from embedhub.tables import Classifier as ClassifierTable
 
 ROWS_AT_ONCE = 2_000
@@ -79,9 +80,7 @@ def predict_rows(graph: GraphView, set_id: int, loaded: Loaded, ids: Sequence[in
     if not here:
         return 0
     said = loaded.classifier.classify(found.matrix, texts, loaded.reference)
-    is_there = np.isfinite(lists.similarity)
-    sums = np.where(is_there, lists.similarity, 0).sum(axis=1) / np.maximum(is_there.sum(axis=1), 1)
-    density = dict(zip(lists.ids.tolist(), sums.tolist(), strict=True))
+    density = dict(zip(lists.ids.tolist(), mean_similarity(lists).tolist(), strict=True))
     rows = rows_of(set_id, loaded, here, said, hashes=hashes, density=density)
     with db.writing() as session:
         live = classifiers.find_live(session, set_id)
@@ -89,6 +88,14 @@ def predict_rows(graph: GraphView, set_id: int, loaded: Loaded, ids: Sequence[in
             return 0
         predictions.put_predictions(session, rows)
     return len(rows)
+
+
+def mean_similarity(lists: Lists) -> Doubles:
+    """Return the mean cosine of each row with its neighbors; 0 without any."""
+    is_there = np.isfinite(lists.similarity)
+    sums = np.where(is_there, lists.similarity, 0).sum(axis=1, dtype=np.float64)
+    found: Doubles = sums / np.maximum(is_there.sum(axis=1), 1)
+    return found
 
 
 def rows_of(

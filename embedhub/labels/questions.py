@@ -23,6 +23,7 @@ from embedhub.graph.service import (
 from embedhub.labels.asking import clusters_of, one_of_each
 from embedhub.labels.evidence import prediction_view, question_reasons
 from embedhub.labels.material import labels_of_rows
+from embedhub.labels.predicting import mean_similarity
 from embedhub.labels.queries import predictions as queries
 from embedhub.labels.rows import rows_of
 from embedhub.labels.sets import find_set
@@ -115,11 +116,7 @@ def cold_start(
     if graph is None:
         return dict.fromkeys(open_ids, 0.0)
     lists = neighbor_lists(session, graph, open_ids)
-    is_there = np.isfinite(lists.similarity)
-    means = np.where(is_there, lists.similarity, 0).sum(axis=1) / np.maximum(
-        is_there.sum(axis=1), 1
-    )
-    density = dict(zip(lists.ids.tolist(), means.astype(float).tolist(), strict=True))
+    density = dict(zip(lists.ids.tolist(), mean_similarity(lists).tolist(), strict=True))
     return {one: density.get(one, 0.0) for one in open_ids}
 
 
