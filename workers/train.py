@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from embedhub.duplicates.across import compare_collections
+from embedhub.duplicates.scanning import scan_duplicates
 from embedhub.graph.building import build_graph
 from embedhub.jobs import Job
 from embedhub.labels.work import train_labels
@@ -16,8 +18,10 @@ from workers import app
 
 WORK: dict[RunKind, Callable[[RunProgress, dict[str, Any]], dict[str, Any]]] = {
     RunKind.BUILD_GRAPH: build_graph,
+    RunKind.COMPARE_COLLECTIONS: compare_collections,
     RunKind.EVALUATE_RECOMMENDER: evaluate_recommender,
     RunKind.FIT_TOPICS: fit_topics,
+    RunKind.SCAN_DUPLICATES: scan_duplicates,
     RunKind.TRAIN_LABELS: train_labels,
     RunKind.TRAIN_RECOMMENDER: train_recommender,
 }

@@ -7,6 +7,7 @@ class RunKind(StrEnum):
     """What a run does; at most one unfinished run of a kind works on a subject."""
 
     BUILD_GRAPH = "build_graph"  # of nearest neighbors, of a collection or catalog
+    COMPARE_COLLECTIONS = "compare_collections"  # the duplicates of one in another
     COPY_DOCUMENTS = "copy_documents"  # of a collection into one that parts them otherwise
     DELETE_CATALOG = "delete_catalog"
     DELETE_COLLECTION = "delete_collection"
@@ -22,6 +23,7 @@ class RunKind(StrEnum):
     RELABEL_DOCUMENTS = "relabel_documents"  # repeats changed metadata and access in the index
     REWEIGH = "reweigh"
     TRAIN_LABELS = "train_labels"  # a classifier of a label set, then its predictions
+    SCAN_DUPLICATES = "scan_duplicates"  # of a collection or catalog, among all its rows
     TRAIN_RECOMMENDER = "train_recommender"  # of a catalog, from its interactions
     UPDATE_ATTRIBUTES = "update_attributes"
 
@@ -50,9 +52,11 @@ class RunKind(StrEnum):
         """Say whether it computes for long: worked on where that holds nothing else up."""
         return self in {
             RunKind.BUILD_GRAPH,
+            RunKind.COMPARE_COLLECTIONS,
             RunKind.EVALUATE_RECOMMENDER,
             RunKind.FIT_TOPICS,
             RunKind.TRAIN_LABELS,
+            RunKind.SCAN_DUPLICATES,
             RunKind.TRAIN_RECOMMENDER,
         }
 
