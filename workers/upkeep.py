@@ -18,6 +18,7 @@ from embedhub.documents.files import upkeep as files
 from embedhub.documents.rechunking import rechunk_documents
 from embedhub.documents.relabelling import relabel_documents
 from embedhub.documents.upkeep import forget_old_versions, update_attributes
+from embedhub.duplicates import following as duplicates
 from embedhub.evaluation import evaluations, feedback
 from embedhub.graph import following as graphs
 from embedhub.graph.removal import remove_left_overs as remove_old_graphs
@@ -65,7 +66,11 @@ WORK: dict[RunKind, Callable[[RunProgress, dict[str, Any]], dict[str, Any]]] = {
 
 # What follows a graph of neighbors, in this order, once that has followed its vectors: each does
 # some of what is left for it, and says how much that was.
-FOLLOWING: tuple[Callable[[GraphView], int], ...] = (topics.follow, labels.follow)
+FOLLOWING: tuple[Callable[[GraphView], int], ...] = (
+    duplicates.follow,
+    topics.follow,
+    labels.follow,
+)
 
 
 @app.task(name=Job.RUN)  # type: ignore[untyped-decorator]
@@ -183,6 +188,7 @@ def forget_old() -> None:
         conversations.forget_old,
         feedback.forget_old,
         evaluations.forget_old,
+        duplicates.remove_left_overs,
         forget_old_impressions,
         webhooks.forget_old,
     )
