@@ -22,6 +22,9 @@ from embedhub.documents.imports_view import router as imports
 from embedhub.documents.views import router as documents
 from embedhub.evaluation.judged_views import router as judged
 from embedhub.evaluation.views import router as evaluation
+from embedhub.graph.views import router as graphs
+from embedhub.labels.row_views import router as labelled_rows
+from embedhub.labels.views import router as labels
 from embedhub.openai.chat_views import router as chat
 from embedhub.openai.views import router as openai
 from embedhub.recommend.experiment_views import router as experiments
@@ -32,6 +35,7 @@ from embedhub.runs.views import router as runs
 from embedhub.search.ranking.views import router as ranking
 from embedhub.search.views import router as search
 from embedhub.spaces.views import router as indexes
+from embedhub.topics.views import router as topics
 from embedhub.web import problems
 from embedhub.web.authentication import ApiKey
 from embedhub.web.body import JsonParser
@@ -71,6 +75,9 @@ for router in (
     health,
     collections,
     catalogs,
+    graphs,
+    labels,
+    labelled_rows,
     # Before the paths that end with any id.
     catalog_imports,
     members,
@@ -89,6 +96,7 @@ for router in (
     runs,
     judged,
     evaluation,
+    topics,
     answers,
     conversations,
     openai,

@@ -375,13 +375,13 @@ def _ids(subject: Subject, external_id: str) -> list[int]:
 
 def _dense_space() -> int:
     with db.reading() as session:
-        return session.execute(text("SELECT id FROM spaces WHERE kind = 'dense'")).scalar_one()
+        return int(session.execute(text("SELECT id FROM spaces WHERE kind = 'dense'")).scalar_one())
 
 
 def _deleted_catalog(caller: Caller) -> int:
     delete_catalog(caller, "films")
     with db.reading() as session:
-        return session.execute(text("SELECT id FROM catalogs")).scalar_one()
+        return int(session.execute(text("SELECT id FROM catalogs")).scalar_one())
 
 
 def _rows_left() -> tuple[int, int]:

@@ -83,6 +83,7 @@ def names(caller: Caller, api: ApiClient) -> dict[str, object]:
     # Found under the collection's slug, which is what the walk fills in.
     create_catalog(caller, CatalogInput(slug="papers"))
     add_members(caller, "papers", "open")
+    encode_everything()
     put_rules(caller, "papers", "home", [])
     trial = ExperimentInput("home", "home", [{"name": "a"}, {"name": "b"}])
     create_experiment(caller, "papers", trial)

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from embedhub.graph.subject import Level, Node, Subject
 from embedhub.search.access import access_predicate
@@ -66,12 +66,18 @@ def find_ids(
     return list(session.scalars(statement.order_by(_id_of(subject))))
 
 
-def nodes(session: Session, subject: Subject, ids: Sequence[int]) -> list[Node]:
-    """Return these rows in the order asked; those that are gone are left out."""
+def nodes(
+    session: Session, subject: Subject, ids: Sequence[int], *, max_chars: int | None = None
+) -> list[Node]:
+    """Return these rows in the order asked; those that are gone are left out.
+
+    With `max_chars` only the beginnings of their texts are read.
+    """
     if not ids:
         return []
     read = {Level.DOCUMENT: _documents, Level.CHUNK: _chunks, Level.ITEM: _items}[subject.level]
-    found = {node.id: node for node in read(session, subject, sorted({int(i) for i in ids}))}
+    wanted = sorted({int(one) for one in ids})
+    found = {node.id: node for node in read(session, subject, wanted, max_chars)}
     return [found[int(one)] for one in ids if int(one) in found]
 
 
@@ -105,38 +111,62 @@ def _is_live_chunk() -> ColumnElement[bool]:
     return and_(Document.id == Chunk.document_id, Document.live_generation == Chunk.generation)
 
 
-def _documents(session: Session, subject: Subject, ids: Sequence[int]) -> list[Node]:
+def _documents(
+    session: Session, subject: Subject, ids: Sequence[int], max_chars: int | None
+) -> list[Node]:
     statement = (
-        select(Document, DocumentVersion, Collection.language)
+        select(
+            Document,
+            DocumentVersion.title,
+            _beginning(DocumentVersion.text, max_chars),
+            DocumentVersion.content_hash,
+            Collection.language,
+        )
         .join(DocumentVersion, _is_live_version())
         .join(Collection, Collection.id == Document.collection_id)
         .where(Document.id.in_(_ids(subject, None).where(Document.id.in_(ids))))
     )
     return [
-        _of_document(document, version, language, id=document.id, text=version.text)
-        for document, version, language in session.execute(statement)
+        Node(
+            id=document.id,
+            title=title,
+            text=text,
+            content_hash=content_hash,
+            language=document.language or language,
+            **_shared(document),
+        )
+        for document, title, text, content_hash, language in session.execute(statement)
     ]
 
 
-def _chunks(session: Session, subject: Subject, ids: Sequence[int]) -> list[Node]:
+def _chunks(
+    session: Session, subject: Subject, ids: Sequence[int], max_chars: int | None
+) -> list[Node]:
     statement = (
-        select(Chunk, Document, DocumentVersion, Collection.language)
+        select(
+            Chunk,
+            _beginning(Chunk.text, max_chars),
+            Document,
+            DocumentVersion.title,
+            Collection.language,
+        )
+        .options(defer(Chunk.text))
         .join(Document, _is_live_chunk())
         .join(DocumentVersion, _is_live_version())
         .join(Collection, Collection.id == Document.collection_id)
         .where(Chunk.id.in_(_ids(subject, None).where(Chunk.id.in_(ids))))
     )
     return [
-        _of_document(
-            document,
-            version,
-            language,
+        Node(
             id=chunk.id,
-            text=chunk.text,
+            title=title,
+            text=text,
             content_hash=chunk.input_hash or b"",
+            language=document.language or language,
             position=chunk.position,
+            **_shared(document),
         )
-        for chunk, document, version, language in session.execute(statement)
+        for chunk, text, document, title, language in session.execute(statement)
     ]
 
 
@@ -147,23 +177,26 @@ def _is_live_version() -> ColumnElement[bool]:
     )
 
 
-def _of_document(document: Document, version: DocumentVersion, language: str, **own: Any) -> Node:
-    columns = {
+def _beginning(column: Any, max_chars: int | None) -> Any:
+    return column if max_chars is None else func.left(column, max_chars)
+
+
+def _shared(document: Document) -> dict[str, Any]:
+    """Return what a document and its passages have in common."""
+    return {
         "external_id": document.external_id,
-        "title": version.title,
         "url": document.url,
         "metadata": document.metadata_,
         "access": document.access,
-        "language": document.language or language,
         "source": _source(document.metadata_, document.url),
         "created_at": document.created_at,
-        "content_hash": version.content_hash,
         "document_id": document.id,
     }
-    return Node(**(columns | own))
 
 
-def _items(session: Session, subject: Subject, ids: Sequence[int]) -> list[Node]:
+def _items(
+    session: Session, subject: Subject, ids: Sequence[int], max_chars: int | None
+) -> list[Node]:
     statement = (
         select(Item, Catalog.language)
         .join(Catalog, Catalog.id == Item.catalog_id)
@@ -181,7 +214,7 @@ def _items(session: Session, subject: Subject, ids: Sequence[int]) -> list[Node]
                 id=item.id,
                 external_id=item.external_id,
                 title=_first_text(item.fields, TITLES),
-                text=item.content,
+                text=item.content[:max_chars],
                 url=url,
                 metadata=_metadata_of(item),
                 access=item.access,
