@@ -17,6 +17,9 @@ from embedhub.topics.setting import FitSetting
 
 # None: maps are laid out by all threads, and differ a little from each other. Tests set one.
 SEED: int | None = None
+# Density is looked for along so many directions: in more of them everything is far from all else.
+# Chosen on labels that nobody's figures are told of (see docs/decisions/topics.md).
+DENSE_DIRECTIONS = 10
 # A grouping of so many rows again says how much of it is chance.
 STABILITY_ROWS = 20_000
 
@@ -47,9 +50,9 @@ def seed() -> int | None:
     return SEED
 
 
-def group(material: Material, places: Floats, setting: FitSetting) -> Grouped:
-    """Return the groups of rows: k-means over smoothed vectors, HDBSCAN over the map."""
-    labels, facts = labels_of(material.reduced, places, setting)
+def group(material: Material, setting: FitSetting) -> Grouped:
+    """Return the groups of rows: k-means over smoothed vectors, HDBSCAN over fewer directions."""
+    labels, facts = labels_of(material.reduced, setting)
     n_left = int((labels == NONE).sum())
     if setting.method is Method.KMEANS or not n_left:
         return Grouped(labels, np.zeros(len(labels), bool), n_left, facts)
@@ -57,9 +60,7 @@ def group(material: Material, places: Floats, setting: FitSetting) -> Grouped:
     return Grouped(joined.labels, joined.is_soft, n_left, facts)
 
 
-def labels_of(
-    reduced: Floats, places: Floats, setting: FitSetting
-) -> tuple[Integers, dict[str, Any]]:
+def labels_of(reduced: Floats, setting: FitSetting) -> tuple[Integers, dict[str, Any]]:
     """Return labels, -1 for what density leaves over, and what was chosen."""
     if not len(reduced):
         return np.empty(0, np.int64), {}
@@ -67,7 +68,9 @@ def labels_of(
         k = setting.k or grouping.choose_k(reduced, seed=seed())
         return grouping.by_means(reduced, k, seed=seed()), {"k": k}
     min_size = grouping.smallest_group(len(reduced), setting.min_size)
-    return grouping.by_density(places, min_size=min_size), {"min_size": min_size}
+    return grouping.by_density(reduced[:, :DENSE_DIRECTIONS], min_size=min_size), {
+        "min_size": min_size
+    }
 
 
 def aligned(places: Floats, old: Floats) -> Floats:
@@ -90,14 +93,12 @@ def figures(
         "unsorted_share": float((labels == NONE).sum()) / n,
         "largest_share": float(sizes.max()) / n,
         "silhouette": quality.silhouette(material.reduced, labels),
-        "stability": stability(material, places, grouped, setting),
+        "stability": stability(material, grouped, setting),
         "kept_neighbors": quality.kept_neighbors(places, material.around),
     }
 
 
-def stability(
-    material: Material, places: Floats, grouped: Grouped, setting: FitSetting
-) -> float | None:
+def stability(material: Material, grouped: Grouped, setting: FitSetting) -> float | None:
     """Return how far a grouping of half of the rows agrees with that of all (adjusted Rand)."""
     n = len(material)
     if n < 2 * grouping.FEWEST:
@@ -110,5 +111,5 @@ def stability(
     elif (size := grouped.facts.get("min_size")) is not None:
         # A half has groups of half the size.
         asked = FitSetting(Method.HDBSCAN, min_size=max(int(size * len(some) / n), 2))
-    labels, _ = labels_of(material.reduced[some], places[some], asked)
+    labels, _ = labels_of(material.reduced[some], asked)
     return quality.agreement(grouped.labels[some], labels)

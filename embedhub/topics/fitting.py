@@ -82,7 +82,7 @@ def fit_topics(progress: RunProgress, arguments: dict[str, Any]) -> dict[str, An
         material = read_material(graph, tell)
         places = lay_out_rows(material, before, tell)
         tell("grouping")
-        grouped = compute.group(material, places, setting)
+        grouped = compute.group(material, setting)
         metrics = compute.figures(material, places, grouped, setting)
         numbers, next_number = match_topics(
             material, grouped.labels, before, 1 if live is None else live.next_number

@@ -16,6 +16,8 @@ NONE = -1
 # Groups of fewer rows are no topics.
 FEWEST = 15
 MIN_SAMPLES = 5
+# So few are grouped before the compiler that the fast way needs is done.
+SLOWLY = 2_000
 # Of so many rows a share of groups is estimated from.
 SAMPLE = 10_000
 STARTS = 10
@@ -59,10 +61,16 @@ def by_density(places: Floats, *, min_size: int) -> Integers:
     if np.ptp(places, axis=0).max() == 0:
         # All are at one place: as dense as can be, and nothing for a tree to branch at.
         return np.zeros(n, np.int64)
+    rows = np.ascontiguousarray(places, dtype=np.float64)
+    samples = min(MIN_SAMPLES, n - 1)
+    if n <= SLOWLY:
+        from sklearn import cluster
+
+        slow = cluster.HDBSCAN(min_cluster_size=min_size, min_samples=samples, copy=True)
+        return by_size(slow.fit_predict(rows))
     from fast_hdbscan import HDBSCAN
 
-    fitted = HDBSCAN(min_cluster_size=min_size, min_samples=min(MIN_SAMPLES, n - 1))
-    return by_size(fitted.fit_predict(np.ascontiguousarray(places, dtype=np.float64)))
+    return by_size(HDBSCAN(min_cluster_size=min_size, min_samples=samples).fit_predict(rows))
 
 
 def by_means(rows: Floats, k: int, *, seed: int | None = None) -> Integers:

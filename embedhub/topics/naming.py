@@ -115,7 +115,7 @@ def _count(group: Sequence[Sequence[str]], stop_words: AbstractSet[str]) -> _Cou
         held: dict[str, str] = {}
         for term in terms(document, stop_words):
             held.setdefault(term.lower(), term)
-        rows.update(held)
+        rows.update(held.keys())
         for key, term in held.items():
             written.setdefault(key, Counter())[term] += 1
     return _Counted(len(group), rows, written)
