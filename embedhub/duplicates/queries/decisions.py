@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from embedhub.graph.subject import Level, Subject
-from embedhub.tables import DuplicateDecision, DuplicateSet
+from embedhub.tables import DuplicateCluster, DuplicateDecision, DuplicateSet
 
 # How rows are named in decisions, by level: (id, key) of all rows of a subject.
 DOCUMENTS = """
@@ -81,7 +81,7 @@ def mark_undone(session: Session, decision_id: int, *, by: str) -> None:
     )
 
 
-def others_hiding(session: Session, set_id: int, external_id: str, *, besides: int) -> bool:
+def is_hidden_by_others(session: Session, set_id: int, external_id: str, *, besides: int) -> bool:
     """Say whether another decision that holds keeps this row out of searches."""
     statement = select(DuplicateDecision.id).where(
         DuplicateDecision.set_id == set_id,
@@ -92,20 +92,23 @@ def others_hiding(session: Session, set_id: int, external_id: str, *, besides: i
     return session.scalars(statement.limit(1)).one_or_none() is not None
 
 
-def hand_over_hiding(
-    session: Session, set_id: int, external_id: str, *, hiding_id: int | None, besides: int
-) -> None:
-    """Let the other decisions that hide this row know which curation does, to take it back."""
-    session.execute(
-        update(DuplicateDecision)
-        .where(
-            DuplicateDecision.set_id == set_id,
-            DuplicateDecision.hidden_external_id == external_id,
-            DuplicateDecision.undone_at.is_(None),
-            DuplicateDecision.id != besides,
-        )
-        .values(hiding_id=hiding_id)
+def hiding_of(session: Session, set_id: int, external_id: str) -> int | None:
+    """Return what a decision that holds took this row out of searches with, if one did."""
+    statement = select(DuplicateDecision.hiding_id).where(
+        DuplicateDecision.set_id == set_id,
+        DuplicateDecision.hidden_external_id == external_id,
+        DuplicateDecision.hiding_id.is_not(None),
+        DuplicateDecision.undone_at.is_(None),
     )
+    return session.scalars(statement.limit(1)).one_or_none()
+
+
+def canonical_among(session: Session, set_id: int, ids: Sequence[int]) -> int | None:
+    """Return which of these rows stands for a cluster, if one does."""
+    statement = select(DuplicateCluster.canonical_id).where(
+        DuplicateCluster.set_id == set_id, DuplicateCluster.canonical_id.in_(list(ids))
+    )
+    return session.scalars(statement.order_by(DuplicateCluster.id).limit(1)).one_or_none()
 
 
 def kept_keys(session: Session, set_id: int, keys: Sequence[str]) -> list[str]:

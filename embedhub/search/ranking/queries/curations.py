@@ -102,3 +102,14 @@ def forget_removed(session: Session, *, collection_id: int, days: int) -> None:
             Curation.removed_at < func.now() - timedelta(days=days),
         )
     )
+
+
+def in_force(session: Session, *, collection_id: int, external_id: str) -> Curation | None:
+    """Return what holds for a document in every search of a collection."""
+    statement = select(Curation).where(
+        Curation.collection_id == collection_id,
+        Curation.query == "",
+        Curation.external_id == external_id,
+        Curation.removed_at.is_(None),
+    )
+    return session.scalars(statement).one_or_none()
