@@ -119,7 +119,7 @@ def decide(
 ) -> None:
     """Decide about a finding.
 
-    DECISION of duplicates is link, hide, merge, keep or not_duplicate; of anomalies accept (it
+    DECISION of duplicates is link, hide, merge or not_duplicate; of anomalies accept (it
     belongs here) or confirm (it does not); of labels confirmed (the label is wrong) or dismissed.
     """
     names = DECISIONS[analysis].names

@@ -54,7 +54,7 @@ class Decisions:
 
 
 DECISIONS = {
-    "duplicates": Decisions("action", ("link", "hide", "merge", "not_duplicate", "keep"), "undo"),
+    "duplicates": Decisions("action", ("link", "hide", "merge", "not_duplicate"), "undo"),
     "anomalies": Decisions("decision", ("accept", "confirm"), "undo"),
     "labels": Decisions("decision", ("confirmed", "dismissed"), "open"),
 }
