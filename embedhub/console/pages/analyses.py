@@ -7,6 +7,8 @@ from datetime import datetime
 from embedhub.access.caller import Caller
 from embedhub.console import words
 from embedhub.console.queries import Findings
+from embedhub.duplicates import service as duplicates
+from embedhub.duplicates.places import Where
 from embedhub.graph.subject import Level, Owner
 from embedhub.topics import service as topics
 from embedhub.topics.asking import Asked
@@ -39,6 +41,11 @@ class Analysis:
     start: Start | None = None
 
 
+def _start_duplicates(caller: Caller, owner: Owner, slug: str, level: Level, by: str) -> int:
+    del by
+    return duplicates.start_scan(caller, Where(owner, slug, level.value))
+
+
 def _start_topics(caller: Caller, owner: Owner, slug: str, level: Level, by: str) -> int:
     del by
     return topics.start_fit(Asked(caller, owner, slug, level.value), FitSetting())
@@ -68,6 +75,7 @@ ANALYSES = (
         first_step="Start it: every row is compared with the rows near it. Nothing is changed.",
         review="Look at the pairs side by side, and say which are the same. All can be undone.",
         all_done="Every pair is decided. New rows are compared as they come.",
+        start=_start_duplicates,
     ),
     Analysis(
         name="anomalies",
