@@ -10,6 +10,7 @@ from pydantic_settings import SettingsConfigDict
 
 from embedhub.config_answers import AnswerSettings
 from embedhub.config_catalog import CatalogPart
+from embedhub.config_duplicates import DuplicatesPart
 from embedhub.config_evaluation import EvaluationPart
 from embedhub.config_files import FilePart
 from embedhub.config_graph import GraphPart
@@ -28,6 +29,7 @@ class Config(
     CatalogPart,
     EvaluationPart,
     FilePart,
+    DuplicatesPart,
     GraphPart,
     LabelPart,
     ListPart,

@@ -20,6 +20,7 @@ from embedhub.documents.files.views import router as files
 from embedhub.documents.import_view import router as importing
 from embedhub.documents.imports_view import router as imports
 from embedhub.documents.views import router as documents
+from embedhub.duplicates.views import router as duplicates
 from embedhub.evaluation.judged_views import router as judged
 from embedhub.evaluation.views import router as evaluation
 from embedhub.graph.views import router as graphs
@@ -96,6 +97,7 @@ for router in (
     runs,
     judged,
     evaluation,
+    duplicates,
     topics,
     answers,
     conversations,
