@@ -33,11 +33,15 @@ def fit(row: LabelSet, graph: GraphView, labelled: Labelled, told: Told) -> Fitt
     there is too little to learn from.
     """
     wishes = setting.wishes_of(row.setting)
-    told("reading vectors")
-    material = read_material(graph, labelled, told.progress, has_words=wishes.words is not False)
     with db.reading() as session:
         live = classifiers.find_live(session, row.id)
         loaded = None if live is None else load(session, live, graph)
+    told("reading vectors")
+    # The live one is judged too, which may know words.
+    has_words = wishes.words is not False or (
+        live is not None and bool(live.settings.get("recipe", {}).get("has_words"))
+    )
+    material = read_material(graph, labelled, told.progress, has_words=has_words)
     if live is not None and is_same(live, material, asdict(wishes)):
         return live
     try:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, insert, select, text, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from embedhub.graph.subject import Level, Subject
 from embedhub.tables import Document, GivenLabel, Item
@@ -192,19 +192,21 @@ def list_given(
     session: Session, *, set_id: int, before: int | None, limit: int, visible: Any
 ) -> list[GivenRow]:
     """Return acts of labelling, the latest first, of rows that `visible` allows."""
+    # Under other names than the ones that `visible` asks about.
+    document, item = aliased(Document), aliased(Item)
     statement = (
         select(
             GivenLabel.id,
             GivenLabel.node_id,
-            func.coalesce(Document.external_id, Item.external_id).label("external_id"),
+            func.coalesce(document.external_id, item.external_id).label("external_id"),
             GivenLabel.label,
             GivenLabel.given_by,
             GivenLabel.given_at,
             GivenLabel.undone_by,
             GivenLabel.undone_at,
         )
-        .outerjoin(Document, Document.id == GivenLabel.document_id)
-        .outerjoin(Item, Item.id == GivenLabel.item_id)
+        .outerjoin(document, document.id == GivenLabel.document_id)
+        .outerjoin(item, item.id == GivenLabel.item_id)
         .where(GivenLabel.set_id == set_id, visible)
         .order_by(GivenLabel.id.desc())
         .limit(limit)
