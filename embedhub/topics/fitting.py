@@ -93,7 +93,7 @@ def fit_topics(progress: RunProgress, arguments: dict[str, Any]) -> dict[str, An
         metrics["seconds"] = rounded(tell.seconds)
         fit_id = storing.begin(
             subject,
-            run_id=progress.run_id,
+            run_id=progress.run_id or None,
             method=setting.method.value,
             settings=setting.as_mapping() | grouped.facts,
             n_rows=len(material),

@@ -84,7 +84,7 @@ def knn_of(given: Neighborhood, k: int) -> tuple[np.ndarray, Floats]:
 
 def spread_out(start: Floats, seed: int | None) -> Floats:
     """Return places of the width that UMAP begins with, no two at the same one."""
-    places = np.asarray(start, np.float64).reshape(len(start), -1)[:, :2]
+    places = np.asarray(start, np.float64)[:, :2]
     if places.shape[1] < 2:
         places = np.hstack([places, np.zeros((len(places), 2 - places.shape[1]))])
     if not len(places):

@@ -19,6 +19,8 @@ CANDIDATES = 40
 WEIGHT = 0.7
 # A word of fewer rows is one row's whim, unless a topic has few.
 FEWEST_ROWS = 2
+# A word is left out for a pair that so much of its rows say.
+COVERED = 0.6
 SHARED_START = 4
 
 WORD = re.compile(r"[^\W_]+(?:['’+#.-](?=[^\W_]|[+#])[^\W_]*|[+#]+)*")
@@ -80,10 +82,11 @@ def weigh(
     found = []
     for one, size in zip(counted, n_words, strict=True):
         fewest = FEWEST_ROWS if one.n >= 2 * FEWEST_ROWS else 1
+        covered = one.covered()
         scored = [
             (rows / size * math.log(1 + mean / total[term]), term)
             for term, rows in one.rows.items()
-            if rows >= fewest
+            if rows >= fewest and term not in covered
         ]
         scored.sort(key=lambda pair: (-pair[0], pair[1]))
         found.append(_apart([(term, score) for score, term in scored[:CANDIDATES]], one))
@@ -106,6 +109,16 @@ class _Counted:
     # how many documents hold a term, and how they write it
     rows: Counter[str]
     written: dict[str, Counter[str]]
+
+    def covered(self) -> set[str]:
+        """Return the words that mostly stand in one pair: that says the same, and more."""
+        return {
+            word
+            for term, n in self.rows.items()
+            if " " in term
+            for word in term.split()
+            if n >= COVERED * self.rows[word]
+        }
 
 
 def _count(group: Sequence[Sequence[str]], stop_words: AbstractSet[str]) -> _Counted:

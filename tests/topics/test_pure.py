@@ -191,9 +191,7 @@ def test_numbers_stay_while_most_rows_do() -> None:
 
 
 def test_a_first_fit_is_numbered_by_size() -> None:
-    matches, free = match_numbers(
-        np.full(3, NONE), np.array([0, 0, 1]), n_groups=2, next_number=1
-    )
+    matches, free = match_numbers(np.full(3, NONE), np.array([0, 0, 1]), n_groups=2, next_number=1)
     assert [matches[group].number for group in range(2)] == [1, 2]
     assert free == 3
 

@@ -142,15 +142,15 @@ def _places(fit_id: int) -> Any:
         TopicMember.node_id,
         func.coalesce(TopicMember.number, -1),
         TopicMember.p,
-        func.coalesce(TopicMember.x, "NaN"),
-        func.coalesce(TopicMember.y, "NaN"),
+        TopicMember.x,
+        TopicMember.y,
         TopicMember.is_soft,
         TopicMember.is_placed,
     ).where(TopicMember.fit_id == fit_id)
 
 
 def gather(parts: Iterable[Sequence[Any]]) -> Places:
-    """Return rows of places as arrays."""
+    """Return rows of places as arrays; a coordinate that is null becomes NaN."""
     columns: list[list[Any]] = [[] for _ in range(7)]
     kinds = (np.int64, np.int64, np.float32, np.float32, np.float32, np.bool_, np.bool_)
     for rows in parts:
