@@ -366,6 +366,7 @@ def test_rows_deleted_while_it_trains_are_left_out(
 ) -> None:
     fill(caller)
     arguments = graph_arguments(caller)
+
     def delete_then_keep(*given: Any) -> Any:
         delete_documents(caller, SLUG, external_ids=["money-1", "travel-2"])
         return storing.keep(*given)
