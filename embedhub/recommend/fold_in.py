@@ -76,7 +76,7 @@ def fold(
         # In this order the database looks for what is near while neighbors are taken apart.
         rows = send(
             queries.neighbors(
-                version_id=version.id, sources=named.neighbors, item_ids=history.items
+                version_id=version.id, sources=named.neighbors, item_ids=history.weighty
             )
         )
         read = {

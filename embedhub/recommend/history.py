@@ -13,6 +13,10 @@ import numpy as np
 
 from embedhub.recommend.interactions import Floats
 
+# Events that count less than this share of the strongest change no list, and rows of neighbors are
+# most of what a long history costs.
+LEAST_SHARE = 2.0**-13
+
 
 class Event(NamedTuple):
     """One interaction of a user."""
@@ -48,6 +52,12 @@ class History:
         kept = frozenset(known)
         places = [place for place, item in enumerate(self.items) if item in kept]
         return History(tuple(self.items[place] for place in places), self.amounts[places])
+
+    @property
+    def weighty(self) -> list[int]:
+        """The items that count: not those of events so long ago that nobody could tell."""
+        least = LEAST_SHARE * self.amounts.max(initial=0.0)
+        return [self.items[place] for place in np.flatnonzero(self.amounts >= least)]
 
 
 def past_of(events: Sequence[Event], weights: Mapping[str, float], most: int) -> Past:

@@ -74,7 +74,12 @@ def _solve(rows: sparse.csr_array, fixed: Floats, setting: IalsSetting) -> Float
 def _system(
     weights: Floats, known: Floats, everyone: Floats, n_fixed: int, setting: IalsSetting
 ) -> Floats:
-    system = known.T @ (known * weights[:, None])
+    if (weights == weights[0]).all():
+        # The product of a matrix with itself takes half as long.
+        system = known.T @ known
+        system *= weights[0]
+    else:
+        system = known.T @ (known * weights[:, None])
     system += everyone
     diagonal = system.reshape(-1)[:: len(system) + 1]
     diagonal += setting.penalty * (weights.sum() + setting.unseen * n_fixed)

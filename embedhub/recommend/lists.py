@@ -1,6 +1,7 @@
 """Which items a list of each kind is made of, and how they are scored, within a snapshot."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -25,6 +26,8 @@ HALF_LIVES = 6
 # Events of an item, or of a user, that are looked at for what is bought together.
 EVENTS_EACH = 500
 CONDITIONAL = "conditional"
+NOTHING_KNOWN = "nothing is known to go by: the list is what is popular"
+TEXT_KNOWN = "only the user's text is known: the list is what is popular, or like the text"
 
 
 def make(
@@ -64,26 +67,36 @@ def personal(
         least=least,
         n_pool=n_pool,
         item_ids=[*also, *_named_by_rules(session, opened, most)],
-        text=text,
         seen_ids=opened.seen_ids,
         decay=request.seen.decay,
     )
+    foldings: list[Folding] = []
     if version is None:
         opened.note(NoteCode.NO_VERSION, "nothing was trained yet")
-        if text is not None:
-            return score(session, opened.permit, None, [], wanted)
-        if request.like:
+        text = text or (None if has_examples else text_of_user(session, opened))
+        if text is None and request.like:
             return counted_together(session, opened, opened.known(request.like), most)
-        return popular(session, opened, most)
-    if has_examples:
+        if text is None:
+            return popular(session, opened, most)
+    elif has_examples:
         foldings = [] if request.by is By.CONTENT else examples(session, opened, version, n_pool)
     else:
         foldings = [of_user(session, opened, version, n_pool)]
         if not foldings[0].history.items:
-            opened.note(
-                NoteCode.NO_HISTORY, "nothing is known to go by: the list is what is popular"
-            )
-    return score(session, opened.permit, version, foldings, wanted)
+            text = text_of_user(session, opened)
+            opened.note(NoteCode.NO_HISTORY, NOTHING_KNOWN if text is None else TEXT_KNOWN)
+    return score(session, opened.permit, version, foldings, replace(wanted, text=text))
+
+
+def text_of_user(session: Session, opened: Opened) -> Text | None:
+    """Return the user's own text as what contents shall be like; None where it has no vector."""
+    items, users = opened.contents, opened.user_contents
+    if opened.user_id is None or items is None or users is None:
+        return None
+    if (items.encoder, items.revision) != (users.encoder, users.revision):
+        return None
+    vector = pools.vectors(session, users, [opened.user_id]).get(opened.user_id)
+    return None if vector is None else Text(Leg(items, unit(vector)), TEXT_SHARE)
 
 
 def of_user(session: Session, opened: Opened, version: Version, n_pool: int) -> Folding:

@@ -13,6 +13,8 @@ from scipy import sparse
 
 from embedhub.recommend.interactions import Floats, Integers, Mask
 
+USERS_AT_ONCE = 256
+
 
 @dataclass(frozen=True)
 class ListMetrics:
@@ -39,17 +41,30 @@ def top_items(
     masked[rows, seen.indices] = -np.inf
     if hidden is not None:
         masked[:, hidden] = -np.inf
-    k = min(k, masked.shape[1])
-    best = np.argsort(-masked, axis=1, kind="stable")[:, :k]
+    best = _best(masked, min(k, masked.shape[1]))
     reachable = np.isfinite(np.take_along_axis(masked, best, axis=1))
     return np.where(reachable, best, -1)
+
+
+def _best(scores: Floats, k: int) -> Integers:
+    """Return rows × the columns of the k largest, best first, of equals the one further left."""
+    left = np.sort(np.argpartition(-scores, k - 1, axis=1)[:, :k], axis=1)
+    found = np.take_along_axis(scores, left, axis=1)
+    order = np.argsort(-found, axis=1, kind="stable")
+    best = np.take_along_axis(left, order, axis=1)
+    # Which ones of equals at the end are among them is up to chance: these rows are sorted.
+    is_tied = (scores >= found.min(axis=1, keepdims=True)).sum(axis=1) > k
+    best[is_tied] = np.argsort(-scores[is_tied], axis=1, kind="stable")[:, :k]
+    return best
 
 
 def found(lists: Integers, relevant: sparse.csr_array) -> Mask:
     """Return users × k: whether the item at that place is relevant to the user."""
     hits = np.zeros(lists.shape, dtype=bool)
-    for user, of_user in rows_of(relevant):
-        hits[user] = np.isin(lists[user], of_user) & (lists[user] >= 0)
+    for start in range(0, len(lists), USERS_AT_ONCE):
+        rows = slice(start, start + USERS_AT_ONCE)
+        right = relevant[rows].toarray() != 0
+        hits[rows] = np.take_along_axis(right, lists[rows], axis=1) & (lists[rows] >= 0)
     return hits
 
 

@@ -1,6 +1,6 @@
 """A request made ready within its snapshot: catalog, user, history, version, what is permitted."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -13,7 +13,7 @@ from embedhub.config import get_config
 from embedhub.errors import NotFound
 from embedhub.recommend import placements, versions
 from embedhub.recommend.cursor import Place, fingerprint, read_cursor
-from embedhub.recommend.history import Past, past_of
+from embedhub.recommend.history import Event, Past, past_of
 from embedhub.recommend.interactions import Floats
 from embedhub.recommend.placements import Decision
 from embedhub.recommend.queries import histories, impressions
@@ -57,6 +57,7 @@ class Opened:
     version: Version | None
     spaces: Mapping[int, Space]
     contents: Space | None
+    user_contents: Space | None
     decision: Decision
     texts: Texts | None
     shown: tuple[int, ...] = ()
@@ -105,48 +106,85 @@ def open_request(
             variant=asked.variant,
         )
     request = _decided(asked, decision)
-    where = {"workspace_id": catalog.workspace_id, "catalog_id": catalog.id}
-    user_id, past, events = None, Past(), []
-    if request.user is not None:
-        user_id = histories.find_user(session, **where, external_id=request.user)
-    if user_id is not None:
-        most = get_config().max_history
-        events = histories.latest_events(
-            session, catalog_id=catalog.id, user_id=user_id, most=most + 1
-        )
-        past = past_of(events, catalog.interaction_weights, most)
-    ids = _ids(session, where, request, decision)
-    version = _version(session, catalog, decision)
+    person = _person(session, catalog, request)
+    ids = _ids(session, catalog, request, decision)
     spaces = all_catalog_spaces(session, catalog)
-    items = (space for space in spaces.values() if is_content(space, catalog, Subject.ITEM))
-    shown: tuple[int, ...] = ()
-    if place.n_shown:
-        shown = tuple(impressions.shown(session, place.request_id, **where, up_to=place.n_shown))
     now = datetime.now(UTC)
     opened = Opened(
         request=request,
         catalog=catalog,
         place=place,
         mark=mark,
-        user_id=user_id,
-        past=past,
+        user_id=person.user_id,
+        past=person.past,
         ids=ids,
-        permit=_permit(request, catalog, ids, past=past, user_id=user_id, now=now),
-        version=version,
+        permit=_permit(request, catalog, ids, person=person, now=now),
+        version=_version(session, catalog, decision),
         spaces=spaces,
-        contents=next(items, None),
+        contents=_contents(spaces, catalog, Subject.ITEM),
+        user_contents=_contents(spaces, catalog, Subject.USER),
         decision=decision,
         texts=texts,
-        shown=shown,
-        seen_ids=frozenset(
-            event.item_id
-            for event in events
-            if (request.seen.types is None or event.type in request.seen.types)
-            and (request.seen.within is None or event.happened_at > now - request.seen.within)
-        ),
+        shown=_shown(session, catalog, place),
+        seen_ids=_seen(request, person, now),
     )
     _note_unknown(opened)
     return opened
+
+
+@dataclass(frozen=True, slots=True)
+class _Person:
+    """The user of a request and what they did: the latest events, first what counts of them."""
+
+    user_id: int | None = None
+    past: Past = field(default_factory=Past)
+    events: Sequence[Event] = ()
+
+
+def _person(session: Session, catalog: Catalog, request: RecommendationRequest) -> _Person:
+    if request.user is None:
+        return _Person()
+    most = get_config().max_history
+    user_id = histories.find_user(
+        session,
+        workspace_id=catalog.workspace_id,
+        catalog_id=catalog.id,
+        external_id=request.user,
+    )
+    if user_id is None:
+        return _Person()
+    events = histories.latest_events(session, catalog_id=catalog.id, user_id=user_id, most=most + 1)
+    return _Person(user_id, past_of(events, catalog.interaction_weights, most), events)
+
+
+def _contents(spaces: Mapping[int, Space], catalog: Catalog, subject: Subject) -> Space | None:
+    return next((one for one in spaces.values() if is_content(one, catalog, subject)), None)
+
+
+def _shown(session: Session, catalog: Catalog, place: Place) -> tuple[int, ...]:
+    """Return what earlier pages of the list have shown."""
+    if not place.n_shown:
+        return ()
+    return tuple(
+        impressions.shown(
+            session,
+            place.request_id,
+            workspace_id=catalog.workspace_id,
+            catalog_id=catalog.id,
+            up_to=place.n_shown,
+        )
+    )
+
+
+def _seen(request: RecommendationRequest, person: _Person, now: datetime) -> frozenset[int]:
+    """Return the items of those events that count as seen."""
+    types, within = request.seen.types, request.seen.within
+    return frozenset(
+        event.item_id
+        for event in person.events
+        if (types is None or event.type in types)
+        and (within is None or event.happened_at > now - within)
+    )
 
 
 def _decided(request: RecommendationRequest, decision: Decision) -> RecommendationRequest:
@@ -160,10 +198,7 @@ def _decided(request: RecommendationRequest, decision: Decision) -> Recommendati
 
 
 def _ids(
-    session: Session,
-    where: Mapping[str, int],
-    request: RecommendationRequest,
-    decision: Decision,
+    session: Session, catalog: Catalog, request: RecommendationRequest, decision: Decision
 ) -> dict[str, int]:
     named = {
         *request.session, *request.like, *request.unlike, *request.basket,
@@ -173,8 +208,8 @@ def _ids(
         return {}
     return histories.ids_of_items(
         session,
-        workspace_id=where["workspace_id"],
-        catalog_id=where["catalog_id"],
+        workspace_id=catalog.workspace_id,
+        catalog_id=catalog.id,
         external_ids=sorted(named),
     )
 
@@ -192,8 +227,7 @@ def _permit(
     catalog: Catalog,
     ids: Mapping[str, int],
     *,
-    past: Past,
-    user_id: int | None,
+    person: _Person,
     now: datetime,
 ) -> Permit:
     examples = (*request.like, *request.unlike, *request.basket)
@@ -210,8 +244,8 @@ def _permit(
         if request.candidates is None
         else [ids[name] for name in request.candidates if name in ids],
         excluded_ids=sorted({ids[name] for name in examples if name in ids}),
-        disliked_ids=sorted(past.unwelcome),
-        user_id=user_id,
+        disliked_ids=sorted(person.past.unwelcome),
+        user_id=person.user_id,
         seen=request.seen,
     )
 

@@ -21,6 +21,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from embedhub.tables.base import Base, CreatedAt, Id, Timestamp, WorkspaceId
 
+# Since when an item can be had.
+NEWEST = "GREATEST(created_at, COALESCE(available_from, created_at))"
+
 
 class Catalog(Base):
     """A named set of items, users and interactions."""
@@ -68,6 +71,8 @@ class Item(Base):
         # A catalog of which none is hidden or has its time is searched without asking each.
         Index("ix_items_restricted", "catalog_id", postgresql_where=text(
             "is_hidden OR available_from IS NOT NULL OR available_until IS NOT NULL")),
+        # Lists of what is new, read backwards.
+        Index("ix_items_newest", "catalog_id", text(NEWEST), "id"),
     )  # fmt: skip
 
     id: Mapped[Id]

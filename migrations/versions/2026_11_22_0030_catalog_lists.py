@@ -1,4 +1,6 @@
-"""Catalogs and lists: what they lacked."""
+"""Catalogs and lists: what is new is found by an index."""
+
+from alembic import op
 
 revision = "0023"
 down_revision = "0022"
@@ -7,8 +9,11 @@ depends_on = None
 
 
 def upgrade() -> None:
-    pass
+    op.execute("""
+        CREATE INDEX ix_items_newest ON items
+          (catalog_id, GREATEST(created_at, COALESCE(available_from, created_at)), id)
+    """)
 
 
 def downgrade() -> None:
-    pass
+    op.execute("DROP INDEX ix_items_newest")
