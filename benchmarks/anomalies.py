@@ -113,6 +113,7 @@ def score(texts: Sequence[str], vectors: NDArray[np.float32]) -> fitting.Fitted:
     words = [lexical.words_of(text) for text in texts]
     pairs = zip(texts, words, strict=True)
     rows = fitting.Rows(
+        ids=np.arange(len(texts)),
         features=np.array([surface.features(*pair) for pair in pairs]),
         bags=lexical.bags_of(words),
         languages=["english"] * len(texts),
@@ -121,7 +122,7 @@ def score(texts: Sequence[str], vectors: NDArray[np.float32]) -> fitting.Fitted:
         is_usual=np.ones(len(texts), dtype=bool),
     )
     chosen = fitting.sample_places(rows.is_usual)
-    landmarks = fitting.landmarks_of(vectors[chosen])
+    landmarks = fitting.landmarks_of(chosen, vectors[chosen])
     own = fitting.own_places(len(texts), chosen)
     everything = [(np.arange(len(texts)), vectors)]
     far, topic, centroid = fitting.measure(len(texts), everything, landmarks, own)

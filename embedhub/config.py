@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from embedhub.config_anomalies import AnomalyPart
 from embedhub.config_answers import AnswerSettings
 from embedhub.config_catalog import CatalogPart
 from embedhub.config_duplicates import DuplicatesPart
@@ -25,6 +26,7 @@ from embedhub.config_webhooks import WebhookPart
 
 
 class Config(
+    AnomalyPart,
     AnswerSettings,
     CatalogPart,
     EvaluationPart,

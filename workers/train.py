@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from embedhub.anomalies.scanning import scan_anomalies
 from embedhub.duplicates.across import compare_collections
 from embedhub.duplicates.scanning import scan_duplicates
 from embedhub.graph.building import build_graph
@@ -22,6 +23,7 @@ WORK: dict[RunKind, Callable[[RunProgress, dict[str, Any]], dict[str, Any]]] = {
     RunKind.EVALUATE_RECOMMENDER: evaluate_recommender,
     RunKind.FIT_TOPICS: fit_topics,
     RunKind.SCAN_DUPLICATES: scan_duplicates,
+    RunKind.SCAN_ANOMALIES: scan_anomalies,
     RunKind.TRAIN_LABELS: train_labels,
     RunKind.TRAIN_RECOMMENDER: train_recommender,
 }

@@ -7,6 +7,7 @@ from typing import Any
 
 from celery import signals
 
+from embedhub.anomalies import following as anomalies
 from embedhub.catalog import service as catalogs
 from embedhub.catalog.older import open_older_catalogs
 from embedhub.collections.service import purge_collection, resume_deletions
@@ -68,6 +69,7 @@ WORK: dict[RunKind, Callable[[RunProgress, dict[str, Any]], dict[str, Any]]] = {
 # some of what is left for it, and says how much that was.
 FOLLOWING: tuple[Callable[[GraphView], int], ...] = (
     duplicates.follow,
+    anomalies.follow,
     topics.follow,
     labels.follow,
 )

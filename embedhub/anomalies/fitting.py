@@ -33,6 +33,8 @@ Tell = Callable[[int, int], None]
 # Rows that all others are compared with, where comparing with every row would take too long.
 SAMPLE_ROWS = 10_000
 N_TOPICS = 8
+# Nearest rows whose labels are asked.
+LABEL_ROWS = 10
 SEED = 7
 # Where nearly all rows have a copy, being a copy still is not the measure of resembling.
 MOST_USUAL = 0.9
@@ -42,10 +44,11 @@ MOST_USUAL = 0.9
 class Rows:
     """All rows, by id: features of their texts, words, languages, times of arrival, labels.
 
-    Labels are numbers, -1 for none. Rows that are not usual are confirmed anomalies: they are
-    scored, but make nothing usual.
+    `ids` are theirs. Labels are numbers, -1 for none. Rows that are not usual are confirmed
+    anomalies: they are scored, but make nothing usual.
     """
 
+    ids: Places
     features: Floats
     bags: Bags
     languages: list[str]
@@ -99,10 +102,10 @@ def own_places(n_rows: int, sample: Places) -> Places:
     return own
 
 
-def landmarks_of(sample: Vectors) -> Landmarks:
-    """Return the landmarks of a sample's unit vectors."""
+def landmarks_of(ids: Places, sample: Vectors) -> Landmarks:
+    """Return the landmarks of the unit vectors of a sample of rows."""
     mean = sample.mean(axis=0) if len(sample) else np.zeros(sample.shape[1], np.float32)
-    return Landmarks(sample, _topics_of(sample), _unit(mean[None, :])[0])
+    return Landmarks(ids, sample, _topics_of(sample), _unit(mean[None, :])[0])
 
 
 def _topics_of(sample: Vectors) -> Vectors:
@@ -154,7 +157,8 @@ def fit(rows: Rows, near: Neighborhood | None, *, now_s: float, tell: Tell) -> F
     n_same = np.zeros(len(rows), dtype=np.int64)
     if near is not None:
         n_same = _by_vectors(values, rows, near, usual)
-    fixed = _Fixed(looks, vocabulary, common, shares, words, overlap)
+    sample_ids = rows.ids[sample_places(rows.is_usual)]
+    fixed = _Fixed(looks, vocabulary, common, shares, words, sample_ids, overlap)
     rate = rows_per_day(rows.arrived_s, now_s)
     return _calibrated(values, usual, n_same, fixed=fixed, near=near, rate=rate)
 
@@ -168,6 +172,7 @@ class _Fixed:
     common: NDArray[np.int32]
     languages: dict[str, float]
     words: Sample
+    sample_ids: Places
     overlap: float
 
 
@@ -197,6 +202,7 @@ def _calibrated(
         common=fixed.common,
         languages=fixed.languages,
         words=fixed.words,
+        sample_ids=fixed.sample_ids,
         landmarks=None if near is None else near.landmarks,
         usual_similarity=_usual_similarity(near),
         usual_overlap=fixed.overlap,
@@ -216,7 +222,7 @@ def _by_vectors(values: Floats, rows: Rows, near: Neighborhood, usual: NDArray[n
         Signal.NEAR: distances,
         Signal.FAR: near.far,
         Signal.COMPANY: company_of(looks_tails, neighbors),
-        Signal.LABEL: nearness.label_disagreement(rows.labels, neighbors),
+        Signal.LABEL: nearness.label_disagreement(rows.labels, neighbors[:, :LABEL_ROWS]),
         Signal.BURST: bursts,
         Signal.RATIO: nearness.local_ratios(distances, neighbors),
         Signal.TOPIC: near.topic,

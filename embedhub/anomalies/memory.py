@@ -20,13 +20,9 @@ RECOGNISED = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Rows of one verdict: their texts' hashes, and what others are compared with.
-
-    `node_ids` are those of `vectors` and of the rows of `words`.
-    """
+    """Rows of one verdict: their texts' hashes, and the words and vectors of some of them."""
 
     hashes: frozenset[bytes]
-    node_ids: tuple[int, ...]
     words: Sample | None
     vectors: Vectors | None
 
@@ -47,27 +43,21 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
-    """How near rows are to accepted and to confirmed ones, 0 to 1, and to which.
+    """How near rows are to accepted and to confirmed ones, 0 to 1.
 
     0 is as near as rows usually are to their nearest, 1 is the same.
     """
 
     accepted: Floats
     confirmed: Floats
-    accepted_ids: NDArray[np.int64]
-    confirmed_ids: NDArray[np.int64]
 
 
 def examples_of(
-    hashes: Sequence[bytes],
-    node_ids: Sequence[int],
-    bags: Bags,
-    vocabulary: Vocabulary,
-    vectors: Vectors | None,
+    hashes: Sequence[bytes], bags: Bags, vocabulary: Vocabulary, vectors: Vectors | None
 ) -> Examples:
     """Return examples whose words (and vectors, of the same rows) others are compared with."""
     words = sample_of(bags, vocabulary.weights(bags)) if len(bags) else None
-    return Examples(frozenset(hashes), tuple(node_ids), words, vectors)
+    return Examples(frozenset(hashes), words, vectors)
 
 
 def closeness(
@@ -79,23 +69,19 @@ def closeness(
     *,
     usual_similarity: float,
     usual_overlap: float,
-) -> tuple[Floats, NDArray[np.int64]]:
-    """Return how near each row is to the nearest example, and which one that is (-1: none)."""
+) -> Floats:
+    """Return how near each row is to the nearest example."""
     near = np.zeros(len(hashes))
-    ids = np.full(len(hashes), -1, dtype=np.int64)
     if examples.is_empty:
-        return near, ids
+        return near
     similar, usual = _similarities(examples, bags, vectors, vocabulary), usual_similarity
     if similar is None or examples.vectors is None or vectors is None:
         usual = usual_overlap
     if similar is not None and similar.shape[1]:
-        best = similar.argmax(axis=1)
-        highest = np.take_along_axis(similar, best[:, None], axis=1)[:, 0]
-        near = np.clip((highest - usual) / (1.0 - usual), 0.0, 1.0)
-        ids = np.where(near > 0, np.array(examples.node_ids)[best], -1)
+        near = np.clip((similar.max(axis=1) - usual) / (1.0 - usual), 0.0, 1.0)
     is_same = np.array([one in examples.hashes for one in hashes], dtype=bool)
     near[is_same] = RECOGNISED
-    return near, ids
+    return near
 
 
 def _similarities(

@@ -3,7 +3,9 @@
 from typing import Any
 
 from embedhub import db
+from embedhub.anomalies.removal import remove_some_scores
 from embedhub.catalog.queries import catalogs as queries
+from embedhub.duplicates.removal import remove_some_duplicates
 from embedhub.graph.removal import remove_some_lists
 from embedhub.runs.service import RunProgress
 from embedhub.spaces.members import (
@@ -30,6 +32,10 @@ def purge_catalog(progress: RunProgress, arguments: dict[str, Any]) -> dict[str,
         if not queries.is_deleted(session, catalog_id):
             return {"removed": 0}
     done = 0
+    while remove_some_scores(catalog_id=catalog_id):
+        progress.report(done)
+    while remove_some_duplicates(catalog_id=catalog_id):
+        progress.report(done)
     while remove_some_lists(catalog_id=catalog_id):
         progress.report(done)
     for table in queries.PURGED:

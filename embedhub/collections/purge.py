@@ -3,8 +3,10 @@
 from typing import Any
 
 from embedhub import db
+from embedhub.anomalies.removal import remove_some_scores
 from embedhub.collections import queries
 from embedhub.documents.files import storage
+from embedhub.duplicates.removal import remove_some_duplicates
 from embedhub.graph.removal import remove_some_lists
 from embedhub.runs.service import RunProgress
 from embedhub.spaces.shelving import drop_shelf
@@ -45,6 +47,10 @@ def purge_collection(progress: RunProgress, arguments: dict[str, Any]) -> dict[s
 def _remove_in_batches(progress: RunProgress, collection_id: int, total: int) -> int:
     done = 0
     # Each as long as the rows of the collection, and gone with its row if few are left.
+    while remove_some_scores(collection_id=collection_id):
+        progress.report(done, total)
+    while remove_some_duplicates(collection_id=collection_id):
+        progress.report(done, total)
     while remove_some_lists(collection_id=collection_id):
         progress.report(done, total)
     # A document takes its chunks along, without their vectors: so they come after the chunks.

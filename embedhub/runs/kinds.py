@@ -24,6 +24,7 @@ class RunKind(StrEnum):
     REWEIGH = "reweigh"
     TRAIN_LABELS = "train_labels"  # a classifier of a label set, then its predictions
     SCAN_DUPLICATES = "scan_duplicates"  # of a collection or catalog, among all its rows
+    SCAN_ANOMALIES = "scan_anomalies"  # of what is usual among rows, and what stands out
     TRAIN_RECOMMENDER = "train_recommender"  # of a catalog, from its interactions
     UPDATE_ATTRIBUTES = "update_attributes"
 
@@ -57,6 +58,7 @@ class RunKind(StrEnum):
             RunKind.FIT_TOPICS,
             RunKind.TRAIN_LABELS,
             RunKind.SCAN_DUPLICATES,
+            RunKind.SCAN_ANOMALIES,
             RunKind.TRAIN_RECOMMENDER,
         }
 

@@ -93,8 +93,8 @@ class AnomalyScore(Base):
     # of the neighbor list it was made with; null: made without one
     node_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
     score: Mapped[float] = mapped_column(REAL)
-    # share of the rows that are at least as odd by each signal, in the order of the profile
-    tails: Mapped[list[float]] = mapped_column(ARRAY(REAL))
+    # share of the rows that are at least as odd by each signal: float32, in the profile's order
+    tails: Mapped[bytes] = mapped_column(LargeBinary)
     scored_at: Mapped[Timestamp] = mapped_column(server_default=func.now())
 
 
@@ -125,9 +125,9 @@ class AnomalyFlag(Base):
     # of the text that was judged
     content_hash: Mapped[bytes] = mapped_column(LargeBinary)
     status: Mapped[str] = mapped_column(Text, server_default="open")
-    score: Mapped[float] = mapped_column(REAL)
+    score: Mapped[float]
     # share of the rows whose score is at least as high
-    share: Mapped[float] = mapped_column(REAL)
+    share: Mapped[float]
     # evidence records: signal, value, share, words
     reasons: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     # rows near it that are not flagged, nearest first

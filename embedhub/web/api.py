@@ -9,6 +9,7 @@ from ninja.operation import Operation
 
 from embedhub import __version__
 from embedhub.access.views import router as keys
+from embedhub.anomalies.views import router as anomalies
 from embedhub.answers.views import router as answers
 from embedhub.catalog.import_views import router as catalog_imports
 from embedhub.catalog.member_views import router as members
@@ -77,6 +78,7 @@ for router in (
     collections,
     catalogs,
     graphs,
+    anomalies,
     labels,
     labelled_rows,
     # Before the paths that end with any id.

@@ -82,7 +82,7 @@ def create_scores() -> None:
         sa.Column("node_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("node_hash", sa.LargeBinary(), nullable=True),
         sa.Column("score", sa.REAL(), nullable=False),
-        sa.Column("tails", postgresql.ARRAY(sa.REAL()), nullable=False),
+        sa.Column("tails", sa.LargeBinary(), nullable=False),
         sa.Column("scored_at", MOMENT, server_default=NOW, nullable=False),
         leads_to("anomaly_scores", "profile_id", "anomaly_profiles"),
         sa.PrimaryKeyConstraint(
@@ -102,8 +102,8 @@ def create_flags() -> None:
         sa.Column("item_id", sa.BigInteger(), nullable=True),
         sa.Column("content_hash", sa.LargeBinary(), nullable=False),
         sa.Column("status", sa.Text(), server_default="open", nullable=False),
-        sa.Column("score", sa.REAL(), nullable=False),
-        sa.Column("share", sa.REAL(), nullable=False),
+        sa.Column("score", sa.Float(), nullable=False),
+        sa.Column("share", sa.Float(), nullable=False),
         sa.Column("reasons", postgresql.JSONB(), nullable=False),
         sa.Column(
             "normal_ids", postgresql.ARRAY(sa.BigInteger()), server_default="{}", nullable=False

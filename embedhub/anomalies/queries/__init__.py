@@ -1,0 +1,1 @@
+"""All SQL of anomalies, a module a table or two."""
