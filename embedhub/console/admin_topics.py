@@ -3,10 +3,13 @@
 from typing import Any
 
 from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 
 from embedhub.console import markup, models, words
 from embedhub.console.admin_base import ReadOnlyAdmin
 from embedhub.console.filters import ByRelated
+from embedhub.console.pages import topics
 
 
 @admin.register(models.TopicFit)
@@ -38,6 +41,22 @@ class TopicFitAdmin(ReadOnlyAdmin):
         "Rows that say similar things are grouped and named:"
         " POST /v1/collections/{slug}/topics/scan, or start it on the page Topics."
     )
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("topics/", view(self._topics), name="console_topics"),
+            path("topics/start/", view(self._start), name="console_topics_start"),
+            path("topics/map.png", view(topics.picture), name="console_topics_picture"),
+            path("topics/<int:number>/rename/", view(topics.rename), name="console_topics_rename"),
+            *super().get_urls(),
+        ]
+
+    def _topics(self, request: HttpRequest) -> HttpResponse:
+        return topics.topics_page(request, self)
+
+    def _start(self, request: HttpRequest) -> HttpResponse:
+        return topics.start(request, self)
 
     @admin.display(description="of")
     def shown_owner(self, row: Any) -> str:
