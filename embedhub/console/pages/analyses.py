@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from embedhub.access.caller import Caller
+from embedhub.anomalies import service as anomalies
 from embedhub.console import words
 from embedhub.console.queries import Findings
 from embedhub.duplicates import service as duplicates
@@ -44,6 +45,11 @@ class Analysis:
 def _start_duplicates(caller: Caller, owner: Owner, slug: str, level: Level, by: str) -> int:
     del by
     return duplicates.start_scan(caller, Where(owner, slug, level.value))
+
+
+def _start_anomalies(caller: Caller, owner: Owner, slug: str, level: Level, by: str) -> int:
+    del by
+    return anomalies.start_scan(caller, owner, slug, level=level.value)
 
 
 def _start_topics(caller: Caller, owner: Owner, slug: str, level: Level, by: str) -> int:
@@ -91,6 +97,7 @@ ANALYSES = (
         review="Look at the flags: accept what belongs here, confirm what does not. The next"
         " scores follow from it.",
         all_done="Every flag is decided. New rows are scored as they come.",
+        start=_start_anomalies,
     ),
     Analysis(
         name="topics",
