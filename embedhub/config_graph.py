@@ -14,8 +14,8 @@ class GraphPart(BaseSettings):
         250_000,
         ge=0,
         description="Up to so many rows (of 384 dimensions; of wider ones fewer) neighbors are"
-        " found by comparing all with all, which holds their vectors in memory: 384 MB for"
-        " 250,000. Beyond, the HNSW index is asked.",
+        " found by comparing all with all, which takes about 0.8 GB of memory for 250,000. Beyond,"
+        " the HNSW index is asked.",
     )
     graph_ef_search: int = Field(
         200,

@@ -18,6 +18,7 @@ from embedhub.cli import (
     recommending,
     service,
     settings,
+    similarity,
     staff,
 )
 from embedhub.errors import HubError
@@ -37,6 +38,7 @@ for command in (
     demo.demo,
     documents.ingest,
     documents.search,
+    similarity.similarity,
     catalog.catalog,
     evaluation.evaluation,
     findings.findings,

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from sqlalchemy.orm import Session
 
-from embedhub.graph.lists import Floats, Ids, Lists, best, empty_lists, unit
-from embedhub.graph.queries import probing as queries
+from embedhub.graph.lists import Floats, Ids, Lists, Vectors, best, empty_lists, unit
 from embedhub.graph.queries.graphs import live_space
-from embedhub.graph.queries.vectors import vectors_of
+from embedhub.graph.queries.probing import nearest_documents
+from embedhub.graph.queries.vectors import documents_of, vectors_of
 from embedhub.graph.subject import Level, Subject
 from embedhub.search.dense import has_index
 from embedhub.search.near import nearest_owners
@@ -59,19 +59,19 @@ class _Place:
 
 
 def _nearest_of(session: Session, place: _Place, vector: Floats) -> tuple[Ids, Floats]:
-    ids = _candidates(session, place, vector)
-    found = vectors_of(session, place.space, place.level, ids)
+    found = _candidates(session, place, vector)
     return best(found.ids[None, :], (found.matrix @ vector)[None, :], place.k)
 
 
-def _candidates(session: Session, place: _Place, vector: Floats) -> list[int]:
-    space, k, principals = place.space, place.k, place.principals
-    if place.level is not Level.DOCUMENT:
-        found = nearest_owners(session, space, vector, limit=k, principals=principals)
-        return [owner_id for owner_id, _ in found]
+def _candidates(session: Session, place: _Place, vector: Floats) -> Vectors:
+    """Return rows among which the nearest are, with their vectors."""
+    space, level, k, principals = place.space, place.level, place.k, place.principals
+    if level is not Level.DOCUMENT:
+        near = nearest_owners(session, space, vector, limit=k, principals=principals)
+        return vectors_of(session, space, level, [owner_id for owner_id, _ in near])
     if not has_index(space.shelf_id, is_indexed=space.is_indexed):
-        return queries.nearest_documents(session, space, vector, limit=k, principals=principals)
-    found = nearest_owners(
-        session, space, vector, limit=PASSAGES * k + SPARE, principals=principals
-    )
-    return queries.documents_of(session, space, [owner_id for owner_id, _ in found])
+        ids = nearest_documents(session, space, vector, limit=k, principals=principals)
+        return vectors_of(session, space, level, ids)
+    passages = PASSAGES * k + SPARE
+    near = nearest_owners(session, space, vector, limit=passages, principals=principals)
+    return documents_of(session, space, [owner_id for owner_id, _ in near])

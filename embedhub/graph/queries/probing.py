@@ -55,21 +55,6 @@ def nearest_documents(
     return list(session.execute(statement, {"query": vector}).scalars())
 
 
-def documents_of(session: Session, space: Space, owner_ids: Sequence[int]) -> list[int]:
-    """Return the documents of these passages, each once, in no order."""
-    statement = (
-        select(ROWS.c.document_id)
-        .distinct()
-        .where(
-            ROWS.c.shelf_id == space.shelf_id,
-            ROWS.c.space_id == space.id,
-            ROWS.c.owner_id.in_(list(owner_ids)),
-            ROWS.c.document_id.is_not(None),
-        )
-    )
-    return list(session.execute(statement).scalars())
-
-
 def probe_rows(
     session: Session, space: Space, level: str, ids: Sequence[int], *, limit: int, ef_search: int
 ) -> list[tuple[int, int]]:

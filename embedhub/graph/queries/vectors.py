@@ -78,11 +78,33 @@ def vectors_of(session: Session, space: Space, level: str, ids: Sequence[int]) -
     """Return the unit vectors of these rows as far as they have one, by id."""
     wanted = sorted({int(one) for one in ids})
     if level == Level.DOCUMENT:
-        columns = sql.SQL("document_id, CAST(avg(vector) AS vector)")
-        chosen = sql.SQL("document_id = ANY({}) GROUP BY document_id ORDER BY document_id")
-    else:
-        columns = sql.SQL("owner_id, vector")
-        chosen = sql.SQL("owner_id = ANY({}) ORDER BY owner_id")
+        return _means(session, space, sql.SQL("ANY({})").format(sql.Literal(wanted)))
+    chosen = sql.SQL("owner_id = ANY({}) ORDER BY owner_id").format(sql.Literal(wanted))
+    return _vectors(session, space, sql.SQL("owner_id, vector"), chosen)
+
+
+def documents_of(session: Session, space: Space, owner_ids: Sequence[int]) -> Vectors:
+    """Return the unit vectors of the documents that any of these passages is of, by document."""
+    of_passages = sql.SQL(
+        "ANY(ARRAY(SELECT document_id FROM embeddings WHERE shelf_id = {shelf}"
+        " AND space_id = {space} AND owner_id = ANY({owners})))"
+    ).format(
+        shelf=sql.Literal(space.shelf_id),
+        space=sql.Literal(space.id),
+        owners=sql.Literal([int(one) for one in owner_ids]),
+    )
+    return _means(session, space, of_passages)
+
+
+def _means(session: Session, space: Space, documents: sql.Composable) -> Vectors:
+    chosen = sql.SQL("document_id = {} GROUP BY document_id ORDER BY document_id")
+    columns = sql.SQL("document_id, CAST(avg(vector) AS vector)")
+    return _vectors(session, space, columns, chosen.format(documents))
+
+
+def _vectors(
+    session: Session, space: Space, columns: sql.Composable, chosen: sql.Composable
+) -> Vectors:
     statement = sql.SQL(
         "SELECT {columns} FROM embeddings WHERE shelf_id = {shelf} AND space_id = {space}"
         " AND {chosen}"
@@ -90,16 +112,15 @@ def vectors_of(session: Session, space: Space, level: str, ids: Sequence[int]) -
         columns=columns,
         shelf=sql.Literal(space.shelf_id),
         space=sql.Literal(space.id),
-        chosen=chosen.format(sql.Literal(wanted)),
+        chosen=chosen,
     )
-    data = copied(session, statement) if wanted else b""
     row = np.dtype(
         [
             ("head", "S6"), ("id", ">i8"), ("vector_head", "S8"),
             ("vector", ">f4", (space.dimension,)),
         ]
     )  # fmt: skip
-    rows = np.frombuffer(data, row)
+    rows = np.frombuffer(copied(session, statement), row)
     return Vectors(rows["id"].astype(np.int64), unit(rows["vector"].astype(np.float32)))
 
 
