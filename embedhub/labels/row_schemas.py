@@ -92,7 +92,7 @@ class ProbabilityOut(AnswerBody):
     probability: float
 
 
-class ReasonOut(AnswerBody):
+class LabelReasonOut(AnswerBody):
     """One piece of evidence."""
 
     name: str
@@ -114,7 +114,7 @@ class PredictionOut(AnswerBody):
     )
     probabilities: list[ProbabilityOut] = Field(description="Of the likeliest labels.")
     given: str | None = Field(description="The label that somebody gave the row.")
-    reasons: list[ReasonOut]
+    reasons: list[LabelReasonOut]
 
 
 class PredictionPage(AnswerBody):
@@ -130,7 +130,7 @@ class AskedOut(AnswerBody):
     row: LabelledRowOut
     prediction: PredictionOut | None = Field(description="Null: nothing predicts yet.")
     cluster: int = Field(description="Rows of one cluster are alike: one of each is asked first.")
-    reasons: list[ReasonOut]
+    reasons: list[LabelReasonOut]
 
 
 class QueueOut(AnswerBody):
@@ -149,7 +149,7 @@ class LabelErrorOut(AnswerBody):
     status: ErrorStatus = Field(
         description="confirmed: the row was given another label; dismissed: its label is right."
     )
-    reasons: list[ReasonOut]
+    reasons: list[LabelReasonOut]
     found_at: datetime
     decision_id: int | None = Field(description="To be sent as `seen` to decide otherwise.")
     decided_by: str | None

@@ -28,32 +28,32 @@ from embedhub.web.paging import decode_cursor, decode_place, encode_place, page,
 from embedhub.web.responses import respond
 
 router = Router(tags=["labels"])
-SET = "/labels/{name}"
+SET = "/labels/{label_set}"
 DEFAULT_ASKED = 20
 
 
 @for_owners(router, "POST", SET + "/given", response=GivenOutcomesOut, summary="Give labels")
 @idempotent()
 def give_labels(
-    request: HttpRequest, owner: Owner, slug: str, name: str, body: GivenBatchIn
+    request: HttpRequest, owner: Owner, slug: str, label_set: str, body: GivenBatchIn
 ) -> HttpResponse:
     """Give rows a label: all of them, or none.
 
     Another label that somebody gave is a conflict, unless its id is sent as `seen`.
     """
     inputs = [GivenInput(one.external_id, one.label, one.position, one.seen) for one in body.labels]
-    items = service.give(caller_of(request, Scope.WRITE), owner, slug, name, inputs)
+    items = service.give(caller_of(request, Scope.WRITE), owner, slug, label_set, inputs)
     return respond({"items": items})
 
 
 @for_owners(router, "POST", SET + "/given/undo", response=UndoneOut, summary="Take labels back")
 @idempotent()
 def undo_labels(
-    request: HttpRequest, owner: Owner, slug: str, name: str, body: UndoIn
+    request: HttpRequest, owner: Owner, slug: str, label_set: str, body: UndoIn
 ) -> HttpResponse:
     """Take labels back: all of them, or none. What a row was given before holds again."""
     caller = caller_of(request, Scope.WRITE)
-    return respond({"undone": service.undo(caller, owner, slug, name, body.ids)})
+    return respond({"undone": service.undo(caller, owner, slug, label_set, body.ids)})
 
 
 @for_owners(router, "GET", SET + "/given", response=GivenPage, summary="Who labelled what")
@@ -61,7 +61,7 @@ def list_given_labels(
     request: HttpRequest,
     owner: Owner,
     slug: str,
-    name: str,
+    label_set: str,
     *,
     cursor: str | None = None,
     limit: int | None = None,
@@ -70,7 +70,7 @@ def list_given_labels(
     size = page_limit(limit)
     before = decode_cursor("given-labels", cursor)
     caller = caller_of(request, Scope.READ)
-    rows = service.list_given(caller, owner, slug, name, before=before, limit=size + 1)
+    rows = service.list_given(caller, owner, slug, label_set, before=before, limit=size + 1)
     return respond(page("given-labels", rows, size, lambda row: row.id))
 
 
@@ -79,7 +79,7 @@ def label_queue(
     request: HttpRequest,
     owner: Owner,
     slug: str,
-    name: str,
+    label_set: str,
     *,
     limit: int = DEFAULT_ASKED,
     principals: Principals = None,
@@ -89,7 +89,7 @@ def label_queue(
         caller_of(request, Scope.READ),
         owner,
         slug,
-        name,
+        label_set,
         principals=from_query(principals),
         limit=limit,
     )
@@ -103,7 +103,7 @@ def list_predictions(
     request: HttpRequest,
     owner: Owner,
     slug: str,
-    name: str,
+    label_set: str,
     *,
     label: str | None = None,
     rejected: bool | None = None,
@@ -122,7 +122,7 @@ def list_predictions(
         caller_of(request, Scope.READ),
         owner,
         slug,
-        name,
+        label_set,
         Wanted(label, rejected, min_probability, max_probability),
         principals=from_query(principals),
         after=None if place is None else Place(*place),
@@ -141,7 +141,7 @@ def list_label_errors(
     request: HttpRequest,
     owner: Owner,
     slug: str,
-    name: str,
+    label_set: str,
     *,
     status: str | None = "open",
     principals: Principals = None,
@@ -154,7 +154,7 @@ def list_label_errors(
         caller_of(request, Scope.READ),
         owner,
         slug,
-        name,
+        label_set,
         status=status or None,
         principals=from_query(principals),
         after=None if place is None else (place[0], place[1]),
@@ -178,7 +178,7 @@ def decide_label_error(
     request: HttpRequest,
     owner: Owner,
     slug: str,
-    name: str,
+    label_set: str,
     *,
     error_id: int,
     body: ErrorDecisionIn,
@@ -192,7 +192,7 @@ def decide_label_error(
         caller_of(request, Scope.WRITE),
         owner,
         slug,
-        name,
+        label_set,
         error_id,
         decision=body.decision,
         label=body.label,
@@ -203,8 +203,8 @@ def decide_label_error(
 
 @for_owners(router, "POST", SET + "/classify", response=ClassifiedOut, summary="Classify texts")
 def classify_texts(
-    request: HttpRequest, owner: Owner, slug: str, name: str, body: ClassifyIn
+    request: HttpRequest, owner: Owner, slug: str, label_set: str, body: ClassifyIn
 ) -> HttpResponse:
     """What the live classifier says of texts that are not stored; nothing is stored."""
-    items = service.classify(caller_of(request, Scope.READ), owner, slug, name, body.texts)
+    items = service.classify(caller_of(request, Scope.READ), owner, slug, label_set, body.texts)
     return respond({"items": items})

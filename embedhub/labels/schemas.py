@@ -23,7 +23,7 @@ class LabelIn(RequestBody):
     )
 
 
-class TrainingSettingIn(RequestBody):
+class LabelSettingIn(RequestBody):
     """How a set is trained; what is left out stays."""
 
     words: bool | None = Field(
@@ -61,7 +61,7 @@ class LabelSetIn(RequestBody):
         description="The labels that people may give, if not any; those with descriptions can"
         " be predicted without a labelled row.",
     )
-    setting: TrainingSettingIn = Field(default_factory=TrainingSettingIn)
+    setting: LabelSettingIn = Field(default_factory=LabelSettingIn)
 
 
 class LabelSetPatch(RequestBody):
@@ -69,7 +69,7 @@ class LabelSetPatch(RequestBody):
 
     field: str | None = None
     labels: list[LabelIn] | None = None
-    setting: TrainingSettingIn | None = None
+    setting: LabelSettingIn | None = None
 
 
 class LabelOut(AnswerBody):
@@ -79,7 +79,7 @@ class LabelOut(AnswerBody):
     description: str
 
 
-class TrainingSettingOut(AnswerBody):
+class LabelSettingOut(AnswerBody):
     """How a set is trained."""
 
     words: bool | None
@@ -95,7 +95,7 @@ class LabelSetOut(AnswerBody):
     source: Literal["given", "field"]
     field: str | None
     labels: list[LabelOut]
-    setting: TrainingSettingOut
+    setting: LabelSettingOut
     created_at: datetime
     created_by: str
 

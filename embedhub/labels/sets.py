@@ -110,8 +110,8 @@ def update_set(
         return set_view(held)
 
 
-def delete_set(caller: Caller, owner: Owner, slug: str, name: str) -> None:
-    """Remove a label set with its labels, classifiers and predictions."""
+def delete_set(caller: Caller, owner: Owner, slug: str, name: str) -> LabelSetView:
+    """Remove a label set with its labels, classifiers and predictions; return what it was."""
     caller.require_writing()
     with db.reading() as session:
         row, _ = find_set(session, caller, owner, slug, name)
@@ -122,6 +122,7 @@ def delete_set(caller: Caller, owner: Owner, slug: str, name: str) -> None:
     )
     with db.writing() as session:
         queries.delete_set(session, row.id)
+    return set_view(row)
 
 
 def find_set(

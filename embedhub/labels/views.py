@@ -26,7 +26,7 @@ from embedhub.web.responses import respond
 
 router = Router(tags=["labels"])
 SETS = "/labels"
-SET = "/labels/{name}"
+SET = "/labels/{label_set}"
 
 
 @for_owners(router, "POST", SETS, response={201: LabelSetOut}, summary="Create a label set")
@@ -69,17 +69,19 @@ def list_label_sets(
 
 
 @for_owners(router, "GET", SET, response=SetStateOut, summary="How a label set stands")
-def describe_label_set(request: HttpRequest, owner: Owner, slug: str, name: str) -> HttpResponse:
+def describe_label_set(
+    request: HttpRequest, owner: Owner, slug: str, label_set: str
+) -> HttpResponse:
     """A label set with its counts, the classifier that predicts and the training under way.
 
     A key bound to principals gets 403: it counts rows that the key may not see.
     """
-    return respond(service.describe_set(caller_of(request, Scope.READ), owner, slug, name))
+    return respond(service.describe_set(caller_of(request, Scope.READ), owner, slug, label_set))
 
 
 @for_owners(router, "PATCH", SET, response=LabelSetOut, summary="Change a label set")
 def update_label_set(
-    request: HttpRequest, owner: Owner, slug: str, name: str, body: LabelSetPatch
+    request: HttpRequest, owner: Owner, slug: str, label_set: str, body: LabelSetPatch
 ) -> HttpResponse:
     """Change labels, field or setting; the next training goes by it."""
     wished = {
@@ -88,14 +90,13 @@ def update_label_set(
         if part == "field" or value is not None
     }
     caller = caller_of(request, Scope.WRITE)
-    return respond(service.update_set(caller, owner, slug, name, wished))
+    return respond(service.update_set(caller, owner, slug, label_set, wished))
 
 
-@for_owners(router, "DELETE", SET, response={204: None}, summary="Delete a label set")
-def delete_label_set(request: HttpRequest, owner: Owner, slug: str, name: str) -> HttpResponse:
+@for_owners(router, "DELETE", SET, response=LabelSetOut, summary="Delete a label set")
+def delete_label_set(request: HttpRequest, owner: Owner, slug: str, label_set: str) -> HttpResponse:
     """Delete a label set with the labels given in it, its classifiers and predictions."""
-    service.delete_set(caller_of(request, Scope.WRITE), owner, slug, name)
-    return HttpResponse(status=204)
+    return respond(service.delete_set(caller_of(request, Scope.WRITE), owner, slug, label_set))
 
 
 @for_owners(
@@ -106,7 +107,7 @@ def train_label_set(
     request: HttpRequest,
     owner: Owner,
     slug: str,
-    name: str,
+    label_set: str,
     body: LabelTrainingIn | None = None,
 ) -> HttpResponse:
     """Start the run that trains the classifier of a set and predicts every row.
@@ -116,7 +117,7 @@ def train_label_set(
     wanted = body or LabelTrainingIn()
     caller = caller_of(request, Scope.WRITE)
     run_id = service.start_training(
-        caller, owner, slug, name, method=wanted.method, publish=wanted.publish
+        caller, owner, slug, label_set, method=wanted.method, publish=wanted.publish
     )
     return respond({"run_id": run_id}, status=202)
 
@@ -126,7 +127,7 @@ def list_classifiers(
     request: HttpRequest,
     owner: Owner,
     slug: str,
-    name: str,
+    label_set: str,
     *,
     cursor: str | None = None,
     limit: int | None = None,
@@ -135,39 +136,39 @@ def list_classifiers(
     size = page_limit(limit)
     before = decode_cursor("classifiers", cursor)
     caller = caller_of(request, Scope.READ)
-    rows = service.list_versions(caller, owner, slug, name, before=before, limit=size + 1)
+    rows = service.list_versions(caller, owner, slug, label_set, before=before, limit=size + 1)
     return respond(page("classifiers", rows, size, lambda row: row.number))
 
 
 @for_owners(
     router,
     "GET",
-    SET + "/versions/{int:number}",
+    SET + "/versions/{int:version}",
     response=ClassifierOut,
     summary="Get a classifier",
 )
 def get_classifier(
-    request: HttpRequest, owner: Owner, slug: str, name: str, number: int
+    request: HttpRequest, owner: Owner, slug: str, label_set: str, version: int
 ) -> HttpResponse:
     """One classifier of a set; a key bound to principals gets 403."""
     caller = caller_of(request, Scope.READ)
-    return respond(service.get_version(caller, owner, slug, name, number))
+    return respond(service.get_version(caller, owner, slug, label_set, version))
 
 
 @for_owners(
     router,
     "POST",
-    SET + "/versions/{int:number}/publish",
+    SET + "/versions/{int:version}/publish",
     response=ClassifierOut,
     summary="Let a classifier predict",
 )
 @idempotent()
 def publish_classifier(
-    request: HttpRequest, owner: Owner, slug: str, name: str, number: int
+    request: HttpRequest, owner: Owner, slug: str, label_set: str, version: int
 ) -> HttpResponse:
     """Let a classifier predict from now on; the way back is the same call.
 
     Rows are predicted anew behind it, block by block.
     """
     caller = caller_of(request, Scope.WRITE)
-    return respond(service.publish_version(caller, owner, slug, name, number))
+    return respond(service.publish_version(caller, owner, slug, label_set, version))

@@ -29,6 +29,8 @@ READING = {
     "POST /v1/catalogs/{slug}/recommendations/similar",
     "POST /v1/catalogs/{slug}/recommendations/why-not",
     "DELETE /v1/conversations/{conversation_id}",
+    "POST /v1/collections/{slug}/labels/{label_set}/classify",
+    "POST /v1/catalogs/{slug}/labels/{label_set}/classify",
     "POST /v1/catalogs/{slug}/{kind}/export",
 }
 
@@ -49,7 +51,17 @@ class Endpoint:
     media: str = "octet-stream"
 
     def url(self, **names: object) -> str:
-        """Return the path below /v1 with these names filled in."""
+        """Return the path below /v1 with these names filled in.
+
+        What is called `catalog_…` goes before in paths of catalogs.
+        """
+        if self.path.startswith(CATALOG):
+            of_catalog = "catalog_"
+            names |= {
+                name.removeprefix(of_catalog): value
+                for name, value in names.items()
+                if name.startswith(of_catalog)
+            }
         return self.path.removeprefix("/v1").format(**names) + self.query
 
     @property
@@ -64,6 +76,8 @@ CATALOG = "/v1/catalogs/{slug}"
 PLACEMENT = CATALOG + "/placements/{name}"
 EXPERIMENT = CATALOG + "/experiments/{name}"
 WEBHOOK = "/v1/webhooks/{webhook_id}"
+# Labels that are there to be taken back, by owner.
+GIVEN = {COLLECTION: 9_000_001, CATALOG: 9_000_002}
 VARIANTS = [{"name": "a"}, {"name": "b", "rules": []}]
 JUDGED = COLLECTION + "/judged-queries"
 RELEVANT = {"external_id": "open", "relevance": 1}
@@ -77,6 +91,32 @@ def a_form() -> bytes:
     from tests.web.conftest import Form
 
     return Form.of(("a.txt", b"some words"))
+
+
+def label_endpoints(owner: str) -> list[Endpoint]:
+    """Return those of labels of a collection or a catalog."""
+    labels, label_set = f"{owner}/labels", f"{owner}/labels/{{label_set}}"
+    given = GIVEN[owner]
+    return [
+        Endpoint("POST", labels, {"name": "fresh"}, status=201),
+        Endpoint("GET", labels),
+        Endpoint("GET", label_set),
+        Endpoint("PATCH", label_set, {"setting": {"rejected_share": 0.05}}),
+        Endpoint("POST", label_set + "/train", {"method": "described"}, status=202),
+        Endpoint("GET", label_set + "/versions"),
+        Endpoint("GET", label_set + "/versions/{version}"),
+        Endpoint("POST", label_set + "/versions/{version}/publish"),
+        Endpoint("POST", label_set + "/given", {"labels": [
+                 {"external_id": "open", "label": "texts"}]}),
+        Endpoint("GET", label_set + "/given"),
+        Endpoint("POST", label_set + "/given/undo", {"ids": [given]}),
+        Endpoint("GET", label_set + "/queue", query="?limit=5"),
+        Endpoint("GET", label_set + "/predictions", query="?rejected=false&min_probability=0.01"),
+        Endpoint("GET", label_set + "/errors"),
+        Endpoint("POST", label_set + "/errors/{error_id}/decision", {"decision": "dismissed"}),
+        Endpoint("POST", label_set + "/classify", {"texts": ["an open text"]}),
+        Endpoint("DELETE", label_set, is_last=True),
+    ]  # fmt: skip
 
 
 ENDPOINTS = [
@@ -245,6 +285,8 @@ ENDPOINTS = [
     Endpoint("GET", WEBHOOK + "/deliveries/{delivery_id}"),
     Endpoint("POST", WEBHOOK + "/deliveries/{delivery_id}/resend", status=202),
     Endpoint("DELETE", WEBHOOK, is_last=True),
+    *label_endpoints(COLLECTION),
+    *label_endpoints(CATALOG),
 ]  # fmt: skip
 
 BY_NAME = {endpoint.name: endpoint for endpoint in ENDPOINTS}

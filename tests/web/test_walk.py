@@ -23,10 +23,12 @@ from embedhub.search.ranking.curations import Action, CurationInput, add_curatio
 from tests.catalog.factories import add_members
 from tests.documents.files.factories import failed_file
 from tests.factories import encode_everything, make_answer, make_collection, send
+from tests.labels.walked import label_names
 from tests.web.conftest import ApiClient, ClientFor
 from tests.web.endpoints import (
     BY_NAME,
     ENDPOINTS,
+    GIVEN,
     LOGGED,
     OPEN,
     READING,
@@ -112,6 +114,7 @@ def names(caller: Caller, api: ApiClient) -> dict[str, object]:
         "file_id": failed_file(caller, SECRET),
         **evaluation_names(caller, LOGGED, SECRET),
         **webhook_names(caller),
+        **label_names(caller, "papers", GIVEN),
         "curation_id": add_curation(
             caller, "papers", CurationInput(Action.HIDE, "closed", query=f"about {SECRET}")
         ).id,
