@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from sqlalchemy.orm import Session
 
+from embedhub.direct import conversation
 from embedhub.recommend.folding import (
     Folded,
     NeighborSum,
@@ -18,7 +19,6 @@ from embedhub.recommend.history import History
 from embedhub.recommend.interactions import Floats, Integers
 from embedhub.recommend.queries import pools as queries
 from embedhub.recommend.queries import proposals
-from embedhub.recommend.queries.direct import conversation
 from embedhub.recommend.queries.pools import Leg, NeighborRows
 from embedhub.recommend.versions import FoldIn, PriorSource, SourceKind, Version
 from embedhub.tables import Space

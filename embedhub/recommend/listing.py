@@ -8,6 +8,7 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from embedhub.config import get_config
+from embedhub.direct import conversation
 from embedhub.recommend import lists, placements
 from embedhub.recommend.candidates import Candidate, Parts
 from embedhub.recommend.interactions import Floats
@@ -15,7 +16,6 @@ from embedhub.recommend.opening import Opened
 from embedhub.recommend.ordering import Manner, Ordered, order
 from embedhub.recommend.queries import items as queries
 from embedhub.recommend.queries import pools
-from embedhub.recommend.queries.direct import conversation
 from embedhub.recommend.reasons import FEW, reasons_of, strongest
 from embedhub.recommend.request import Kind, Reason, Recommended, RecommendedItem
 from embedhub.recommend.rules.applying import Placed

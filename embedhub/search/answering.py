@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from embedhub.search.candidates import Source
 from embedhub.search.cursor import fingerprint, read_cursor, write_cursor
-from embedhub.search.groundwork import lay, still_holds
+from embedhub.search.groundwork import Groundwork, lay, lay_ahead, still_holds
 from embedhub.search.hits import UNMARKED, make_hit, mark_texts
 from embedhub.search.legs import BM25, with_scanned_rows
 from embedhub.search.lexical import Term
@@ -55,9 +55,20 @@ class Answered:
     result: SearchResult
 
 
-def answer(
-    session: Session, *, search: Search, progress: Progress
-) -> EncodersWanted | ToScore | Answered:
+Outcome = EncodersWanted | ToScore | Answered
+
+
+def begin(session: Session, *, search: Search, progress: Progress) -> Outcome | None:
+    """Lay the groundwork of a search whose queries are being encoded; never waits for these.
+
+    Returns what `answer` does where they are encoded by then, else None: the groundwork is kept.
+    """
+    ground = lay_ahead(session, search=search)
+    progress.ground = ground
+    return _answer_on(session, ground, search, progress) if search.is_encoded else None
+
+
+def answer(session: Session, *, search: Search, progress: Progress) -> Outcome:
     """Return the answer, or what it takes to begin again: encoders for the query, or scores.
 
     The queries must be encoded by now.
@@ -65,6 +76,10 @@ def answer(
     ground = progress.ground
     if ground is None or not still_holds(session, ground):
         ground = lay(session, search)
+    return _answer_on(session, ground, search, progress)
+
+
+def _answer_on(session: Session, ground: Groundwork, search: Search, progress: Progress) -> Outcome:
     if not search.encoded.keys() >= set(ground.encoders.values()):
         return EncodersWanted(ground.encoders)
     sources = [_with_vectors(session, source, search) for source in ground.sources]

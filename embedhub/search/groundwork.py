@@ -1,7 +1,8 @@
 """What of a search does not wait for a vector: its collections, their state, and its words.
 
-While the query is encoded it is laid in a transaction of its own, which ends by itself. The search
-builds on it only in a snapshot that sees the same; else it is laid again there.
+While the query is encoded it is laid in a transaction that ends by itself. If the query is encoded
+by the time it is laid, the search is answered there. Else it builds on it only in a snapshot that
+sees the same; where none does, it is laid again.
 """
 
 from collections.abc import Mapping
@@ -90,8 +91,7 @@ def lay_ahead(session: Session, *, search: Search) -> Groundwork:
 
 def may_be_laid_ahead(search: Search) -> bool:
     """Return whether words are searched, too, by a search whose query is being encoded."""
-    is_waiting = any(not one.done() for one in search.encoded.values())
-    return is_waiting and search.asked.request.mode is Mode.HYBRID
+    return not search.is_encoded and search.asked.request.mode is Mode.HYBRID
 
 
 def still_holds(session: Session, ground: Groundwork) -> bool:

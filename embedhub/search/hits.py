@@ -13,11 +13,11 @@ from embedhub.search.request import Hit, HitChunk, HitDocument
 from embedhub.search.snippets import (
     Marked,
     Matched,
+    Passage,
     mark,
     matching_words,
-    normalized,
+    normalized_all,
     query_grams,
-    words_of,
 )
 
 UNMARKED = Marked((), None)
@@ -41,7 +41,7 @@ class LexemeCache:
     ) -> dict[str, tuple[str, ...]]:
         """Return the lexemes of each word and of others, by one statement at most for new words."""
         known = self._lexemes.get(configuration, {})
-        unknown = [word for word in words if word not in known]
+        unknown = list(words.difference(known))
         if not unknown:
             return known
         found = queries.lexemes_of_words(session, configuration=configuration, words=unknown)
@@ -101,7 +101,8 @@ def mark_texts(
     if not terms or not texts:
         return [UNMARKED for _ in texts]
     matched = Matched({term.lexeme: term.idf for term in terms}, query_grams(query))
-    words = set[str]().union(*(words_of(text) for text in texts))
-    lexemes = lexemes_of(session, configuration, {normalized(word) for word in words})
+    passages = [Passage.of(text) for text in texts]
+    words = set[str]().union(*(passage.words for passage in passages))
+    lexemes = lexemes_of(session, configuration, normalized_all(words))
     matching = matching_words(words, lexemes, matched)
-    return [mark(text, matching, matched) for text in texts]
+    return [mark(passage, matching, matched) for passage in passages]

@@ -95,6 +95,11 @@ class Search:
     encoded: Mapping[EncoderKey, Future[EncodedQuery]]
     watch: Stopwatch
 
+    @property
+    def is_encoded(self) -> bool:
+        """Return whether nobody has to wait for an encoder."""
+        return all(one.done() for one in self.encoded.values())
+
 
 @dataclass(frozen=True, slots=True)
 class Question:

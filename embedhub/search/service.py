@@ -13,9 +13,9 @@ from embedhub.access.caller import Caller
 from embedhub.config import get_config
 from embedhub.errors import InvalidInput, NotReady, TooLarge
 from embedhub.replica import service as replica
-from embedhub.search.answering import Answered, EncodersWanted, ToScore, answer
+from embedhub.search.answering import Answered, EncodersWanted, ToScore, answer, begin
 from embedhub.search.checks import check_request
-from embedhub.search.groundwork import lay_ahead, may_be_laid_ahead
+from embedhub.search.groundwork import may_be_laid_ahead
 from embedhub.search.observed import observer
 from embedhub.search.pages import Progress
 from embedhub.search.queries.search_log import LogEntry
@@ -91,12 +91,14 @@ def search_collections(
         if needs_encoding(search.asked.request):
             for encoder in {key for key in encoders.values() if key is not None} - encoded.keys():
                 encoded[encoder] = encoding(search.asked.request, encoder)
+        found = None
         if may_be_laid_ahead(search):
-            progress.ground = replica.read(partial(lay_ahead, search=search), after=after)
-        with watch.part("encode"):
-            # No transaction is open.
-            wait(encoded.values())
-        found = replica.read(partial(answer, search=search, progress=progress), after=after)
+            found = replica.read(partial(begin, search=search, progress=progress), after=after)
+        if found is None:
+            with watch.part("encode"):
+                # No transaction is open.
+                wait(encoded.values())
+            found = replica.read(partial(answer, search=search, progress=progress), after=after)
         if isinstance(found, EncodersWanted):
             encoders, progress = dict(found.by_slug), Progress()
             for slug, encoder in found.by_slug.items():

@@ -1,10 +1,13 @@
 """Which words of a passage matched, and its best sentence: by the same analysis as the search."""
 
 import itertools
+import math
 import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from embedhub.search.analysis import UNSPACED, cells_of
 from embedhub.search.request import Span
@@ -45,11 +48,30 @@ class Marked:
     sentence: Span | None
 
 
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """The part of a passage that is marked, and its pieces: by turns no word and a word."""
+
+    text: str
+    pieces: Sequence[str]
+
+    @classmethod
+    def of(cls, text: str) -> "Passage":
+        """Return a passage taken apart."""
+        text = text[:MAX_MARKED_CHARS]
+        pattern = ASCII_WORD if text.isascii() else WORD
+        return cls(text, pattern.split(text.replace("_", " ")))
+
+    @property
+    def words(self) -> set[str]:
+        """Return its distinct words, as they are written."""
+        words = set(self.pieces[1::2])
+        return words if self.text.isascii() else {w for w in words if not UNSPACED.match(w)}
+
+
 def words_of(text: str) -> set[str]:
     """Return the distinct words of the part of a passage that is marked, as they are written."""
-    text = text[:MAX_MARKED_CHARS]
-    words = set(_pattern(text).findall(text.replace("_", " ")))
-    return words if text.isascii() else {word for word in words if not UNSPACED.match(word)}
+    return Passage.of(text).words
 
 
 def matching_words(
@@ -59,37 +81,48 @@ def matching_words(
 
     `lexemes` maps the normalized form of every word to its lexemes.
     """
-    asked = matched.weights.keys()
-    return {
-        word: [own for own in lexemes[normalized(word)] if own in asked]
-        for word in words
-        if not asked.isdisjoint(lexemes[normalized(word)])
-    }
+    are_apart = matched.weights.keys().isdisjoint
+    found = {}
+    for word in words:
+        own = lexemes[word if word.isascii() else normalized(word)]
+        if not are_apart(own):
+            found[word] = [one for one in own if one in matched.weights]
+    return found
 
 
-def mark(text: str, matching: Mapping[str, Sequence[str]], matched: Matched) -> Marked:
+def mark(passage: Passage, matching: Mapping[str, Sequence[str]], matched: Matched) -> Marked:
     """Return where a passage matched; `matching` comes from `matching_words`."""
-    text = text[:MAX_MARKED_CHARS]
-    # What stands between words, and words, by turns.
-    parts = _pattern(text).split(text.replace("_", " "))
-    ends = itertools.accumulate(map(len, parts))
-    found: list[tuple[Span, Sequence[str]]] = [
-        (Span(end - len(part), end), matching[part])
-        for part, end in zip(parts, ends, strict=True)
-        if part in matching
+    text, pieces = passage.text, passage.pieces
+    places = [place for place, word in enumerate(pieces[1::2]) if word in matching]
+    ends = list(itertools.accumulate(map(len, pieces))) if places else []
+    found = [
+        # The end of what stands before it, and its own.
+        _Match(ends[2 * place], ends[2 * place + 1], matching[pieces[2 * place + 1]])
+        for place in places
     ]
-    found += [(span, [gram]) for span, gram in _grams(text, matched.grams)]
-    found.sort(key=lambda match: (match[0].start, match[0].end))
-    return Marked(tuple(_merged(span for span, _ in found)), _best_sentence(text, found, matched))
+    if matched.grams:
+        found += _grams(text, matched.grams)
+        found.sort(key=lambda match: (match.start, match.end))
+    return Marked(tuple(_merged(found)), _best_sentence(text, found, matched))
 
 
-def _pattern(text: str) -> re.Pattern[str]:
-    return ASCII_WORD if text.isascii() else WORD
+class _Match(NamedTuple):
+    """A place that matched, and the query's lexemes or characters there."""
+
+    start: int
+    end: int
+    lexemes: Sequence[str]
 
 
 def normalized(word: str) -> str:
     """Return the word in the form that the analyser sees."""
     return word if word.isascii() else unicodedata.normalize("NFKC", word)
+
+
+def normalized_all(words: set[str]) -> set[str]:
+    """Return words in the form that the analyser sees; most of them are as they are written."""
+    others = [word for word in words if not word.isascii()]
+    return words.difference(others).union(map(normalized, others)) if others else words
 
 
 def query_grams(query: str) -> frozenset[str]:
@@ -104,20 +137,24 @@ def query_grams(query: str) -> frozenset[str]:
 
 def sentences(text: str) -> Iterator[Span]:
     """Yield the sentences of a text, without the space around them."""
-    start = 0
-    ends = [match.end() for match in SENTENCE_END.finditer(text)]
-    for end in [*ends, len(text)]:
-        part = text[start:end]
-        stripped = part.strip()
-        if stripped:
-            begin = start + part.index(stripped)
-            yield Span(begin, begin + len(stripped))
-        start = end
+    for start, end in itertools.pairwise([0, *_sentence_ends(text), len(text)]):
+        found = _stripped(text, start, end)
+        if found.start < found.end:
+            yield found
 
 
-def _grams(text: str, grams: frozenset[str]) -> Iterator[tuple[Span, str]]:
-    if not grams:
-        return
+def _sentence_ends(text: str) -> list[int]:
+    return [match.end() for match in SENTENCE_END.finditer(text)]
+
+
+def _stripped(text: str, start: int, end: int) -> Span:
+    """Return a range without the space around it."""
+    part = text[start:end]
+    begin = end - len(part.lstrip())
+    return Span(begin, begin + len(part.strip()))
+
+
+def _grams(text: str, grams: frozenset[str]) -> Iterator[_Match]:
     for run in UNSPACED.finditer(text):
         cells = cells_of(run[0])
         start = run.start()
@@ -125,39 +162,38 @@ def _grams(text: str, grams: frozenset[str]) -> Iterator[tuple[Span, str]]:
             pair = cell + cells[position + 1] if position + 1 < len(cells) else ""
             for gram in (cell, pair):
                 if gram in grams:
-                    yield Span(start, start + len(gram)), gram
+                    yield _Match(start, start + len(gram), (gram,))
             start += len(cell)
 
 
-def _merged(spans: Iterable[Span]) -> Iterator[Span]:
-    last: Span | None = None
-    for span in spans:
-        if last is not None and span.start < last.end:
-            last = Span(last.start, max(last.end, span.end))
-            continue
-        if last is not None:
-            yield last
-        last = span
-    if last is not None:
-        yield last
-
-
-def _best_sentence(
-    text: str, found: Sequence[tuple[Span, Sequence[str]]], matched: Matched
-) -> Span | None:
-    """Return the sentence whose different matched lexemes weigh most; of equals the shortest."""
+def _merged(found: Sequence[_Match]) -> Iterator[Span]:
+    """Yield the places that matched, in order, as one where they overlap."""
     if not found:
-        return None
+        return
+    start, end, _ = found[0]
+    for match in found:
+        if match.start < end:
+            end = max(end, match.end)
+            continue
+        yield Span(start, end)
+        start, end, _ = match
+    yield Span(start, end)
+
+
+def _best_sentence(text: str, found: Sequence[_Match], matched: Matched) -> Span | None:
+    """Return the sentence whose different matched lexemes weigh most; of equals the shortest."""
+    ends = [*_sentence_ends(text), len(text)]
+    held: dict[int, set[str]] = {}
+    for match in found:
+        held.setdefault(bisect_right(ends, match.start), set()).update(match.lexemes)
     best, best_rank = None, (0.0, 0)
-    left = iter(found)
-    span, lexemes = next(left)
-    for sentence in sentences(text):
-        held: set[str] = set()
-        while span.start < sentence.end:
-            held.update(lexemes)
-            span, lexemes = next(left, (Span(len(text), len(text)), ()))
-        rank = (sum(matched.weights.get(lexeme, 1.0) for lexeme in held), -len_of(sentence))
-        if held and (best is None or rank > best_rank):
+    for place, lexemes in held.items():
+        weight = math.fsum(matched.weights.get(lexeme, 1.0) for lexeme in lexemes)
+        if best is not None and weight < best_rank[0]:
+            continue
+        sentence = _stripped(text, ends[place - 1] if place else 0, ends[place])
+        rank = (weight, -len_of(sentence))
+        if best is None or rank > best_rank:
             best, best_rank = sentence, rank
     return best
 

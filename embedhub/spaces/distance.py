@@ -38,7 +38,12 @@ class QueryVector(VECTOR):  # type: ignore[misc]
     def bind_processor(self, dialect: Dialect) -> Any:
         """Return what turns the array into pgvector's text; its own takes many times as long."""
         del dialect
-        return lambda vector: orjson.dumps(vector, option=orjson.OPT_SERIALIZE_NUMPY).decode()
+        return as_text
+
+
+def as_text(vector: NDArray[np.float32]) -> str:
+    """Return a vector as pgvector reads it."""
+    return orjson.dumps(vector, option=orjson.OPT_SERIALIZE_NUMPY).decode()
 
 
 # A vector, the parameter of type QueryVector that stands for one, or a column of another row.

@@ -8,8 +8,8 @@ from sqlalchemy import event, text
 
 from embedhub import db, jobs
 from embedhub.access.caller import Caller
+from embedhub.direct import Question, ask
 from embedhub.recommend.queries import items, pools, proposals
-from embedhub.recommend.queries.direct import Question, ask
 from embedhub.recommend.queries.permits import Permit
 from embedhub.recommend.queries.versions import find_live
 from embedhub.spaces import vectors

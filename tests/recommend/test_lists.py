@@ -15,10 +15,10 @@ from embedhub import db, jobs
 from embedhub.access.caller import Caller
 from embedhub.access.service import create_workspace
 from embedhub.config import get_config
+from embedhub.direct import Question, ask, conversation
 from embedhub.errors import HubError, InvalidInput, NotFound, TooLarge
 from embedhub.recommend import listing, scoring
 from embedhub.recommend.queries import pools
-from embedhub.recommend.queries.direct import Question, ask, conversation
 from embedhub.recommend.queries.histories import find_user
 from embedhub.recommend.queries.versions import find_live
 from embedhub.recommend.request import (

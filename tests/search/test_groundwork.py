@@ -9,13 +9,16 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from embedhub import db
 from embedhub.access.caller import Caller
 from embedhub.documents.service import delete_documents
 from embedhub.encoders import encode_query, is_known_query
-from embedhub.search import groundwork, question, service
+from embedhub.search import answering, groundwork, question, service
+from embedhub.search.groundwork import Groundwork
 from embedhub.search.queries.target import Moment, find_target, is_unchanged
+from embedhub.search.question import Search
 from embedhub.search.request import Hit, SearchRequest, SearchResult
 from embedhub.search.service import search
 from embedhub.search.terms import analyse
@@ -95,6 +98,34 @@ def test_words_are_searched_once_if_nothing_happens(
     monkeypatch.setattr(groundwork, "analyse", counted)
     search(papers, "papers", SearchRequest(query="cats"))
     assert len(asked) == 1
+
+
+def test_what_is_encoded_by_then_is_answered_in_the_same_snapshot(
+    papers: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search(papers, "papers", SearchRequest(query="beans"))
+    is_laid = Event()
+
+    def encode(encoder: str, asked: str) -> Any:
+        assert is_known_query(encoder, asked) or is_laid.wait(10)
+        return encode_query(encoder, asked)
+
+    def slowly(session: Session, *, search: Search) -> Groundwork:
+        ground = groundwork.lay_ahead(session, search=search)
+        is_laid.set()
+        wait(search.encoded.values())
+        return ground
+
+    def again(*_: object, **__: object) -> bool:
+        raise AssertionError("compared with another snapshot")
+
+    monkeypatch.setattr(question, "encode_query", encode)
+    monkeypatch.setattr(answering, "lay_ahead", slowly)
+    monkeypatch.setattr(answering, "still_holds", again)
+    ahead = search(papers, "papers", SearchRequest(query="dogs at night"))
+    assert is_laid.is_set()
+    known = search(papers, "papers", SearchRequest(query="dogs at night"))
+    assert list(map(told, ahead.hits)) == list(map(told, known.hits))
 
 
 def test_what_is_deleted_meanwhile_leaves_no_gap(

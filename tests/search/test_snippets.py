@@ -6,6 +6,7 @@ from embedhub.search.request import Span
 from embedhub.search.snippets import (
     Marked,
     Matched,
+    Passage,
     mark,
     matching_words,
     normalized,
@@ -18,9 +19,9 @@ NO_GRAMS: frozenset[str] = frozenset()
 
 
 def marked(text: str, matched: Matched, lexemes: Mapping[str, tuple[str, ...]]) -> Marked:
-    words = words_of(text)
-    known = {normalized(word): lexemes.get(normalized(word), ()) for word in words}
-    return mark(text, matching_words(words, known, matched), matched)
+    passage = Passage.of(text)
+    known = {normalized(word): lexemes.get(normalized(word), ()) for word in passage.words}
+    return mark(passage, matching_words(passage.words, known, matched), matched)
 
 
 def marked_words(text: str, matched: Matched, lexemes: Mapping[str, tuple[str, ...]]) -> list[str]:

@@ -6,8 +6,8 @@ from typing import NamedTuple
 from sqlalchemy import ARRAY, BigInteger, Text, any_, bindparam, cast, select, text
 from sqlalchemy.orm import Session
 
+from embedhub.direct import Question, ask, written
 from embedhub.recommend.history import Event
-from embedhub.recommend.queries.direct import Question, ask, written
 from embedhub.tables import Interaction, Item, User
 
 USER = written(

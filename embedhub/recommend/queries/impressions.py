@@ -7,7 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import bindparam, select, text
 from sqlalchemy.orm import Session
 
-from embedhub.recommend.queries.direct import Question, conversation
+from embedhub.direct import Question, conversation
 from embedhub.tables import Impression
 
 # A user or item deleted since the list was made is left out, and a page asked for again is what

@@ -21,8 +21,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from embedhub.recommend.queries.arrays import array, ids_of
-from embedhub.recommend.queries.direct import Question, ask, written
+from embedhub.arrays import array, ids_of
+from embedhub.direct import Question, ask, written
 from embedhub.recommend.queries.permits import Permit
 from embedhub.recommend.rules.rule import Match
 from embedhub.tables import Interaction, Item, ItemPrior

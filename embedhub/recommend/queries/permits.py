@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from embedhub.recommend.queries.arrays import listed
+from embedhub.arrays import listed
 from embedhub.recommend.request import Obstacle, Seen
 from embedhub.search.access import access_predicate
 from embedhub.search.filters import Filter

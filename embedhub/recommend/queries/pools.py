@@ -32,10 +32,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from embedhub.arrays import array, ids_of, packed
+from embedhub.direct import Question, ask, written
 from embedhub.recommend.folding import Pool
 from embedhub.recommend.interactions import Floats, Integers
-from embedhub.recommend.queries.arrays import array, ids_of, packed
-from embedhub.recommend.queries.direct import Question, ask, written
 from embedhub.recommend.queries.permits import Permit, of_catalog
 from embedhub.spaces.distance import Metric, QueryVector, exact_distance
 from embedhub.tables import Embedding, Item, ItemPrior, Space

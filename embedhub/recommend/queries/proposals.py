@@ -9,8 +9,8 @@ import orjson
 from sqlalchemy import BigInteger, BindParameter, Select, bindparam, func, literal_column, select
 from sqlalchemy.orm import Session
 
-from embedhub.recommend.queries.arrays import packed
-from embedhub.recommend.queries.direct import Question, ask, written
+from embedhub.arrays import packed
+from embedhub.direct import Question, ask, written
 from embedhub.recommend.queries.pools import EMBEDDINGS, PRIOR, Leg
 from embedhub.search.dense import MAX_EF_SEARCH, has_index
 from embedhub.spaces.copies import INDEXED_COPIES

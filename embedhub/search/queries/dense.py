@@ -1,6 +1,6 @@
 """The SQL of the dense leg: the nearest rows of one space, exactly or by its HNSW index."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import BindParameter, FromClause, Select, bindparam, select, text
+from sqlalchemy import BindParameter, FromClause, Integer, Select, bindparam, select, text
 from sqlalchemy.orm import Session
 
+from embedhub.direct import Question, ask, written
 from embedhub.search.dense import DenseChoice, n_candidates
 from embedhub.search.fusion import Candidate
 from embedhub.search.queries.explaining import scanned_rows
@@ -24,6 +25,7 @@ from embedhub.search.queries.restriction import (
 from embedhub.search.queries.siblings import answers, in_index, with_siblings
 from embedhub.spaces.distance import (
     QueryVector,
+    as_text,
     exact_distance,
     indexed_distance,
     score_of,
@@ -34,6 +36,7 @@ from embedhub.tables import Embedding, Space
 DENSE: FromClause = Embedding.__table__
 DENSE_TABLE = Embedding.__tablename__
 QUERY: BindParameter[Any] = bindparam("query", type_=QueryVector)
+LIMIT: BindParameter[int] = bindparam("limit", type_=Integer)
 # Run by every search: made once.
 SCAN = text("""
     SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true),
@@ -59,6 +62,8 @@ def dense_exact(
 ) -> list[Candidate]:
     """Return the nearest rows that pass, by comparing all of them: no index can be taken."""
     asked = DenseQuery(space, query, restriction, limit)
+    if restriction.is_empty:
+        return ask(session, _asked(_exact_of_all(space.metric), asked))
     return _candidates(session, _exact(asked), asked)
 
 
@@ -120,8 +125,6 @@ def _scanning(session: Session, choice: DenseChoice) -> Iterator[None]:
 
 
 def _exact(asked: DenseQuery) -> Select[Any]:
-    if asked.restriction.is_empty:
-        return _exact_of_all(asked.space.metric, asked.limit)
     return _exact_near(asked.space.metric, asked.restriction, asked.limit)
 
 
@@ -135,8 +138,8 @@ def _hnsw(asked: DenseQuery) -> Select[Any]:
 
 
 @lru_cache(maxsize=MAX_KEPT)
-def _exact_of_all(metric: str, limit: int) -> Select[Any]:
-    return _exact_near(metric, EVERYTHING, limit)
+def _exact_of_all(metric: str) -> bytes:
+    return written(_exact_near(metric, EVERYTHING, LIMIT))
 
 
 @lru_cache(maxsize=MAX_KEPT)
@@ -144,7 +147,9 @@ def _hnsw_of_all(shape: Shape, limit: int) -> Select[Any]:
     return _hnsw_near(shape, EVERYTHING, limit)
 
 
-def _exact_near(metric: str, restriction: Restriction, limit: int) -> Select[Any]:
+def _exact_near(
+    metric: str, restriction: Restriction, limit: int | BindParameter[int]
+) -> Select[Any]:
     distance = exact_distance(DENSE.c.vector, QUERY, metric).label("distance")
     return (
         select(DENSE.c.owner_id, DENSE.c.document_id, distance)
@@ -177,8 +182,16 @@ def rows_by_statistics(session: Session, shelf_id: int) -> int:
 
 
 def _candidates(session: Session, statement: Select[Any], asked: DenseQuery) -> list[Candidate]:
-    metric = asked.space.metric
+    return _read(session.execute(statement, asked.facts).all(), asked.space.metric)
+
+
+def _asked(sql: bytes, asked: DenseQuery) -> Question[list[Candidate]]:
+    facts = asked.facts | {"query": as_text(asked.vector), "limit": asked.limit}
+    return Question(sql, facts, partial(_read, metric=asked.space.metric))
+
+
+def _read(rows: Sequence[Any], metric: str) -> list[Candidate]:
     return [
         Candidate(chunk_id, document_id, score_of(distance, metric))
-        for chunk_id, document_id, distance in session.execute(statement, asked.facts).all()
+        for chunk_id, document_id, distance in rows
     ]

@@ -6,8 +6,6 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
-    ARRAY,
-    BigInteger,
     FromClause,
     Select,
     and_,
@@ -20,6 +18,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from embedhub.arrays import array, ids_of
+from embedhub.direct import Question, ask, written
 from embedhub.search.access import access_predicate
 from embedhub.search.analysis import identifier_parts
 from embedhub.tables import Chunk, Document, DocumentVersion
@@ -59,16 +59,21 @@ SHOWN = (
         and_(VERSIONS.c.document_id == DOCUMENTS.c.id, VERSIONS.c.version == CHUNKS.c.version),
     )
     .where(
-        CHUNKS.c.id == any_(bindparam("chunk_ids", type_=ARRAY(BigInteger))),
+        CHUNKS.c.id == any_(ids_of("chunk_ids")),
         DOCUMENTS.c.workspace_id == bindparam("workspace_id"),
         DOCUMENTS.c.collection_id == bindparam("collection_id"),
         or_(DOCUMENTS.c.expires_at.is_(None), DOCUMENTS.c.expires_at > func.now()),
     )
 )
-LEXEMES = text("""
+LEXEMES = written(
+    text("""
     SELECT word, tsvector_to_array(to_tsvector(CAST(:configuration AS regconfig), body))
     FROM unnest(CAST(:words AS text[]), CAST(:bodies AS text[])) AS w(word, body)
-""")
+    """)
+)
+
+
+SHOWN_TO_ALL = written(SHOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +105,22 @@ def shown_chunks(
 
     The legs restrict by the same access already; here it is asked of the document itself.
     """
-    statement = _shown_to(None if principals is None else tuple(principals))
     facts = {
-        "chunk_ids": list(chunk_ids),
+        "chunk_ids": array(chunk_ids),
         "workspace_id": workspace_id,
         "collection_id": collection_id,
     }
-    return {row[0]: ShownChunk(*row) for row in session.execute(statement, facts).all()}
+    if principals is None:
+        return ask(session, Question(SHOWN_TO_ALL, facts, _read_chunks))
+    return _read_chunks(session.execute(_shown_to(tuple(principals)), facts).all())
+
+
+def _read_chunks(rows: Sequence[Any]) -> dict[int, ShownChunk]:
+    return {row[0]: ShownChunk(*row) for row in rows}
 
 
 @lru_cache(maxsize=1_000)
-def _shown_to(principals: tuple[str, ...] | None) -> Select[Any]:
+def _shown_to(principals: tuple[str, ...]) -> Select[Any]:
     return SHOWN.where(access_predicate(DOCUMENTS.c.access, principals))
 
 
@@ -126,4 +136,8 @@ def lexemes_of_words(
         "words": list(words),
         "bodies": [" ".join((word, *identifier_parts(word))) for word in words],
     }
-    return {word: tuple(own) for word, own in session.execute(LEXEMES, facts).all()}
+    return ask(session, Question(LEXEMES, facts, _read_lexemes))
+
+
+def _read_lexemes(rows: Sequence[Any]) -> dict[str, tuple[str, ...]]:
+    return {word: tuple(own) for word, own in rows}

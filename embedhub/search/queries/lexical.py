@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from pgvector import SparseVector
 from pgvector.sqlalchemy import SPARSEVEC
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Float,
     FromClause,
@@ -18,7 +19,7 @@ from sqlalchemy import (
     bindparam,
     cast,
     func,
-    literal,
+    literal_column,
     select,
     text,
     union_all,
@@ -26,6 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.orm import Session
 
+from embedhub.direct import Question, ask, written
 from embedhub.search.fusion import Candidate
 from embedhub.search.lexical import Term
 from embedhub.search.queries.explaining import scanned_rows
@@ -44,7 +46,8 @@ from embedhub.tables.spaces import SPARSE_DIMENSIONS
 SPARSE: FromClause = SparseEmbedding.__table__
 SPARSE_TABLE = SparseEmbedding.__tablename__
 
-ANALYSE_QUERY = text(f"""
+ANALYSE_QUERY = written(
+    text(f"""
     WITH asked AS MATERIALIZED (
       SELECT lexeme FROM unnest(to_tsvector(CAST(:configuration AS regconfig), :query)))
     SELECT lexeme, {PLACE.format(lexeme="lexeme")},
@@ -53,10 +56,12 @@ ANALYSE_QUERY = text(f"""
            (SELECT coalesce(CAST(sum(rows) AS bigint), 0) FROM size_deltas
             WHERE space_id = :space_id)
     FROM asked
-""")
+    """)
+)
 SPARSE_VECTOR = SPARSEVEC(SPARSE_DIMENSIONS)
 QUERY = cast(bindparam("query", type_=SPARSE_VECTOR), SPARSE_VECTOR)
 CAP = bindparam("cap", type_=Integer)
+LIMIT: BindParameter[int] = bindparam("limit", type_=Integer)
 # Parallel workers would take from all tiers at once, and rows of common words fill the cap.
 ONE_BY_ONE = text("SET LOCAL max_parallel_workers_per_gather = 0")
 TOGETHER = text("SET LOCAL max_parallel_workers_per_gather TO DEFAULT")
@@ -76,7 +81,10 @@ def count_terms(
 ) -> tuple[dict[str, tuple[int, int]], int]:
     """Return each lexeme of a prepared query with its place and row count, and the space's rows."""
     facts = {"space_id": space_id, "configuration": configuration, "query": query}
-    rows = session.execute(ANALYSE_QUERY, facts).all()
+    return ask(session, Question(ANALYSE_QUERY, facts, _read_counts))
+
+
+def _read_counts(rows: Sequence[Any]) -> tuple[dict[str, tuple[int, int]], int]:
     counts = {lexeme: (place, n_rows) for lexeme, place, n_rows, _ in rows}
     return counts, rows[0][3] if rows else 0
 
@@ -96,13 +104,21 @@ class LexicalQuery:
         query = sparse_vector(self.vector)
         return {"query": query, "space_id": self.space.id, "shelf_id": self.space.shelf_id}
 
+    @property
+    def written_facts(self) -> dict[str, Any]:
+        """The same for the statements that are written once."""
+        return self.facts | {"query": sparse_vector(self.vector).to_text(), "limit": self.limit}
+
 
 def lexical_scan(session: Session, asked: LexicalQuery) -> list[Candidate]:
     """Return the best rows of a space by scoring every one that passes."""
-    return [
-        Candidate(chunk_id, document_id, -distance)
-        for chunk_id, document_id, distance in session.execute(_scan(asked), asked.facts).all()
-    ]
+    if asked.restriction.is_empty:
+        return ask(session, Question(_scan_of_all(), asked.written_facts, _read))
+    return _read(session.execute(_scan(asked), asked.facts).all())
+
+
+def _read(rows: Sequence[Any]) -> list[Candidate]:
+    return [Candidate(chunk_id, document_id, -distance) for chunk_id, document_id, distance in rows]
 
 
 def exact_scanned(session: Session, asked: LexicalQuery) -> int:
@@ -118,7 +134,12 @@ def lexical_candidates(
     Rows are taken tier by tier; a later tier's statement runs only while the cap is not reached.
     """
     with _in_order(session, tiers):
-        rows = session.execute(_candidates(asked, tiers), _tier_facts(asked, tiers, cap)).all()
+        facts = _tier_facts(asked, tiers, cap)
+        if asked.restriction.is_empty:
+            facts |= asked.written_facts
+            rows = ask(session, Question(_candidates_of_all(len(tiers)), facts, list[Any]))
+        else:
+            rows = list(session.execute(_candidates(asked, tiers), facts).all())
     return LexicalCandidates(
         candidates=[Candidate(row[0], row[1], -row[2]) for row in rows],
         n_scored=rows[0][3] if rows else 0,
@@ -146,17 +167,15 @@ def _in_order(session: Session, tiers: Sequence[Sequence[Term]]) -> Iterator[Non
 
 
 def _scan(asked: LexicalQuery) -> Select[Any]:
-    if asked.restriction.is_empty:
-        return _scan_of_all(asked.limit)
     return _scan_near(asked.restriction, asked.limit)
 
 
-@lru_cache(maxsize=MAX_KEPT)
-def _scan_of_all(limit: int) -> Select[Any]:
-    return _scan_near(EVERYTHING, limit)
+@cache
+def _scan_of_all() -> bytes:
+    return written(_scan_near(EVERYTHING, LIMIT))
 
 
-def _scan_near(restriction: Restriction, limit: int) -> Select[Any]:
+def _scan_near(restriction: Restriction, limit: int | BindParameter[int]) -> Select[Any]:
     distance = lexical_distance().label("distance")
     best = (
         select(SPARSE.c.owner_id, SPARSE.c.document_id, distance)
@@ -166,21 +185,21 @@ def _scan_near(restriction: Restriction, limit: int) -> Select[Any]:
         .subquery()
     )
     # A row without any of the words scores 0; cutting it off after the sort costs nothing.
-    return select(best).where(best.c.distance < 0)
+    return select(best).where(best.c.distance < literal_column("0"))
 
 
 def _candidates(asked: LexicalQuery, tiers: Sequence[Sequence[Term]]) -> Select[Any]:
-    if asked.restriction.is_empty:
-        return _candidates_of_all(len(tiers), asked.limit)
     return _candidates_near(len(tiers), asked.restriction, asked.limit)
 
 
 @lru_cache(maxsize=MAX_KEPT)
-def _candidates_of_all(n_tiers: int, limit: int) -> Select[Any]:
-    return _candidates_near(n_tiers, EVERYTHING, limit)
+def _candidates_of_all(n_tiers: int) -> bytes:
+    return written(_candidates_near(n_tiers, EVERYTHING, LIMIT))
 
 
-def _candidates_near(n_tiers: int, restriction: Restriction, limit: int) -> Select[Any]:
+def _candidates_near(
+    n_tiers: int, restriction: Restriction, limit: int | BindParameter[int]
+) -> Select[Any]:
     branches = [_tier_branch(tier, restriction) for tier in range(n_tiers)]
     found = union_all(*branches).limit(CAP).cte("found").prefix_with("MATERIALIZED")
     return (
@@ -206,7 +225,7 @@ def _tier_branch(tier: int, restriction: Restriction) -> Select[tuple[int, int, 
     if tier:
         conditions.append(~SPARSE.c.terms.op("@@")(_words(f"before_{tier}")))
     return select(
-        literal(tier).label("tier"),
+        literal_column(str(tier), Integer).label("tier"),
         SPARSE.c.owner_id,
         SPARSE.c.document_id,
         lexical_distance().label("distance"),

@@ -5,25 +5,30 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ARRAY, BigInteger, Select, any_, bindparam, func, select
+from sqlalchemy import any_, func, select
 from sqlalchemy.orm import Session
 
+from embedhub.arrays import array, ids_of
+from embedhub.direct import Question, ask, written
 from embedhub.search.nearness import Vectors
 from embedhub.search.queries.dense import DENSE, QUERY
 from embedhub.search.queries.lexical import SPARSE, lexical_distance, sparse_vector
 from embedhub.search.queries.restriction import ANY_SPACE, place_of
-from embedhub.spaces.distance import exact_distance, score_of
+from embedhub.spaces.distance import as_text, exact_distance, score_of
 from embedhub.tables import Space
 
-OWNERS = bindparam("owner_ids", type_=ARRAY(BigInteger))
+OWNERS = ids_of("owner_ids")
 # pgvector's binary form: two 16-bit numbers, in the place of one element, then the elements.
 HEADER_NUMBERS = 1
-VECTORS = select(DENSE.c.owner_id, func.vector_send(DENSE.c.vector)).where(
-    *place_of(DENSE, ANY_SPACE), DENSE.c.owner_id == any_(OWNERS)
+VECTORS = written(
+    select(DENSE.c.owner_id, func.vector_send(DENSE.c.vector)).where(
+        *place_of(DENSE, ANY_SPACE), DENSE.c.owner_id == any_(OWNERS)
+    )
 )
-
-WORDS = select(SPARSE.c.owner_id, lexical_distance()).where(
-    *place_of(SPARSE, ANY_SPACE), SPARSE.c.owner_id == any_(OWNERS)
+WORDS = written(
+    select(SPARSE.c.owner_id, lexical_distance()).where(
+        *place_of(SPARSE, ANY_SPACE), SPARSE.c.owner_id == any_(OWNERS)
+    )
 )
 
 
@@ -31,41 +36,48 @@ def dense_scores(
     session: Session, *, space: Space, query: NDArray[np.float32], owner_ids: Sequence[int]
 ) -> dict[int, float]:
     """Return the score of each of these passages that has a vector in a dense space."""
-    facts = {
-        "query": query, "space_id": space.id, "shelf_id": space.shelf_id,
-        "owner_ids": list(owner_ids),
-    }  # fmt: skip
-    rows = session.execute(_NEARNESS[space.metric], facts).all()
-    return {owner_id: score_of(distance, space.metric) for owner_id, distance in rows}
+    facts = _facts(space, owner_ids) | {"query": as_text(query)}
+
+    def read(rows: Sequence[Any]) -> dict[int, float]:
+        return {owner_id: score_of(distance, space.metric) for owner_id, distance in rows}
+
+    return ask(session, Question(_NEARNESS[space.metric], facts, read))
 
 
 def vectors_of(session: Session, *, space: Space, owner_ids: Sequence[int]) -> Vectors:
     """Return the vectors of those of these passages that have one in a dense space."""
-    facts = {
-        "space_id": space.id, "shelf_id": space.shelf_id, "owner_ids": list(owner_ids),
-    }  # fmt: skip
-    rows = session.execute(VECTORS, facts).all()
-    # Read together: one by one the arrays cost more than the statement.
-    sent = np.frombuffer(b"".join(row[1] for row in rows), dtype=">f4")
-    each = sent.reshape(len(rows), HEADER_NUMBERS + space.dimension)[:, HEADER_NUMBERS:]
-    return Vectors((row[0] for row in rows), each.astype(np.float32))
+
+    def read(rows: Sequence[Any]) -> Vectors:
+        # Read together: one by one the arrays cost more than the statement.
+        sent = np.frombuffer(b"".join(row[1] for row in rows), dtype=">f4")
+        each = sent.reshape(len(rows), HEADER_NUMBERS + space.dimension)[:, HEADER_NUMBERS:]
+        return Vectors((row[0] for row in rows), each.astype(np.float32))
+
+    return ask(session, Question(VECTORS, _facts(space, owner_ids), read))
 
 
 def lexical_scores(
     session: Session, *, space: Space, query: dict[int, float], owner_ids: Sequence[int]
 ) -> dict[int, float]:
     """Return the BM25 score of each of these passages in a lexical space."""
-    facts = {
-        "query": sparse_vector(query), "space_id": space.id, "shelf_id": space.shelf_id,
-        "owner_ids": list(owner_ids),
-    }  # fmt: skip
-    return {owner_id: -distance for owner_id, distance in session.execute(WORDS, facts).all()}
+    facts = _facts(space, owner_ids) | {"query": sparse_vector(query).to_text()}
+
+    def read(rows: Sequence[Any]) -> dict[int, float]:
+        return {owner_id: -distance for owner_id, distance in rows}
+
+    return ask(session, Question(WORDS, facts, read))
 
 
-def _nearness(metric: str) -> Select[Any]:
+def _facts(space: Space, owner_ids: Sequence[int]) -> dict[str, Any]:
+    return {"space_id": space.id, "shelf_id": space.shelf_id, "owner_ids": array(owner_ids)}
+
+
+def _nearness(metric: str) -> bytes:
     distance = exact_distance(DENSE.c.vector, QUERY, metric).label("distance")
-    return select(DENSE.c.owner_id, distance).where(
-        *place_of(DENSE, ANY_SPACE), DENSE.c.owner_id == any_(OWNERS)
+    return written(
+        select(DENSE.c.owner_id, distance).where(
+            *place_of(DENSE, ANY_SPACE), DENSE.c.owner_id == any_(OWNERS)
+        )
     )
 
 

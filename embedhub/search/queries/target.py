@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     ARRAY,
@@ -11,6 +11,7 @@ from sqlalchemy import (
     Boolean,
     ColumnElement,
     DateTime,
+    Table,
     Text,
     and_,
     bindparam,
@@ -20,6 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from embedhub.direct import Question, ask, written
 from embedhub.tables import Collection, Space
 
 # More expired documents than these are not named to the legs.
@@ -57,22 +59,26 @@ STATE: tuple[ColumnElement[Any], ...] = (
     literal_column(SNAPSHOT, Text),
     literal_column("now()", DateTime(timezone=True)),
 )
+# The tables and not the mapped classes: the ORM would take longer than the statement.
+COLLECTIONS, SPACES = cast("Table", Collection.__table__), cast("Table", Space.__table__)
+OF_COLLECTION, OF_SPACE = list(COLLECTIONS.c.keys()), list(SPACES.c.keys())
 # Run by every search: made once, and one statement for all of it.
-FIND = (
-    select(Collection, Space, *STATE)
+FIND = written(
+    select(*COLLECTIONS.c, *SPACES.c, *STATE)
+    .select_from(COLLECTIONS)
     .outerjoin(
-        Space,
+        SPACES,
         and_(
-            Space.collection_id == Collection.id,
-            Space.workspace_id == Collection.workspace_id,
-            Space.subject == "chunk",
-            Space.status == "live",
+            SPACES.c.collection_id == COLLECTIONS.c.id,
+            SPACES.c.workspace_id == COLLECTIONS.c.workspace_id,
+            SPACES.c.subject == literal_column("'chunk'"),
+            SPACES.c.status == literal_column("'live'"),
         ),
     )
     .where(
-        Collection.workspace_id == bindparam("workspace_id"),
-        Collection.slug == bindparam("slug"),
-        Collection.deleted_at.is_(None),
+        COLLECTIONS.c.workspace_id == bindparam("workspace_id"),
+        COLLECTIONS.c.slug == bindparam("slug"),
+        COLLECTIONS.c.deleted_at.is_(None),
     )
 )
 EXPIRED_DOCUMENTS = text(f"SELECT {EXPIRED.format(collection=':collection_id')}")
@@ -109,7 +115,7 @@ class CollectionState:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A collection with its live chunk spaces by their kind."""
+    """A collection with its live chunk spaces by their kind; copies that no session knows."""
 
     collection: Collection
     spaces: dict[str, Space]
@@ -118,19 +124,27 @@ class Target:
 
 def find_target(session: Session, *, workspace_id: int, slug: str) -> Target | None:
     """Return a workspace's collection of this slug, its live chunk spaces and their state."""
-    rows = session.execute(FIND, {"workspace_id": workspace_id, "slug": slug}).all()
+    return ask(session, Question(FIND, {"workspace_id": workspace_id, "slug": slug}, _read))
+
+
+def _read(rows: Sequence[Any]) -> Target | None:
     if not rows:
         return None
-    collection, _, expired, _, has_stale_filters, has_curations, snapshot, time = rows[0]
+    first, after = len(OF_COLLECTION), len(OF_COLLECTION) + len(OF_SPACE)
+    expired, _, has_stale_filters, has_curations, snapshot, time = rows[0][after:]
     state = CollectionState(
         expired_documents=_named(expired),
-        has_pending=any(row[3] for row in rows),
+        has_pending=any(row[after + 1] for row in rows),
         has_stale_filters=has_stale_filters,
         has_curations=has_curations,
         moment=Moment(snapshot, time),
     )
-    spaces = {row[1].kind: row[1] for row in rows if row[1] is not None}
-    return Target(collection, spaces, state)
+    found = (dict(zip(OF_SPACE, row[first:after], strict=True)) for row in rows)
+    return Target(
+        collection=Collection(**dict(zip(OF_COLLECTION, rows[0][:first], strict=True))),
+        spaces={one["kind"]: Space(**one) for one in found if one["id"] is not None},
+        state=state,
+    )
 
 
 def expired_documents(session: Session, *, collection_id: int) -> list[int] | None:
