@@ -217,7 +217,7 @@ def _publish(
             fitted=facts,
             generation=generation,
             n_rows=len(scored.ids),
-            run_id=progress.run_id,
+            run_id=progress.run_id or None,
             fitted_at=flags.now_of(session),
         )
         n_flags = _flag(session, subject, row, fitted, scored)
