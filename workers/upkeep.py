@@ -51,6 +51,13 @@ logger = logging.getLogger(__name__)
 
 _stopping = threading.Event()
 
+
+def follow_filterable(progress: RunProgress, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Rewrite what filters see of a collection's documents, or of a catalog's items."""
+    work = catalogs.relabel_items if "catalog_id" in arguments else update_attributes
+    return work(progress, arguments)
+
+
 WORK: dict[RunKind, Callable[[RunProgress, dict[str, Any]], dict[str, Any]]] = {
     RunKind.COPY_DOCUMENTS: copy_documents,
     RunKind.DELETE_CATALOG: catalogs.purge_catalog,
@@ -61,7 +68,7 @@ WORK: dict[RunKind, Callable[[RunProgress, dict[str, Any]], dict[str, Any]]] = {
     RunKind.RECHUNK_DOCUMENTS: rechunk_documents,
     RunKind.RELABEL_DOCUMENTS: relabel_documents,
     RunKind.REWEIGH: lexical_index.reweigh,
-    RunKind.UPDATE_ATTRIBUTES: update_attributes,
+    RunKind.UPDATE_ATTRIBUTES: follow_filterable,
 }
 
 

@@ -11,9 +11,11 @@ from typing import Any
 from embedhub.access.service import check_slug
 from embedhub.catalog.template import check_template
 from embedhub.errors import InvalidInput
+from embedhub.search.attributes import check_filterable
 
 MAX_NAME_CHARS = 200
 MAX_TYPES = 100
+MAX_FILTERABLE = 100
 MAX_WEIGHT = 1_000.0
 TYPE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 TYPE_RULE = "1 to 63 lower-case letters, digits, - and _"
@@ -49,6 +51,7 @@ class CatalogInput:
     name: str | None = None
     content_template: str | None = None
     interaction_weights: Mapping[str, float] | None = None
+    filterable: Mapping[str, str] | None = None
     unknown_users: Unknown = Unknown.CREATE
     unknown_items: Unknown = Unknown.HOLD
 
@@ -58,11 +61,13 @@ class CatalogChanges:
     """What to change of a catalog; None leaves it as it is.
 
     `interaction_weights` replaces all: a type left out weighs nothing and is refused from then on.
+    `filterable` replaces all, too.
     """
 
     name: str | None = None
     content_template: str | None = None
     interaction_weights: Mapping[str, float] | None = None
+    filterable: Mapping[str, str] | None = None
     unknown_users: Unknown | None = None
     unknown_items: Unknown | None = None
 
@@ -88,6 +93,10 @@ def checked_columns(wanted: CatalogInput | CatalogChanges) -> dict[str, Any]:
         columns["content_template"] = wanted.content_template
     if wanted.interaction_weights is not None:
         columns["interaction_weights"] = check_weights(wanted.interaction_weights)
+    if wanted.filterable is not None:
+        if len(wanted.filterable) > MAX_FILTERABLE:
+            raise InvalidInput(f"at most {MAX_FILTERABLE} fields", "filterable")
+        columns["filterable"] = check_filterable(wanted.filterable)
     for name in ("unknown_users", "unknown_items"):
         if (policy := getattr(wanted, name)) is not None:
             columns[name] = policy.value

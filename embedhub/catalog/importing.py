@@ -168,7 +168,12 @@ class _Importer:
         # For each batch anew: the catalog may be gone, or weigh other types.
         with db.reading() as session:
             catalog = find_catalog(session, self.caller, self.slug)
-            return Facts(catalog.content_template, catalog.interaction_weights, datetime.now(UTC))
+            return Facts(
+                catalog.content_template,
+                catalog.filterable,
+                catalog.interaction_weights,
+                datetime.now(UTC),
+            )
 
     def _store(self, batch: Batch) -> StoredLines:
         def store() -> StoredLines:

@@ -19,6 +19,7 @@ from embedhub.catalog.inputs import (
 )
 from embedhub.documents.streams import LineError
 from embedhub.errors import InvalidInput, TooLarge
+from embedhub.search.attributes import check_attributes
 
 # Lines of a commit: an item costs the analysis of its words, an interaction next to nothing.
 COMMITTED_MEMBERS = 500
@@ -43,6 +44,7 @@ class Facts:
     """What of a catalog decides whether a line can be read."""
 
     content_template: str
+    filterable: Mapping[str, str]
     types: Mapping[str, float]
     now: datetime
 
@@ -69,6 +71,7 @@ class Batch:
             match self.kind:
                 case Kind.ITEMS:
                     item = parse_item(raw, "item")
+                    check_attributes(item.attributes, facts.filterable, "item.attributes")
                     return item, content_of(facts.content_template, item, "item")
                 case Kind.USERS:
                     return parse_user(raw, "user"), ""

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from embedhub.catalog.checks import DEFAULT_WEIGHTS, MAX_NAME_CHARS, MAX_TYPES
+from embedhub.catalog.checks import DEFAULT_WEIGHTS, MAX_FILTERABLE, MAX_NAME_CHARS, MAX_TYPES
 from embedhub.web.body import AnswerBody, RequestBody
 
 Policy = Literal["create", "hold", "reject"]
@@ -13,7 +13,13 @@ EXAMPLE: dict[str, Any] = {
     "slug": "films",
     "content_template": "{title}\n{plot}\nGenres: {genres}",
     "interaction_weights": {"view": 1, "purchase": 4, "dislike": -3},
+    "filterable": {"year": "number"},
 }
+FieldType = Literal["string", "number", "boolean", "date", "array"]
+FILTERABLE = (
+    "Types of attributes, which are checked from then on: dates compare as moments, and large"
+    " catalogs get an index a field. Other attributes can be filtered by, too."
+)
 TEMPLATE = (
     "How fields of an item become the text that stands for it: text with {names of fields}, where"
     " a line whose fields are all empty is left out. Empty: every field, a line each, by name."
@@ -43,6 +49,9 @@ class CatalogIn(RequestBody):
         max_length=MAX_TYPES,
         description=f"{WEIGHTS} Default {dict(DEFAULT_WEIGHTS)}.",
     )
+    filterable: dict[str, FieldType] = Field(
+        default={}, max_length=MAX_FILTERABLE, description=FILTERABLE
+    )
     unknown_users: Policy = Field(default="create", description=UNKNOWN.format("user"))
     unknown_items: Policy = Field(default="hold", description=UNKNOWN.format("item"))
 
@@ -59,6 +68,9 @@ class CatalogPatch(RequestBody):
         max_length=MAX_TYPES,
         description="Replaces all; a type left out weighs nothing from then on.",
     )
+    filterable: dict[str, FieldType] | None = Field(
+        default=None, max_length=MAX_FILTERABLE, description=f"Replaces all. {FILTERABLE}"
+    )
     unknown_users: Policy | None = None
     unknown_items: Policy | None = None
     # Accepted here so that the refusal can say why.
@@ -73,9 +85,16 @@ class CatalogOut(AnswerBody):
     name: str
     content_template: str
     interaction_weights: dict[str, float]
+    filterable: dict[str, FieldType]
     unknown_users: Policy
     unknown_items: Policy
     created_at: datetime
+
+
+class ChangedCatalogOut(CatalogOut):
+    """A changed catalog, and the run that brings its items up to it, if any has to."""
+
+    run_id: int | None
 
 
 class CatalogPage(AnswerBody):

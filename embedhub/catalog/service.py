@@ -11,6 +11,7 @@ from embedhub.catalog.checks import CatalogChanges, CatalogInput, Unknown, check
 from embedhub.catalog.purge import purge_catalog
 from embedhub.catalog.queries import catalogs as queries
 from embedhub.catalog.queries.catalogs import CatalogCounts
+from embedhub.catalog.relabelling import needs_relabelling, relabel_items, start_relabelling
 from embedhub.config import get_config
 from embedhub.errors import Conflict, NotFound
 from embedhub.runs.service import RunKind, start_run
@@ -40,6 +41,7 @@ __all__ = [
     "list_catalogs",
     "list_dead",
     "purge_catalog",
+    "relabel_items",
     "resume_deletions",
     "retry_dead",
     "update_catalog",
@@ -60,6 +62,7 @@ class CatalogView:
     name: str
     content_template: str
     interaction_weights: dict[str, float]
+    filterable: dict[str, str]
     unknown_users: str
     unknown_items: str
     created_at: datetime
@@ -154,15 +157,26 @@ def retry_dead(caller: Caller, slug: str) -> int:
     return spaces.retry_dead(caller, catalog_id=catalog_id)
 
 
-def update_catalog(caller: Caller, slug: str, changes: CatalogChanges) -> CatalogView:
-    """Change a catalog and return it.
+def update_catalog(
+    caller: Caller, slug: str, changes: CatalogChanges
+) -> tuple[CatalogView, int | None]:
+    """Change a catalog; return it and the run that follows, if any.
 
-    Raises Conflict for another template once there are items: their texts were made with it.
+    Newly declared dates are stored in another form, so changed filterable fields start a run over
+    the items; until it ends, filters on a changed field may miss some of them. Raises Conflict for
+    another template once there are items: their texts were made with it.
     """
     caller.require_writing()
     columns = checked_columns(changes)
+    run_id = None
     with db.writing() as session:
         catalog = find_catalog(session, caller, slug)
+        if "filterable" in columns:
+            # Whoever stores items meanwhile does so before, and the run sees them, or behind it.
+            db.take_turn(session, db.Turn.CATALOG, catalog.id)
+            session.refresh(catalog)
+            if needs_relabelling(session, catalog, columns["filterable"]):
+                run_id = start_relabelling(session, catalog)
         template = columns.get("content_template", catalog.content_template)
         if template != catalog.content_template:
             db.take_turn(session, db.Turn.CATALOG, catalog.id)
@@ -172,7 +186,7 @@ def update_catalog(caller: Caller, slug: str, changes: CatalogChanges) -> Catalo
             catalog = queries.update_catalog(
                 session, workspace_id=caller.workspace_id, catalog_id=catalog.id, **columns
             )
-        return _view(catalog)
+        return _view(catalog), run_id
 
 
 def delete_catalog(caller: Caller, slug: str) -> int:
@@ -220,6 +234,7 @@ def _view(catalog: Catalog) -> CatalogView:
         name=catalog.name,
         content_template=catalog.content_template,
         interaction_weights=catalog.interaction_weights,
+        filterable=catalog.filterable,
         unknown_users=catalog.unknown_users,
         unknown_items=catalog.unknown_items,
         created_at=catalog.created_at,

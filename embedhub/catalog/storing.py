@@ -17,6 +17,7 @@ from embedhub.catalog.queries.members import Changed
 from embedhub.catalog.service import find_catalog
 from embedhub.catalog.visibility import index_attributes
 from embedhub.jobs import Job
+from embedhub.search.attributes import check_attributes
 from embedhub.spaces.members import (
     Subject,
     answer_anew,
@@ -70,11 +71,14 @@ def store_items(
     contents: Sequence[str] | None = None,
     priority: int | None = None,
 ) -> Stored:
-    """Store items of an opened catalog, no id twice; raises TooLarge for a content too long.
+    """Store items of an opened catalog, no id twice.
 
-    `contents` are their texts, if these are known.
+    `contents` are the texts of items that were checked. Raises TooLarge for a content too long and
+    InvalidInput for an attribute of another type than declared.
     """
     if contents is None:
+        for place, item in enumerate(items):
+            check_attributes(item.attributes, catalog.filterable, f"items.{place}.attributes")
         contents = [
             content_of(catalog.content_template, item, f"items.{place}")
             for place, item in enumerate(items)

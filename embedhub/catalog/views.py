@@ -1,5 +1,6 @@
 """The REST of catalogs."""
 
+from dataclasses import asdict
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -15,6 +16,7 @@ from embedhub.catalog.schemas import (
     CatalogPatch,
     CatalogRemovalOut,
     CatalogStatusOut,
+    ChangedCatalogOut,
     DeadMemberPage,
     RetriedOut,
 )
@@ -84,13 +86,17 @@ def retry_dead_members(request: HttpRequest, slug: str) -> HttpResponse:
     return respond({"retried": service.retry_dead(caller_of(request, Scope.WRITE), slug)})
 
 
-@router.patch("/catalogs/{slug}", response=CatalogOut, summary="Change a catalog")
+@router.patch("/catalogs/{slug}", response=ChangedCatalogOut, summary="Change a catalog")
 def update_catalog(request: HttpRequest, slug: str, body: CatalogPatch) -> HttpResponse:
-    """Change name, weights and policies; the template only while the catalog has no items."""
+    """Change name, weights, policies and filterable fields; the template only without items.
+
+    Changed filterable fields start a run over the items, `run_id`.
+    """
     given = body.model_dump(exclude_unset=True)
     refuse_fixed(given)
     changes = CatalogChanges(**policies_of(given))
-    return respond(service.update_catalog(caller_of(request, Scope.WRITE), slug, changes))
+    view, run_id = service.update_catalog(caller_of(request, Scope.WRITE), slug, changes)
+    return respond({**asdict(view), "run_id": run_id})
 
 
 @router.delete("/catalogs/{slug}", response={202: CatalogRemovalOut}, summary="Delete a catalog")

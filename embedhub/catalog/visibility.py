@@ -7,6 +7,7 @@ from embedhub.catalog.inputs import ItemInput
 from embedhub.search.attributes import normalise_attributes
 from embedhub.search.conditions import Condition, Not, Test, all_of
 from embedhub.search.filters import Filter
+from embedhub.tables import Item
 
 # Fields of a filter beside the attributes, under these names.
 CATEGORIES, LABELS = "categories", "labels"
@@ -14,7 +15,7 @@ CATEGORIES, LABELS = "categories", "labels"
 HIDDEN, FROM, UNTIL = "$hidden", "$from", "$until"
 
 
-def index_attributes(item: ItemInput, filterable: dict[str, str]) -> dict[str, Any]:
+def index_attributes(item: ItemInput | Item, filterable: dict[str, str]) -> dict[str, Any]:
     """Return what the index rows of an item hold for filters.
 
     Its attributes as those of documents, categories and labels as lists, and when it may be shown.

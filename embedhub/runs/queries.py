@@ -53,15 +53,16 @@ def ended_badly(session: Session, *, kind: str, subject: str, within: timedelta)
 
 
 def latest_status(
-    session: Session, *, workspace_id: int, kind: str, collection_id: int
+    session: Session, *, workspace_id: int, kind: str, owner: tuple[str, int | None]
 ) -> str | None:
-    """Return the status of the newest run of this kind over a collection of this workspace."""
+    """Return the status of the newest run of this kind whose argument is this owner of rows."""
+    name, owner_id = owner
     statement = (
         select(Run.status)
         .where(
             Run.workspace_id == workspace_id,
             Run.kind == kind,
-            Run.arguments["collection_id"].as_integer() == collection_id,
+            Run.arguments[name].as_integer() == owner_id,
         )
         .order_by(Run.id.desc())
         .limit(1)

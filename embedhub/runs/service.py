@@ -120,12 +120,16 @@ def start_unless_paused(
 
 
 def latest_status(
-    session: Session, *, workspace_id: int, kind: RunKind, collection_id: int
+    session: Session,
+    *,
+    workspace_id: int,
+    kind: RunKind,
+    collection_id: int | None = None,
+    catalog_id: int | None = None,
 ) -> RunStatus | None:
-    """Return how far the newest run of a kind over a collection is; None if there was none."""
-    status = queries.latest_status(
-        session, workspace_id=workspace_id, kind=kind, collection_id=collection_id
-    )
+    """Return how far the newest run of a kind over a collection or catalog is; None without one."""
+    owner = ("collection_id", collection_id) if catalog_id is None else ("catalog_id", catalog_id)
+    status = queries.latest_status(session, workspace_id=workspace_id, kind=kind, owner=owner)
     return None if status is None else RunStatus(status)
 
 

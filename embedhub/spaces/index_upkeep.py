@@ -35,9 +35,9 @@ def complete_shelves() -> None:
     An older release built fewer, and a run that was under way does not see what is declared later.
     """
     with db.writing() as session:
-        for space, collection, names in shelves.indexed_shelves(session):
+        for space, owner, names in shelves.indexed_shelves(session):
             table, subject = table_of(space.kind, space.shelf_id), subject_of(space)
-            wanted = {f"{table}_{index.suffix}" for index in wanted_indexes(space, collection)}
+            wanted = {f"{table}_{index.suffix}" for index in wanted_indexes(space, owner)}
             if wanted <= set(names) or unfinished_run(session, kinds=WORKING, subject=subject):
                 continue
             start_unless_paused(

@@ -21,12 +21,12 @@ from embedhub.spaces.numbering import number_copies
 from embedhub.spaces.queries import activity, server, shelf_ddl, shelves
 from embedhub.spaces.queries.loading import is_loading
 from embedhub.spaces.queries.shelves import TABLES
-from embedhub.spaces.queries.spaces import collection_of
+from embedhub.spaces.queries.spaces import owner_of
 from embedhub.spaces.shelving import attach_shelf, drop_shelf, move_to_shelf, table_of
 from embedhub.spaces.tidying import VACUUM_STEP, clear_dead_rows
 from embedhub.spaces.wanted import HNSW, ShelfIndex, wanted_indexes
 from embedhub.spaces.watching import StepReport, watching
-from embedhub.tables import Collection, Space
+from embedhub.tables import Catalog, Collection, Space
 from embedhub.tables.spaces import SHARED_SHELF
 
 # Rows a second that other steps handle on a typical machine: for their share of the progress.
@@ -40,7 +40,7 @@ class Task:
     """A space to work on, as it was when the work began."""
 
     space: Space
-    collection: Collection | None
+    owner: Collection | Catalog | None
     rows: int
     forecast: Forecast | None
     # since Postgres' statistics of the table were begun
@@ -62,7 +62,7 @@ def grow_space(progress: RunProgress, arguments: dict[str, Any]) -> dict[str, An
     task = begin(progress, int(arguments["space_id"]))
     space = task.space
     shelf_id = space.id if space.shelf_id == SHARED_SHELF else space.shelf_id
-    wanted = wanted_indexes(space, task.collection)
+    wanted = wanted_indexes(space, task.owner)
     weights = {"move": task.rows / MOVED_PER_S, **index_weights(task, wanted)}
     report = StepReport(progress, weights, task.rows)
     moved = 0
@@ -106,7 +106,7 @@ def rebuild_index(progress: RunProgress, arguments: dict[str, Any]) -> dict[str,
         with db.writing() as session:
             shelves.set_precision(session, space_id=task.space.id, precision=precision)
         return {"precision": precision, "rows": task.rows, "is_exact": True}
-    wanted = wanted_indexes(task.space, task.collection, precision=precision)
+    wanted = wanted_indexes(task.space, task.owner, precision=precision)
     weights = {
         **index_weights(task, wanted),
         "swap": 0.1,
@@ -134,7 +134,7 @@ def begin(progress: RunProgress, space_id: int, *, precision: str | None = None)
         if space is None:
             raise NotFound("space", space_id)
         is_shared = space.shelf_id == SHARED_SHELF
-        collection = collection_of(session, space)
+        owner = owner_of(session, space)
         rows = server.count_rows(
             session, table=TABLES[space.kind], shelf_id=space.shelf_id, space_id=space.id
         )
@@ -148,7 +148,7 @@ def begin(progress: RunProgress, space_id: int, *, precision: str | None = None)
     if forecast is not None:
         progress.foretell(forecast.as_mapping())
         require_room(forecast)
-    return Task(space, collection, rows, forecast, facts.died)
+    return Task(space, owner, rows, forecast, facts.died)
 
 
 def index_weights(task: Task, wanted: list[ShelfIndex]) -> dict[str, float]:

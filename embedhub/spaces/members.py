@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from embedhub import db
 from embedhub.encoders import SUPPLIED, describe_encoder
+from embedhub.runs.service import RunKind, start_run
 from embedhub.search.lexical import ANALYSER, REVISION
 from embedhub.search.lexical_index import LexicalRow, index_chunks, remove_chunks
 from embedhub.spaces.distance import index_precision
@@ -30,6 +31,7 @@ __all__ = [
     "DeadMember",
     "Subject",
     "answer_anew",
+    "complete_indexes",
     "content_counts",
     "content_space",
     "create_catalog_spaces",
@@ -167,6 +169,24 @@ def repeat_attributes(
         for space in spaces:
             if space.subject == subject:
                 queries.repeat_filter_columns(session, subject=subject.value, space=space, ids=some)
+
+
+def complete_indexes(session: Session, catalog: Catalog) -> list[int]:
+    """Ask for the indexes that the shelves of a catalog's items lack, and return the runs.
+
+    What declared fields no longer need is dropped by the same runs.
+    """
+    return [
+        start_run(
+            session,
+            workspace_id=space.workspace_id,
+            kind=RunKind.GROW_SPACE,
+            subject=f"space {space.id}",
+            arguments={"space_id": space.id, "catalog_id": catalog.id},
+        )
+        for space in hold_catalog_spaces(session, catalog)
+        if space.subject == Subject.ITEM and space.shelf_id != SHARED_SHELF
+    ]
 
 
 def remove_members(

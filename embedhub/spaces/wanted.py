@@ -1,5 +1,6 @@
 """Which indexes a shelf of one's own has: the one list that builds and rebuilds go by; pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from embedhub.config import get_config
@@ -7,7 +8,7 @@ from embedhub.search.field_index import index_method, index_suffix, indexed_fiel
 from embedhub.search.lexical_index import lexical_shelf_indexes
 from embedhub.spaces.copies import IS_HIDDEN, IS_INDEXED, SIBLING_COLUMNS, SIBLINGS
 from embedhub.spaces.distance import hnsw_index
-from embedhub.tables import Collection, Space
+from embedhub.tables import Catalog, Collection, Space
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +36,17 @@ HNSW = "hnsw"
 
 def wanted_indexes(
     space: Space,
-    collection: Collection | None,
+    owner: Collection | Catalog | None,
     *,
     precision: str | None = None,
 ) -> list[ShelfIndex]:
     """Return the indexes that the queries of a space need on a shelf of its own.
 
-    They follow from the space as it is, or with another precision, from the collection's declared
-    fields and from the settings. In the order they are built in: before the vector index those that
-    a search by it relies on.
+    They follow from the space as it is, or with another precision, from the declared fields of its
+    collection or catalog and from the settings. In the order they are built in: before the vector
+    index those that a search by it relies on.
     """
-    declared = {} if collection is None else collection.filterable
+    declared = {} if owner is None else _declared(space, owner)
     filtering = [
         # Together with the GIN index on `access`: what a caller with principals may see.
         ShelfIndex("open", "btree (owner_id)", where="access IS NULL"),
@@ -68,6 +69,14 @@ def wanted_indexes(
         ShelfIndex("access", "gin (access)", "fastupdate = off"),
         ShelfIndex("attributes", "gin (attributes jsonb_path_ops)", "fastupdate = off"),
     ]
+
+
+def _declared(space: Space, owner: Collection | Catalog) -> Mapping[str, str]:
+    """Return the declared fields by which the space's rows are filtered."""
+    is_learned = space.kind == "dense" and space.encoder != owner.encoder
+    if isinstance(owner, Catalog) and (space.subject != "item" or is_learned):
+        return {}
+    return owner.filterable
 
 
 def hnsw_settings() -> tuple[int, int]:

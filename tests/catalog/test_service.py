@@ -66,9 +66,9 @@ def test_a_slug_is_taken_once_and_a_workspace_has_so_many(caller: Caller) -> Non
 def test_a_change_leaves_the_rest(caller: Caller) -> None:
     made = make_catalog(caller)
     changes = CatalogChanges(interaction_weights={"view": 2}, unknown_items=Unknown.REJECT)
-    changed = service.update_catalog(caller, "films", changes)
+    changed, _ = service.update_catalog(caller, "films", changes)
     assert changed == replace(made, interaction_weights={"view": 2.0}, unknown_items="reject")
-    assert service.update_catalog(caller, "films", CatalogChanges()) == changed
+    assert service.update_catalog(caller, "films", CatalogChanges()) == (changed, None)
     assert service.get_catalog(caller, "films") == changed
 
 

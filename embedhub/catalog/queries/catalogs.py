@@ -170,6 +170,13 @@ def held_without_spaces(session: Session, catalog_id: int) -> Catalog | None:
     return session.scalars(statement).one_or_none()
 
 
+def held_unless_deleted(session: Session, catalog_id: int) -> Catalog | None:
+    """Return a catalog while nobody adds to it; None if it is gone or being removed."""
+    db.take_turn(session, db.Turn.CATALOG, catalog_id)
+    statement = select(Catalog).where(Catalog.id == catalog_id, Catalog.deleted_at.is_(None))
+    return session.scalars(statement).one_or_none()
+
+
 def worded_members(session: Session, subject: str, catalog_id: int) -> list[int]:
     """Return the items, or users, of a catalog that have a text, in order."""
     table = Item if subject == "item" else User

@@ -125,6 +125,13 @@ def find(
     return session.scalars(statement).one_or_none()
 
 
+def item_batch(session: Session, *, catalog_id: int, after: int, limit: int) -> Sequence[Item]:
+    """Return items of a catalog by id, from the one behind `after` on, held until the end."""
+    statement = select(Item).where(Item.catalog_id == catalog_id, Item.id > after)
+    statement = statement.order_by(Item.id).limit(limit).with_for_update(key_share=True)
+    return session.scalars(statement).all()
+
+
 def list_after(
     session: Session,
     table: type[Member],

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from embedhub import db
 from embedhub.spaces.queries.loading import LOADING, patience
-from embedhub.tables import Collection, Space
+from embedhub.tables import Catalog, Collection, Space
 from embedhub.tables.spaces import SHARED_SHELF
 
 # Every space kind and the table whose partitions are its shelves.
@@ -43,10 +43,11 @@ def outgrown_spaces(session: Session, *, rows: int) -> Sequence[Space]:
     )
 
 
-def indexed_shelves(session: Session) -> list[tuple[Space, Collection | None, list[str]]]:
-    """Return the spaces on indexed shelves of their own, their collections and valid indexes.
+def indexed_shelves(session: Session) -> list[tuple[Space, Collection | Catalog | None, list[str]]]:
+    """Return the spaces on indexed shelves of their own, whose they are, and valid indexes.
 
-    Those of collections that are being removed, or that an import goes into, are left out.
+    Left out are those of collections or catalogs that are being removed, or that an import goes
+    into.
     """
     statement = text(f"""
         SELECT s.id, ARRAY(
@@ -55,18 +56,21 @@ def indexed_shelves(session: Session) -> list[tuple[Space, Collection | None, li
             WHEN 'dense' THEN '{TABLES["dense"]}_' ELSE '{TABLES["sparse"]}_' END || s.shelf_id))
             AS names
         FROM spaces s LEFT JOIN collections c ON c.id = s.collection_id
+        LEFT JOIN catalogs g ON g.id = s.catalog_id
         WHERE s.shelf_id <> :shared AND s.is_indexed AND c.deleted_at IS NULL
+          AND g.deleted_at IS NULL
           AND NOT EXISTS ({LOADING})
     """)
     found = statement.columns(column("id"), column("names", ARRAY(Text))).subquery("found")
     rows = session.execute(
-        select(Space, Collection, found.c.names)
+        select(Space, Collection, Catalog, found.c.names)
         .join(found, found.c.id == Space.id)
         .outerjoin(Collection, Collection.id == Space.collection_id)
+        .outerjoin(Catalog, Catalog.id == Space.catalog_id)
         .order_by(Space.id),
         {"shared": SHARED_SHELF} | patience(),
     )
-    return [(space, collection, names) for space, collection, names in rows]
+    return [(space, collection or catalog, names) for space, collection, catalog, names in rows]
 
 
 def find_space(session: Session, space_id: int) -> Space | None:

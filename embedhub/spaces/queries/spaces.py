@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, insert, select, text
 from sqlalchemy.orm import Session
 
 from embedhub import db
-from embedhub.tables import Collection, Space
+from embedhub.tables import Catalog, Collection, Space
 from embedhub.tables.spaces import SHARED_SHELF
 
 # Run by every search: made once.
@@ -59,9 +59,11 @@ def spaces_of_collection(session: Session, *, workspace_id: int, collection_id: 
     return list(session.execute(OF_COLLECTION, facts).scalars())
 
 
-def collection_of(session: Session, space: Space) -> Collection | None:
-    """Return the collection whose vectors a space holds; None for a catalog's."""
-    return session.get(Collection, space.collection_id) if space.collection_id else None
+def owner_of(session: Session, space: Space) -> Collection | Catalog | None:
+    """Return the collection or catalog whose vectors a space holds."""
+    if space.collection_id is not None:
+        return session.get(Collection, space.collection_id)
+    return session.get(Catalog, space.catalog_id) if space.catalog_id is not None else None
 
 
 def spaces_on_own_shelves(session: Session, *, collection_id: int) -> list[Space]:
