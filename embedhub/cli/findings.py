@@ -134,8 +134,9 @@ def decide(
 @click.argument("ident", metavar="ID", type=int)
 @owner_options
 def undo(analysis: str, slug: str, ident: int, **given: Any) -> None:
-    """Take back what was decided about a finding."""
-    tell(asked_of(analysis, slug, given), ident, DECISIONS[analysis].undo, {})
+    """Take back what was decided about a finding, by whomever."""
+    asked = asked_of(analysis, slug, given)
+    tell(asked, ident, DECISIONS[analysis].undo, holding(asked, ident))
 
 
 @findings.command()
@@ -229,6 +230,21 @@ def tell(asked: Asked, ident: int, decision: str, more: Given) -> None:
     body = {DECISIONS[asked.analysis].field: decision, **more}
     answer = asked.client.call("POST", f"{asked.listed_at}/{ident}/decision", body)
     click.echo(f"{ident}: {answer.get('status') or decision}")
+
+
+def holding(asked: Asked, ident: int) -> Given:
+    """Return the decision that is to be taken back, as the server wants it named."""
+    if asked.analysis == "anomalies":
+        seen = asked.client.call("GET", f"{asked.listed_at}/{ident}")["current"]
+    elif asked.analysis == "labels":
+        rows = (row for one in ("confirmed", "dismissed") for row in listed(asked, one, None))
+        seen = next((row["decision_id"] for row in rows if row["id"] == ident), None)
+    else:
+        # The one that holds is taken back unless another one is named.
+        return {}
+    if seen is None:
+        raise HubError(f"nothing is decided about {ident}")
+    return {"seen": seen}
 
 
 def write(rows: Iterator[dict[str, Any]], form: str, file: TextIO) -> int:

@@ -81,18 +81,29 @@ def test_an_export_computes_nothing_in_a_spreadsheet() -> None:
 
 
 def test_decisions_and_their_undoing_are_sent_as_each_analysis_has_them(served: Server) -> None:
-    for arguments, path, body in [
-        (("decide", "duplicates", "p", "7", "link"), "duplicates/7", {"action": "link"}),
-        (("undo", "anomalies", "p", "3"), "anomalies/3", {"decision": "undo"}),
+    errors = {"items": [{"id": 3, "decision_id": 9}], "cursor": None}
+    for arguments, before, path, body in [
+        (("decide", "duplicates", "p", "7", "link"), [], "duplicates/7", {"action": "link"}),
+        (("undo", "duplicates", "p", "7"), [], "duplicates/7", {"action": "undo"}),
+        (
+            ("undo", "anomalies", "p", "3"),
+            [{"current": 5}],
+            "anomalies/3",
+            {"decision": "undo", "seen": 5},
+        ),
         (
             ("undo", "labels", "p", "3", "--set", "intent"),
+            [errors],
             "labels/intent/errors/3",
-            {"decision": "open"},
+            {"decision": "open", "seen": 9},
         ),
     ]:
-        served.answers = [{"status": "open"}]
+        served.answers = [*before, {"status": "open"}]
         assert run(*arguments).exit_code == 0
         assert served.asked[-1][:3] == ("POST", f"/v1/collections/p/{path}/decision", body)
+    served.answers = [{"current": None}]
+    with pytest.raises(HubError, match="nothing is decided about 3"):
+        run("undo", "anomalies", "p", "3")
     refused = run("decide", "anomalies", "p", "3", "link")
     assert refused.exit_code == 2
     assert "accept, confirm" in refused.output
