@@ -1,12 +1,26 @@
 """Pages of label sets, given labels, classifiers and likely label errors."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 
 from embedhub.console import markup, models, words
 from embedhub.console.admin_base import ReadOnlyAdmin
 from embedhub.console.filters import ByRelated
+from embedhub.console.pages import label_queue, labels
+
+
+def _page(
+    show: Callable[[HttpRequest, Any, int], HttpResponse],
+    model_admin: Any,
+    request: HttpRequest,
+    set_id: int,
+) -> HttpResponse:
+    return show(request, model_admin, set_id)
 
 
 @admin.register(models.LabelSet)
@@ -37,6 +51,41 @@ class LabelSetAdmin(ReadOnlyAdmin):
         "A label set is a question with one answer a row, such as “topic” or “intent”. Its labels"
         " are read from a field of the metadata, or given by people here."
     )
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        pages = {
+            "set": labels.set_page,
+            "train": labels.train,
+            "edit": labels.edit,
+            "queue": label_queue.queue_page,
+            "errors": label_queue.errors_page,
+        }
+        steps = {
+            "publish": labels.publish,
+            "delete": labels.delete,
+            "give": label_queue.give,
+            "decide": label_queue.decide,
+        }
+        return [
+            path("sets/", view(self._labels), name="console_labels"),
+            *(
+                path(
+                    f"<int:set_id>/{name}/",
+                    view(partial(_page, show, self)),
+                    name=f"console_label_{name}",
+                )
+                for name, show in pages.items()
+            ),
+            *(
+                path(f"<int:set_id>/{name}/", view(step), name=f"console_label_{name}")
+                for name, step in steps.items()
+            ),
+            *super().get_urls(),
+        ]
+
+    def _labels(self, request: HttpRequest) -> HttpResponse:
+        return labels.labels_page(request, self)
 
     @admin.display(description="of")
     def shown_owner(self, row: Any) -> str:
