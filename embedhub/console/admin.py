@@ -4,6 +4,7 @@ from django.contrib import admin
 
 from embedhub.console import (
     admin_access,
+    admin_anomalies,
     admin_catalog,
     admin_collections,
     admin_content,
@@ -27,6 +28,7 @@ from embedhub.console import (
 
 __all__ = [
     "admin_access",
+    "admin_anomalies",
     "admin_catalog",
     "admin_collections",
     "admin_content",

@@ -115,6 +115,15 @@ Experiment = mirror(
     title="name",
     permissions={"run_experiment": "Can set up, start and stop experiments"},
 )
+AnomalyProfile = mirror(
+    tables.AnomalyProfile, "profile of anomalies", plural="profiles of anomalies"
+)
+AnomalyFlag = mirror(
+    tables.AnomalyFlag,
+    "anomaly",
+    plural="anomalies",
+    permissions={"decide_anomalyflag": "Can scan for anomalies and decide about them"},
+)
 Graph = mirror(tables.Graph, "neighbor graph")
 DuplicateSet = mirror(
     tables.DuplicateSet, "search for duplicates", plural="searches for duplicates"
@@ -158,6 +167,9 @@ WebhookDelivery = mirror(
 
 # Tables without a page, and why; a test compares this list with the metadata.
 NOT_MIRRORED = {
+    tables.AnomalyArray: "numbers nobody reads",
+    tables.AnomalyDecision: "the queue of anomalies shows what was decided",
+    tables.AnomalyScore: "numbers nobody reads; a flag tells which of them counted",
     tables.ClassifierArray: "numbers nobody reads",
     tables.LabelErrorDecision: "what was decided about a likely error stands in its set's queue",
     tables.Prediction: "a label set's own page lists them, by who may see the row",

@@ -29,8 +29,8 @@ def restless(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(graph_following, "REST", 0)
 
 
-def fill(caller: Caller, *odd: dict[str, object], n: int = 60, **wanted: object) -> None:
-    make_collection(caller, **wanted)
+def fill(caller: Caller, *odd: dict[str, object], n: int = 60) -> None:
+    make_collection(caller)
     send_texts(caller, usual_texts(n))
     send(caller, *odd)
     encode_everything()

@@ -36,6 +36,7 @@ from embedhub.tables import (
     Webhook,
     WebhookDelivery,
 )
+from tests.console.seed_anomalies import add_anomalies
 from tests.console.seed_duplicates import add_duplicates
 from tests.console.seed_evaluation import add_evaluation
 from tests.console.seed_labels import add_labels
@@ -82,6 +83,7 @@ def seed_house() -> House:
         add_measures(session, workspace_id, collection.id)
         add_evaluation(session, workspace_id, collection.id)
         add_graph(session, workspace_id, collection.id)
+        add_anomalies(session, workspace_id, collection.id)
         add_duplicates(session, workspace_id, collection.id)
         documents = session.scalars(select(Document.id).order_by(Document.id)).all()
         add_topics(session, workspace_id, collection.id, documents)
