@@ -99,7 +99,7 @@ def tastes(count: int) -> Interactions:
 
 def measure(caller: Caller, name: str, events: Interactions) -> dict[str, Any]:
     """Return what one training took, from the interactions' rows on."""
-    slug = f"catalog-{len(events)}"
+    slug = f"{name.lower()}-{len(events)}"
     catalog_id = create_catalog(caller, CatalogInput(slug=slug)).id
     fill(caller, catalog_id, events)
     run_id = start_training(caller, slug)

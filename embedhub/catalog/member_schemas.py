@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field, SkipValidation
 
+from embedhub.documents.schemas import IndexingOut
 from embedhub.web.body import AnswerBody, RequestBody
 
 OutcomeKind = Literal["created", "updated", "unchanged", "stale"]
@@ -101,6 +102,7 @@ class StoredOut(AnswerBody):
 
     items: list[MemberOutcome]
     n_released: int = Field(description="Interactions that had waited and count now.")
+    indexing: IndexingOut | None = Field(description="What `wait=indexed` waited for.")
 
 
 class TakenOut(AnswerBody):

@@ -2,12 +2,13 @@
 
 from collections import Counter
 from datetime import datetime
+from typing import Literal
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
 from embedhub.access.caller import Scope
-from embedhub.catalog import interactions, members
+from embedhub.catalog import indexing, interactions, members
 from embedhub.catalog.inputs import parse_item, parse_user
 from embedhub.catalog.member_schemas import (
     HistoryIn,
@@ -25,6 +26,8 @@ from embedhub.catalog.member_schemas import (
     UsersIn,
 )
 from embedhub.catalog.members import ItemView, Stored, UserView
+from embedhub.documents.waiting import Indexing, check_wait
+from embedhub.spaces.members import Subject
 from embedhub.web.authentication import caller_of
 from embedhub.web.idempotency import idempotent
 from embedhub.web.paging import decode_place, encode_place, page_limit
@@ -36,14 +39,31 @@ USERS = "/catalogs/{slug}/users"
 INTERACTIONS = "/catalogs/{slug}/interactions"
 
 
-@router.post(ITEMS, response=StoredOut, summary="Store items")
+@router.post(ITEMS, response={200: StoredOut, 202: StoredOut}, summary="Store items")
 @idempotent()
-def upsert_items(request: HttpRequest, slug: str, body: ItemsIn) -> HttpResponse:
-    """Store a batch, all or nothing. What is left out of an item is as by default."""
+def upsert_items(
+    request: HttpRequest,
+    slug: str,
+    body: ItemsIn,
+    wait: Literal["indexed"] | None = None,
+    timeout: float | None = None,
+) -> HttpResponse:
+    """Store a batch, all or nothing. What is left out of an item is as by default.
+
+    Items are found by their words at once and by meaning when encoded. With `wait=indexed` the
+    answer comes when they are, or after `timeout` seconds as 202 with what is still pending and
+    what failed.
+    """
     caller = caller_of(request, Scope.WRITE)
+    timeout_s = check_wait(timeout)
     members.refuse_too_many(len(body.items), "items")
     items = [parse_item(raw, f"items.{n}") for n, raw in enumerate(body.items)]
-    return stored(members.upsert_items(caller, slug, items))
+    batch = members.upsert_items(caller, slug, items)
+    names = [item.external_id for item in items]
+    is_waiting = wait is not None
+    return stored(
+        batch, indexing.wait(caller, slug, Subject.ITEM, names, timeout_s) if is_waiting else None
+    )
 
 
 @router.post(ITEMS + "/query", response=ItemPage, summary="List items")
@@ -78,14 +98,29 @@ def delete_item_by_path(request: HttpRequest, slug: str, external_id: str) -> Ht
     return delete_item(request, slug, external_id)
 
 
-@router.post(USERS, response=StoredOut, summary="Store users")
+@router.post(USERS, response={200: StoredOut, 202: StoredOut}, summary="Store users")
 @idempotent()
-def upsert_users(request: HttpRequest, slug: str, body: UsersIn) -> HttpResponse:
-    """Store a batch, all or nothing. What is left out of a user is as by default."""
+def upsert_users(
+    request: HttpRequest,
+    slug: str,
+    body: UsersIn,
+    wait: Literal["indexed"] | None = None,
+    timeout: float | None = None,
+) -> HttpResponse:
+    """Store a batch, all or nothing. What is left out of a user is as by default.
+
+    With `wait=indexed` the answer comes when their texts are encoded, as of items.
+    """
     caller = caller_of(request, Scope.WRITE)
+    timeout_s = check_wait(timeout)
     members.refuse_too_many(len(body.users), "users")
     users = [parse_user(raw, f"users.{n}") for n, raw in enumerate(body.users)]
-    return stored(members.upsert_users(caller, slug, users))
+    batch = members.upsert_users(caller, slug, users)
+    names = [user.external_id for user in users]
+    is_waiting = wait is not None
+    return stored(
+        batch, indexing.wait(caller, slug, Subject.USER, names, timeout_s) if is_waiting else None
+    )
 
 
 @router.post(USERS + "/query", response=UserPage, summary="List users")
@@ -152,10 +187,11 @@ def list_interactions(request: HttpRequest, slug: str, body: HistoryIn) -> HttpR
     return respond({"items": history.interactions, "cursor": cursor})
 
 
-def stored(batch: Stored) -> HttpResponse:
-    """Return what became of a batch."""
+def stored(batch: Stored, state: Indexing | None) -> HttpResponse:
+    """Return what became of a batch, and how far it is indexed where somebody waited for that."""
     items = [{"external_id": key, "outcome": outcome} for key, outcome in batch.outcomes]
-    return respond({"items": items, "n_released": batch.n_released})
+    answer = {"items": items, "n_released": batch.n_released, "indexing": state}
+    return respond(answer, status=202 if state and not state.is_indexed else 200)
 
 
 def after(kind: str, cursor: str | None) -> str:

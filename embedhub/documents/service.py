@@ -1,7 +1,7 @@
 """Documents: what a caller may rely on."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -31,6 +31,7 @@ __all__ = [
     "get_documents",
     "list_documents",
     "open_for_writing",
+    "poll_until_indexed",
     "upsert_documents",
     "wait_until_indexed",
 ]
@@ -183,21 +184,33 @@ def list_documents(
 def wait_until_indexed(
     caller: Caller, slug: str, external_ids: Sequence[str], *, timeout_s: float
 ) -> IndexedState:
-    """Return when all these documents answer in every leg, or at the time limit.
+    """Return when all these documents answer in every leg, or at the time limit."""
 
-    No connection is held between the looks.
-    """
-    deadline = time.monotonic() + min(timeout_s, get_config().max_wait_s)
-    pause_s = FIRST_POLL_S
-    while True:
+    def look() -> Sequence[tuple[str, bool, str | None]]:
         with db.reading() as session:
             collection = find_collection(session, caller, slug)
-            states = reading.indexing_states(
+            return reading.indexing_states(
                 session,
                 workspace_id=caller.workspace_id,
                 collection_id=collection.id,
                 external_ids=external_ids,
             )
+
+    return poll_until_indexed(look, timeout_s=timeout_s)
+
+
+def poll_until_indexed(
+    look: Callable[[], Sequence[tuple[str, bool, str | None]]], *, timeout_s: float
+) -> IndexedState:
+    """Return when nothing waits to be indexed, or at the time limit.
+
+    `look` returns of each: its id, whether it waits, and why it is dead. No connection is held
+    between the looks.
+    """
+    deadline = time.monotonic() + min(timeout_s, get_config().max_wait_s)
+    pause_s = FIRST_POLL_S
+    while True:
+        states = look()
         pending = [external_id for external_id, waits, _ in states if waits]
         if not pending or time.monotonic() + pause_s > deadline:
             dead = [(external_id, reason) for external_id, _, reason in states if reason]

@@ -1,7 +1,7 @@
 """`wait=indexed`: how many requests may wait at once, and what they hear."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from threading import BoundedSemaphore
@@ -70,12 +70,25 @@ def wait(
     `run_id` is waited for, too. Before that at the time limit, and at once if too many requests
     wait already.
     """
+
+    def state_after(timeout_s: float) -> IndexedState:
+        return wait_until_indexed(caller, slug, external_ids, timeout_s=timeout_s)
+
+    return wait_for(state_after, external_ids, timeout_s, run_id=run_id)
+
+
+def wait_for(
+    state_after: Callable[[float], IndexedState],
+    external_ids: Sequence[str],
+    timeout_s: float,
+    *,
+    run_id: int | None = None,
+) -> Indexing:
+    """Return how far these are by `state_after`, which waits so many seconds, as `wait` does."""
     has_seat = seats().acquire(blocking=False)
     deadline = time.monotonic() + (timeout_s if has_seat else 0)
     try:
-        state = wait_until_indexed(
-            caller, slug, external_ids, timeout_s=timeout_s if has_seat else 0
-        )
+        state = state_after(timeout_s if has_seat else 0)
         late = _late(state, run_id, deadline)
     finally:
         if has_seat:

@@ -18,9 +18,10 @@ from embedhub.search.lexical_index import LexicalRow, index_chunks, remove_chunk
 from embedhub.spaces.distance import index_precision
 from embedhub.spaces.followers import ring_for_followers, ring_for_graphs
 from embedhub.spaces.generations import IDS_AT_ONCE, remove_traces
+from embedhub.spaces.queries import member_states as states
 from embedhub.spaces.queries import members as queries
 from embedhub.spaces.queries import spaces as space_queries
-from embedhub.spaces.queries.members import ContentCounts, DeadMember
+from embedhub.spaces.queries.member_states import ContentCounts, DeadMember
 from embedhub.spaces.service import LiveSpaces
 from embedhub.spaces.shelving import drop_shelf
 from embedhub.tables import Catalog, Space
@@ -40,6 +41,7 @@ __all__ = [
     "drop_shelves",
     "hold_catalog_spaces",
     "hold_spaces_of",
+    "indexing_states",
     "live_catalog_spaces",
     "remove_members",
     "repeat_attributes",
@@ -212,12 +214,26 @@ def drop_shelves(spaces: Sequence[Space]) -> None:
 
 def dead_members(session: Session, catalog: Catalog, *, after: int, limit: int) -> list[DeadMember]:
     """Return items and users whose vector could not be made, by row, with the reasons."""
-    return queries.dead_members(
+    return states.dead_members(
         session,
         workspace_id=catalog.workspace_id,
         catalog_id=catalog.id,
         after=after,
         limit=limit,
+    )
+
+
+def indexing_states(
+    session: Session, catalog: Catalog, subject: Subject, external_ids: Sequence[str]
+) -> list[tuple[str, bool, str | None]]:
+    """Return of items (or users): the caller's id, whether its vector waits, why it has none."""
+    space = content_space(session, catalog, subject)
+    return states.indexing_states(
+        session,
+        space_ids=[] if space is None else [space.id],
+        subject=subject.value,
+        catalog_id=catalog.id,
+        external_ids=external_ids,
     )
 
 
@@ -227,7 +243,7 @@ def content_counts(session: Session, catalog: Catalog) -> ContentCounts:
         session, workspace_id=catalog.workspace_id, catalog_id=catalog.id
     )
     own = [one for one in spaces if any(is_content(one, catalog, of) for of in Subject)]
-    return queries.count_content(session, own)
+    return states.count_content(session, own)
 
 
 def lexical_row(item: queries.WordedItem) -> LexicalRow:
