@@ -7,6 +7,7 @@ from embedhub.anomalies.removal import remove_some_scores
 from embedhub.catalog.queries import catalogs as queries
 from embedhub.duplicates.removal import remove_some_duplicates
 from embedhub.graph.removal import remove_some_lists
+from embedhub.labels.removal import remove_some_predictions
 from embedhub.runs.service import RunProgress
 from embedhub.spaces.members import (
     Subject,
@@ -35,6 +36,8 @@ def purge_catalog(progress: RunProgress, arguments: dict[str, Any]) -> dict[str,
     while remove_some_scores(catalog_id=catalog_id):
         progress.report(done)
     while remove_some_duplicates(catalog_id=catalog_id):
+        progress.report(done)
+    while remove_some_predictions(catalog_id=catalog_id):
         progress.report(done)
     while remove_some_lists(catalog_id=catalog_id):
         progress.report(done)

@@ -8,6 +8,7 @@ from embedhub.collections import queries
 from embedhub.documents.files import storage
 from embedhub.duplicates.removal import remove_some_duplicates
 from embedhub.graph.removal import remove_some_lists
+from embedhub.labels.removal import remove_some_predictions
 from embedhub.runs.service import RunProgress
 from embedhub.spaces.shelving import drop_shelf
 from embedhub.tables.spaces import SHARED_SHELF
@@ -50,6 +51,8 @@ def _remove_in_batches(progress: RunProgress, collection_id: int, total: int) ->
     while remove_some_scores(collection_id=collection_id):
         progress.report(done, total)
     while remove_some_duplicates(collection_id=collection_id):
+        progress.report(done, total)
+    while remove_some_predictions(collection_id=collection_id):
         progress.report(done, total)
     while remove_some_lists(collection_id=collection_id):
         progress.report(done, total)
