@@ -66,7 +66,7 @@ def clusters_of(
     `verified` are pairs (lower id first) that are duplicates, with their scores; `scores` those of
     other pairs that were compared; `apart` pairs that must not meet in one cluster; `copies` the
     equal rows that a row stands for; `confirmed` the verified pairs that people vouch for, which
-    are joined first and without a look at centres.
+    join whatever the centres say, once the others are joined.
     """
     weights: dict[int, float] = defaultdict(float)
     for (left, right), score in verified.items():
@@ -74,7 +74,7 @@ def clusters_of(
         weights[right] += score
     groups = _alone({*weights, *(copies or {})}, apart)
     edges = _Edges({**(scores or {}), **verified}, weights, frozenset(confirmed))
-    order = sorted(verified, key=lambda pair: (pair not in edges.vouched, -verified[pair], pair))
+    order = sorted(verified, key=lambda pair: (pair in edges.vouched, -verified[pair], pair))
     for _ in range(PASSES):
         # Every pair has its turn: no short cut.
         n_joined = sum(_join(groups, pair, edges, max_members) for pair in order)

@@ -42,9 +42,11 @@ def follow(graph: GraphView) -> int:
         if found is None or found.scanned_at is None:
             return 0
         gone = fingerprints.gone_rows(session, found.id, graph.subject, limit=GONE_AT_ONCE)
-        stale = fingerprints.stale_rows(session, found.id, graph.id, limit=ROWS_AT_ONCE)
     if gone:
         forget_rows(found.id, graph.subject, gone)
+    with db.reading() as session:
+        # Among them the copies of rows that are gone, which were not compared before.
+        stale = fingerprints.stale_rows(session, found.id, graph.id, limit=ROWS_AT_ONCE)
     return len(gone) + (compare_rows(found.id, graph, stale) if stale else 0)
 
 
@@ -58,7 +60,7 @@ def forget_rows(set_id: int, subject: Subject, ids: list[int]) -> None:
         hashes = fingerprints.hashes_of(session, set_id, ids)
         pairs.delete_of(session, set_id, ids)
         fingerprints.delete_rows(session, set_id, ids)
-        _restar(session, found, sorted(set(hashes.values())))
+        _restar(session, found, hashes)
         recluster(session, found, subject, sorted({*around, *ids}))
 
 
@@ -89,8 +91,9 @@ def compare_rows(set_id: int, graph: GraphView, ids: list[int]) -> int:
         around = pairs.partners_of(session, set_id, ids)
         new = pairs.upsert(session, held, kept)
         pairs.delete_open_of(session, set_id, ids, began)
-        texts = {*before.values(), *(row.text_hash for row in rows if row.text_hash is not None)}
-        _restar(session, held, sorted(texts))
+        now = {row.node_id: row.text_hash for row in rows if row.text_hash is not None}
+        _restar(session, held, {one: text for one, text in before.items() if text != now.get(one)})
+        _restar(session, held, now)
         pairs.demote_copies(session, set_id, began, ids)
         apply_decisions(session, held, subject)
         recluster(session, held, subject, sorted({*around, *ids}))
@@ -98,9 +101,18 @@ def compare_rows(set_id: int, graph: GraphView, ids: list[int]) -> int:
     return len(rows)
 
 
-def _restar(session: Session, found: DuplicateSet, hashes: list[bytes]) -> None:
-    if hashes:
-        pairs.star_copies(session, found, judged_copy(), hashes)
+def _restar(session: Session, found: DuplicateSet, hashes: dict[int, bytes]) -> None:
+    """Store the copies of these rows' texts anew.
+
+    Where the row that stood for its copies is another one now, that one has to be compared: it
+    becomes stale.
+    """
+    if not hashes:
+        return
+    pairs.star_copies(session, found, judged_copy(), sorted(set(hashes.values())))
+    first = fingerprints.first_of_texts(session, found.id, sorted(set(hashes.values())))
+    heirs = {first[text] for one, text in hashes.items() if first.get(text, one) > one}
+    fingerprints.mark_stale(session, found.id, sorted(heirs))
 
 
 def _candidates(

@@ -4,7 +4,7 @@ The caller holds the set's row: one at a time changes its clusters.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session
@@ -72,10 +72,10 @@ def _gather(edges: Iterable[Edge]) -> _Edges:
         if edge.kind == Kind.EXACT and edge.status != "dismissed"
     }
     gathered = _Edges()
-    for copy, own in first.items():
-        gathered.copies[own].append(copy)
+    for copy in first:
+        gathered.copies[_first_of(copy, first)].append(copy)
     for edge in found:
-        left, right = first.get(edge.left_id, edge.left_id), first.get(edge.right_id, edge.right_id)
+        left, right = _first_of(edge.left_id, first), _first_of(edge.right_id, first)
         if left == right:
             continue
         pair = (min(left, right), max(left, right))
@@ -91,6 +91,14 @@ def _gather(edges: Iterable[Edge]) -> _Edges:
     # What people say of one copy outweighs what a text says of itself.
     gathered.apart -= gathered.confirmed
     return gathered
+
+
+def _first_of(node_id: int, first: Mapping[int, int]) -> int:
+    """Return the row that stands for a copy, and for the one that stood for it before."""
+    # Of two equal rows the left has the lower id, so this comes to an end.
+    while node_id in first:
+        node_id = first[node_id]
+    return node_id
 
 
 def _store(

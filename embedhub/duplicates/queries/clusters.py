@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 
 from embedhub.bulk_copy import copy_rows, int8
 from embedhub.duplicates.canonical import Candidate
-from embedhub.graph.service import visible
 from embedhub.graph.subject import Level, Subject
+from embedhub.graph.visibility import visible
 from embedhub.tables import DuplicateCluster, DuplicateMember
 
 # Where rows come from, as `graph` reads it: a field of the metadata, else the host of the URL.

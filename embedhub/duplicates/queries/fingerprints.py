@@ -5,15 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ARRAY, Integer, cast, delete, func, select, text
+from sqlalchemy import ARRAY, Integer, cast, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from embedhub.graph.service import visible
 from embedhub.graph.subject import Subject
+from embedhub.graph.visibility import visible
 from embedhub.tables import Fingerprint, NeighborList
 
-ROWS_AT_ONCE = 500
 # Rows looked at for each one wanted: many may have one text.
 CROWDED = 20
 
@@ -57,34 +56,32 @@ def listed_hashes(session: Session, graph_id: int, ids: Sequence[int]) -> dict[i
 
 def upsert(session: Session, set_id: int, rows: Sequence[FingerprintRow]) -> None:
     """Store fingerprints in place of what was there."""
-    ordered = sorted(rows, key=lambda row: row.node_id)
-    for start in range(0, len(ordered), ROWS_AT_ONCE):
-        statement = insert(Fingerprint).values(
-            [
-                {
-                    "set_id": set_id,
-                    "node_id": row.node_id,
-                    "node_hash": row.node_hash,
-                    "text_hash": row.text_hash,
-                    "bands": row.bands,
-                    "n_words": row.n_words,
-                }
-                for row in ordered[start : start + ROWS_AT_ONCE]
-            ]
-        )
-        new = statement.excluded
-        session.execute(
-            statement.on_conflict_do_update(
-                index_elements=["set_id", "node_id"],
-                set_={
-                    "node_hash": new.node_hash,
-                    "text_hash": new.text_hash,
-                    "bands": new.bands,
-                    "n_words": new.n_words,
-                    "updated_at": func.now(),
-                },
-            )
-        )
+    statement = insert(Fingerprint)
+    new = statement.excluded
+    stored = statement.on_conflict_do_update(
+        index_elements=["set_id", "node_id"],
+        set_={
+            "node_hash": new.node_hash,
+            "text_hash": new.text_hash,
+            "bands": new.bands,
+            "n_words": new.n_words,
+            "updated_at": func.now(),
+        },
+    )
+    sent = [
+        {
+            "set_id": set_id,
+            "node_id": row.node_id,
+            "node_hash": row.node_hash,
+            "text_hash": row.text_hash,
+            "bands": row.bands,
+            "n_words": row.n_words,
+        }
+        for row in sorted(rows, key=lambda row: row.node_id)
+    ]
+    if sent:
+        # Not compiled anew for every number of rows.
+        session.execute(stored, sent)
 
 
 def read_prints(session: Session, set_id: int, n_bands: int) -> Prints:
@@ -217,6 +214,15 @@ def gone_rows(session: Session, set_id: int, subject: Subject, *, limit: int) ->
         .limit(limit)
     )
     return list(session.scalars(statement))
+
+
+def mark_stale(session: Session, set_id: int, ids: Sequence[int]) -> None:
+    """Have these rows compared again."""
+    session.execute(
+        update(Fingerprint)
+        .where(Fingerprint.set_id == set_id, Fingerprint.node_id.in_(list(ids)))
+        .values(node_hash=b"")
+    )
 
 
 def delete_rows(session: Session, set_id: int, ids: Sequence[int]) -> None:

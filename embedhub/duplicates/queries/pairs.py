@@ -9,11 +9,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from embedhub.duplicates.judging import Judged, Kind
-from embedhub.graph.service import visible
 from embedhub.graph.subject import Subject
+from embedhub.graph.visibility import visible
 from embedhub.tables import DuplicateMember, DuplicatePair, DuplicateSet
 
-ROWS_AT_ONCE = 500
 Pair = tuple[int, int]
 
 
@@ -51,39 +50,36 @@ def upsert(
 
     Returns (id, left, right) of those that nobody had found before.
     """
-    new: list[tuple[int, int, int]] = []
-    ordered = sorted(pairs.items())
-    for start in range(0, len(ordered), ROWS_AT_ONCE):
-        statement = insert(DuplicatePair).values(
-            [
-                {
-                    "workspace_id": found.workspace_id,
-                    "set_id": found.id,
-                    "left_id": left,
-                    "right_id": right,
-                    "kind": judged.kind.value,
-                    "score": judged.score,
-                    "is_automatic": judged.is_automatic,
-                    "contradictions": list(judged.contradictions),
-                    "parts": judged.parts,
-                }
-                for (left, right), judged in ordered[start : start + ROWS_AT_ONCE]
-            ]
-        )
-        sent = statement.excluded
-        names = ("kind", "score", "is_automatic", "contradictions", "parts")
-        stored = statement.on_conflict_do_update(
-            index_elements=["set_id", "left_id", "right_id"],
-            set_={**{name: sent[name] for name in names}, "seen_at": func.clock_timestamp()},
-        ).returning(
-            DuplicatePair.id,
-            DuplicatePair.left_id,
-            DuplicatePair.right_id,
-            text("xmax = 0 AS is_new"),
-        )
-        rows = session.execute(stored)
-        new += [(one, left, right) for one, left, right, is_new in rows if is_new]
-    return new
+    statement = insert(DuplicatePair)
+    sent = statement.excluded
+    names = ("kind", "score", "is_automatic", "contradictions", "parts")
+    stored = statement.on_conflict_do_update(
+        index_elements=["set_id", "left_id", "right_id"],
+        set_={**{name: sent[name] for name in names}, "seen_at": func.clock_timestamp()},
+    ).returning(
+        DuplicatePair.id,
+        DuplicatePair.left_id,
+        DuplicatePair.right_id,
+        text("xmax = 0 AS is_new"),
+    )
+    rows = [
+        {
+            "workspace_id": found.workspace_id,
+            "set_id": found.id,
+            "left_id": left,
+            "right_id": right,
+            "kind": judged.kind.value,
+            "score": judged.score,
+            "is_automatic": judged.is_automatic,
+            "contradictions": list(judged.contradictions),
+            "parts": judged.parts,
+        }
+        for (left, right), judged in sorted(pairs.items())
+    ]
+    if not rows:
+        return []
+    found_rows = session.execute(stored, rows).all()
+    return [(one, left, right) for one, left, right, is_new in found_rows if is_new]
 
 
 def star_copies(

@@ -70,14 +70,14 @@ def update_set(session: Session, set_id: int, columns: Mapping[str, Any]) -> Non
 def note_scan(
     session: Session, set_id: int, *, n_rows: int, semantic: float | None, run_id: int
 ) -> None:
-    """Write that all rows of a set were compared."""
+    """Write that all rows of a set were compared; run 0 is none."""
     update_set(
         session,
         set_id,
         {
             "n_rows": n_rows,
             "semantic_threshold": semantic,
-            "run_id": run_id,
+            "run_id": run_id or None,
             "scanned_at": func.now(),
         },
     )
