@@ -19,8 +19,8 @@ from embedhub.graph.queries import vectors as vector_queries
 from embedhub.graph.removal import remove_graph
 from embedhub.graph.subject import Subject, read_subject
 from embedhub.graph.turns import turn_of
-from embedhub.graph.updating import SpaceGone, find_differences, mend, method_for
-from embedhub.graph.view import GraphView, view_of
+from embedhub.graph.updating import find_differences, mend, method_for
+from embedhub.graph.view import GraphView, SpaceGone, view_of
 from embedhub.runs.progress import RunProgress, staying_alive
 
 POLL_S = 0.5

@@ -16,10 +16,11 @@ from embedhub.config import get_config
 from embedhub.errors import NotReady
 from embedhub.graph.queries import graphs as queries
 from embedhub.graph.queries import lists as list_queries
+from embedhub.graph.queries.lists import Differences
 from embedhub.graph.subject import Subject
 from embedhub.graph.turns import turn_of
-from embedhub.graph.updating import SpaceGone, find_differences, mend
-from embedhub.graph.view import GraphView, view_of
+from embedhub.graph.updating import find_differences, mend
+from embedhub.graph.view import GraphView, SpaceGone, view_of
 from embedhub.jobs import Job
 from embedhub.runs.service import RunKind, start_unless_paused
 from embedhub.tables import Graph
@@ -84,7 +85,7 @@ def _follow(graph: GraphView) -> GraphView | None:
     if not _has_its_space(graph):
         return None
     found = find_differences(graph, limit=limit + 1)
-    if found.n > limit:
+    if found.n > limit or _lists_to_make(graph, found) > limit:
         _start_run(graph)
         return None
     n_made = mend(graph, found, _untold)
@@ -99,6 +100,13 @@ def _follow(graph: GraphView) -> GraphView | None:
             return None
         session.refresh(row)
         return view_of(row)
+
+
+def _lists_to_make(graph: GraphView, found: Differences) -> int:
+    """Return about how many lists are to be made anew: each row that goes leaves `k` others."""
+    n_lists = len(found.new) + len(found.shrunk)
+    n_lists += (graph.k + 1) * (len(found.changed) + len(found.gone))
+    return min(n_lists, graph.n_nodes + len(found.new))
 
 
 def _has_its_space(graph: GraphView) -> bool:

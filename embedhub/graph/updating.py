@@ -14,26 +14,22 @@ from embedhub import db
 from embedhub.config import get_config
 from embedhub.errors import NotReady
 from embedhub.graph import exact
+from embedhub.graph.by_index import lists_by_index
 from embedhub.graph.lists import (
     NONE,
-    TIE,
     Entries,
     Floats,
     Ids,
     Lists,
-    best,
-    empty_lists,
     no_entries,
-    padded,
     with_entries,
     without,
 )
 from embedhub.graph.queries import graphs as graph_queries
 from embedhub.graph.queries import lists as list_queries
-from embedhub.graph.queries import probing
 from embedhub.graph.queries import vectors as vector_queries
 from embedhub.graph.queries.lists import Differences
-from embedhub.graph.view import GraphView
+from embedhub.graph.view import GraphView, SpaceGone
 from embedhub.spaces.vectors import find_space
 from embedhub.tables import Space
 from embedhub.tables.spaces import SHARED_SHELF
@@ -51,14 +47,10 @@ ROWS_A_PROBE = 300
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Which lists are to be made: of `anew` the vectors changed or came, of all the hash."""
+    """Which lists are to be made; of those in `anew` the vectors changed, or came."""
 
-    hashes: dict[int, bytes]
+    ids: list[int]
     anew: frozenset[int]
-
-
-class SpaceGone(Exception):
-    """The vectors that a graph is made of are no longer there."""
 
 
 def method_for(n_nodes: int, dimension: int) -> str:
@@ -89,21 +81,16 @@ def mend(graph: GraphView, found: Differences, report: Report) -> int:
         raise SpaceGone
     n_nodes = n_listed - len(found.gone) + len(found.new)
     # In this order: who stands in a list without having one would never be found again.
-    remove_everywhere(graph, [*found.changed, *found.gone])
+    remove_everywhere(graph, changed=found.changed, gone=found.gone)
     delete_gone(graph, found.gone)
-    work = with_short_lists(graph, Work(found.hashes, frozenset(found.hashes)), n_nodes)
-    if not work.hashes:
-        return 0
-    make = probe_all if is_probed(space, len(work.hashes), n_nodes) else compare_all
-    return make(graph, work, report, is_first=n_listed == 0)
-
-
-def with_short_lists(graph: GraphView, work: Work, n_nodes: int) -> Work:
-    """Return the work with lists that are shorter than they could be."""
-    length = min(graph.k, n_nodes - 1)
     with db.reading() as session:
-        short = list_queries.short_lists(session, graph.id, length=length)
-    return Work(short | work.hashes, work.anew)
+        shrunk = list_queries.shrunk_lists(session, graph.id)
+    anew = frozenset([*found.changed, *found.new])
+    work = Work(sorted(anew.union(shrunk)), anew)
+    if not work.ids:
+        return 0
+    make = probe_all if is_probed(space, len(work.ids), n_nodes) else compare_all
+    return make(graph, work, report, is_first=n_listed == 0)
 
 
 def is_probed(space: Space, n_wanted: int, n_nodes: int) -> bool:
@@ -126,13 +113,17 @@ def delete_gone(graph: GraphView, gone: list[int]) -> None:
             list_queries.delete_lists(session, graph.id, gone[start : start + LISTS_AT_ONCE])
 
 
-def remove_everywhere(graph: GraphView, ids: list[int]) -> None:
-    """Remove rows from all lists they stand in."""
-    if not ids:
+def remove_everywhere(graph: GraphView, *, changed: list[int], gone: list[int]) -> None:
+    """Remove rows from all lists they stand in, and mark these to be made anew.
+
+    Those of the changed rows themselves are not marked: they are found by their hash.
+    """
+    if not changed and not gone:
         return
     with db.reading() as session:
-        holders = list_queries.lists_with(session, graph.id, ids)
-    removed = np.array(sorted(ids), np.int64)
+        holders = list_queries.lists_with(session, graph.id, [*changed, *gone])
+    removed = np.array(sorted([*changed, *gone]), np.int64)
+    shrunk = set(holders).difference(changed)
     for start in range(0, len(holders), LISTS_AT_ONCE):
         with db.writing() as session:
             some = list_queries.read_lists(
@@ -143,6 +134,7 @@ def remove_everywhere(graph: GraphView, ids: list[int]) -> None:
                 graph.id,
                 without(some, removed),
                 threshold=graph.saturation_threshold,
+                shrunk=shrunk,
             )
 
 
@@ -157,7 +149,7 @@ def compare_all(graph: GraphView, work: Work, report: Report, *, is_first: bool)
         floors = np.full(len(ids), np.inf, np.float32)
         if not is_first:
             floors = _floors(ids, *list_queries.floors(session, graph.id, length=graph.k))
-    wanted = np.flatnonzero(np.isin(ids, np.fromiter(work.hashes, np.int64)))
+    wanted = np.flatnonzero(np.isin(ids, np.array(work.ids, np.int64)))
     # Lists that are made here need not be entered.
     floors[wanted] = np.inf
     is_new = np.isin(ids, np.fromiter(work.anew, np.int64, len(work.anew)))
@@ -179,16 +171,14 @@ def compare_all(graph: GraphView, work: Work, report: Report, *, is_first: bool)
 
 def probe_all(graph: GraphView, work: Work, report: Report, *, is_first: bool) -> int:
     """Make lists by asking the HNSW index for what is near to each of their rows."""
-    wanted = sorted(work.hashes)
     n_made = 0
-    for start in range(0, len(wanted), PROBED_AT_ONCE):
-        report(start, len(wanted))
-        some = wanted[start : start + PROBED_AT_ONCE]
-        lists, entries = _probe(graph, some, work.anew if not is_first else frozenset())
-        hashes = [work.hashes[int(one)] for one in lists.ids]
+    for start in range(0, len(work.ids), PROBED_AT_ONCE):
+        report(start, len(work.ids))
+        some = work.ids[start : start + PROBED_AT_ONCE]
+        lists, hashes, entries = lists_by_index(graph, some, frozenset() if is_first else work.anew)
         store(graph, lists, hashes, entries)
         n_made += len(lists.ids)
-    report(len(wanted), len(wanted))
+    report(len(work.ids), len(work.ids))
     return n_made
 
 
@@ -226,73 +216,6 @@ def _compare(
         return nearest.result(), no_entries()
     lists, nodes, values = (np.concatenate(part) for part in zip(*parts, strict=True))
     return nearest.result(), Entries(lists, nodes, values)
-
-
-def _probe(graph: GraphView, wanted: list[int], anew: frozenset[int]) -> tuple[Lists, Entries]:
-    k = graph.k
-    with db.reading() as session:
-        space = find_space(session, graph.space_id)
-        if space is None:
-            raise SpaceGone
-        pairs = probing.probe_rows(
-            session,
-            space,
-            graph.level,
-            wanted,
-            # Itself, and passages of documents that have several.
-            limit=2 * k + 1,
-            ef_search=get_config().graph_ef_search,
-        )
-        own = vector_queries.vectors_of(session, space, graph.level, wanted)
-        near = np.unique(np.array([two for _, two in pairs if two is not None], np.int64))
-        others = vector_queries.vectors_of(session, space, graph.level, near.tolist())
-        table = np.array([pair for pair in pairs if pair[1] is not None], np.int64).reshape(-1, 2)
-        candidates = _scored(table, own.ids, own.matrix, others.ids, others.matrix)
-        lists = Lists(own.ids, *best(*candidates, k))
-        entries = no_entries()
-        if anew:
-            entries = _entering(candidates, own.ids, anew)
-            entries = _above_floor(
-                entries,
-                list_queries.read_lists(session, graph.id, k, np.unique(entries.list_ids).tolist()),
-            )
-    return lists, entries
-
-
-def _scored(
-    pairs: Ids, own_ids: Ids, own: Floats, near_ids: Ids, near: Floats
-) -> tuple[Ids, Floats]:
-    """Return the cosines of pairs (row, near row), one line a row, in no order."""
-    pairs = pairs[pairs[:, 0] != pairs[:, 1]]
-    rows = np.minimum(own_ids.searchsorted(pairs[:, 0]), max(len(own_ids) - 1, 0))
-    places = np.minimum(near_ids.searchsorted(pairs[:, 1]), max(len(near_ids) - 1, 0))
-    if not len(pairs) or not len(own_ids) or not len(near_ids):
-        return empty_lists(len(own_ids), 1)
-    is_here = (own_ids[rows] == pairs[:, 0]) & (near_ids[places] == pairs[:, 1])
-    rows, places = rows[is_here], places[is_here]
-    cosines = np.einsum("ij,ij->i", own[rows], near[places])
-    ids, values = padded(rows, near_ids[places], cosines.astype(np.float32), len(own_ids))
-    return ids, values
-
-
-def _entering(candidates: tuple[Ids, Floats], own_ids: Ids, anew: frozenset[int]) -> Entries:
-    ids, values = candidates
-    is_new = np.isin(own_ids, np.fromiter(anew, np.int64, len(anew)))
-    rows, columns = np.nonzero((ids != NONE) & is_new[:, None])
-    return Entries(ids[rows, columns], own_ids[rows], values[rows, columns])
-
-
-def _above_floor(entries: Entries, lists: Lists) -> Entries:
-    """Return the entries that come into one of these lists."""
-    if not len(entries) or not len(lists.ids):
-        return no_entries()
-    places = np.minimum(lists.ids.searchsorted(entries.list_ids), len(lists.ids) - 1)
-    is_near = (lists.ids[places] == entries.list_ids) & (
-        entries.similarity > lists.similarity[places, -1] + np.float32(TIE)
-    )
-    return Entries(
-        entries.list_ids[is_near], entries.node_ids[is_near], entries.similarity[is_near]
-    )
 
 
 def _floors(ids: Ids, listed: Ids, floors: Floats) -> Floats:

@@ -7,6 +7,10 @@ from embedhub.graph.subject import Level, Subject
 from embedhub.tables import Graph
 
 
+class SpaceGone(Exception):
+    """The vectors that a graph is made of are no longer there, or the graph itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class GraphView:
     """A graph: `k` neighbors of each of `n_nodes` rows, by the vectors of a space.

@@ -1,7 +1,7 @@
 """The SQL of neighbor lists: stored, read, and compared with the vectors they are made of."""
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,19 +36,19 @@ COUNT_AT, ARRAY_HEAD = 12, 20
 class Differences:
     """What of a graph is not as the vectors are.
 
-    `changed` have a list of another hash, `new` have none, `gone` have a list but no vector;
-    `hashes` are of what is changed or new.
+    `changed` have a list of another hash, `new` have none, `gone` have a list but no vector; of
+    `shrunk` others have left the list since it was made.
     """
 
     changed: list[int]
     new: list[int]
     gone: list[int]
-    hashes: dict[int, bytes]
+    shrunk: list[int]
 
     @property
     def n(self) -> int:
         """Return how many rows differ."""
-        return len(self.changed) + len(self.new) + len(self.gone)
+        return len(self.changed) + len(self.new) + len(self.gone) + len(self.shrunk)
 
 
 def differences(
@@ -56,33 +56,29 @@ def differences(
 ) -> Differences:
     """Compare a graph with the vectors it is made of; of what differs `limit` rows, or all."""
     statement = text(f"""
-        SELECT n.id, n.hash, l.node_id FROM ({nodes_of(space, level)}) n
+        SELECT n.id, l.node_id, l.node_hash = '' FROM ({nodes_of(space, level)}) n
         FULL JOIN (SELECT node_id, node_hash FROM neighbor_lists WHERE graph_id = :graph_id) l
           ON l.node_id = n.id
         WHERE n.hash IS DISTINCT FROM l.node_hash LIMIT :limit
     """)
     facts = {"graph_id": graph_id, "limit": limit, **place_of(space)}
-    changed: list[int] = []
-    new: list[int] = []
-    gone: list[int] = []
-    hashes: dict[int, bytes] = {}
-    for node_id, node_hash, listed in session.execute(statement, facts):
+    found = Differences([], [], [], [])
+    for node_id, listed, is_shrunk in session.execute(statement, facts):
         if node_id is None:
-            gone.append(listed)
-            continue
-        (new if listed is None else changed).append(node_id)
-        hashes[node_id] = bytes(node_hash)
-    return Differences(sorted(changed), sorted(new), sorted(gone), hashes)
+            found.gone.append(listed)
+        elif listed is None:
+            found.new.append(node_id)
+        else:
+            (found.shrunk if is_shrunk else found.changed).append(node_id)
+    return found
 
 
-def short_lists(session: Session, graph_id: int, *, length: int) -> dict[int, bytes]:
-    """Return the hash of each row whose list is shorter than it could be."""
+def shrunk_lists(session: Session, graph_id: int) -> list[int]:
+    """Return the rows whose lists others have left since they were made."""
     statement = text("""
-        SELECT node_id, node_hash FROM neighbor_lists
-        WHERE graph_id = :graph_id AND cardinality(neighbor_ids) < :length
+        SELECT node_id FROM neighbor_lists WHERE graph_id = :graph_id AND node_hash = ''
     """)
-    facts = {"graph_id": graph_id, "length": length}
-    return {row[0]: bytes(row[1]) for row in session.execute(statement, facts)}
+    return list(session.execute(statement, {"graph_id": graph_id}).scalars())
 
 
 def lists_with(session: Session, graph_id: int, ids: Sequence[int]) -> list[int]:
@@ -172,13 +168,24 @@ def store_lists(
     )
 
 
-def change_lists(session: Session, graph_id: int, lists: Lists, *, threshold: float) -> None:
-    """Change lists that are there, of rows that are as they were."""
-    _give(session, lists, [b""] * len(lists.ids))
+def change_lists(
+    session: Session,
+    graph_id: int,
+    lists: Lists,
+    *,
+    threshold: float,
+    shrunk: Collection[int] = (),
+) -> None:
+    """Change lists that are there, of rows that are as they were.
+
+    Those of `shrunk` are marked, by an empty hash, to be made anew.
+    """
+    _give(session, lists, [b"" if one in shrunk else None for one in lists.ids.tolist()])
     session.execute(
         text("""
             UPDATE neighbor_lists l
             SET neighbor_ids = g.neighbor_ids, similarities = g.similarities, updated_at = now(),
+                node_hash = coalesce(g.node_hash, l.node_hash),
                 is_saturated = coalesce(
                   g.similarities[cardinality(g.similarities)] >= :threshold, false)
             FROM given_lists g WHERE l.graph_id = :graph_id AND l.node_id = g.node_id
@@ -205,7 +212,7 @@ def delete_some(session: Session, graph_id: int, *, limit: int) -> int:
     return len(session.execute(statement, {"graph_id": graph_id, "limit": limit}).all())
 
 
-def _give(session: Session, lists: Lists, hashes: Sequence[bytes]) -> None:
+def _give(session: Session, lists: Lists, hashes: Sequence[bytes | None]) -> None:
     session.execute(text(GIVEN_TABLE))
     session.execute(text("DELETE FROM given_lists"))
     lengths = lists.lengths.tolist()

@@ -42,10 +42,14 @@ def place_of(space: Space) -> dict[str, int]:
     return {"shelf_id": space.shelf_id, "space_id": space.id}
 
 
-def hashes(session: Session, space: Space, level: str) -> tuple[Ids, list[bytes]]:
-    """Return the ids of all rows with a vector, ascending, and the hash of each."""
-    statement = text(f"{nodes_of(space, level)} ORDER BY 1")
-    rows = session.execute(statement, place_of(space)).all()
+def hashes(
+    session: Session, space: Space, level: str, ids: Sequence[int] | None = None
+) -> tuple[Ids, list[bytes]]:
+    """Return the ids of rows with a vector, ascending, and their hashes; of these rows, or all."""
+    chosen = "" if ids is None else "WHERE n.id = ANY(:ids)"
+    statement = text(f"SELECT * FROM ({nodes_of(space, level)}) n {chosen} ORDER BY 1")
+    facts = place_of(space) | ({} if ids is None else {"ids": list(ids)})
+    rows = session.execute(statement, facts).all()
     return np.array([row[0] for row in rows], np.int64), [bytes(row[1]) for row in rows]
 
 
