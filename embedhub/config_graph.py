@@ -36,8 +36,8 @@ class GraphPart(BaseSettings):
     graph_follow_rows: int = Field(
         2_000,
         ge=1,
-        description="Changes that take more lists than these to be made anew are followed by a run of"
-        " the training workers.",
+        description="Changes for which more lists than these have to be made anew are followed by"
+        " a run of the training workers.",
     )
     graph_compare_s: float = Field(
         300, gt=0, description="A live graph is compared with its vectors at least this often."
