@@ -4,9 +4,9 @@ python -m benchmarks.topics labels --titles title_StackOverflow.txt --labels lab
 python -m benchmarks.topics map --vectors rows.npy [--rows N]
 
 `labels` groups titles into as many groups as there are labels: k-means over the default encoder's
-vectors as they are, and as a fit of topics does it, each with several seeds; accuracy under the best
-assignment of groups to labels, and normalised mutual information. Nothing is chosen by these labels:
-the steps of a fit were chosen on other sets (docs/decisions/topics.md).
+vectors as they are, and as a fit of topics does it, each with several seeds; accuracy under the
+best assignment of groups to labels, and normalised mutual information. Nothing is chosen by these
+labels: the steps of a fit were chosen on other sets (docs/decisions/topics.md).
 
 `map` takes vectors, finds neighbours exactly as the stored graph does, and measures each step of a
 fit: seconds, the process's largest memory, and the bytes of the map. --again lays it out once more

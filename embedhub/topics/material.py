@@ -23,7 +23,7 @@ from embedhub.topics.queries import members as queries
 
 BLOCK = 10_000
 # Of the stored neighbours so many are held in memory: what smoothing, voting and the map look at.
-HELD_NEIGHBORS = 16
+HELD_NEIGHBORS = 32
 
 Tell = Callable[[str, int, int], None]
 

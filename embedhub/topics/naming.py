@@ -70,21 +70,21 @@ def weigh(
 ) -> list[list[Word]]:
     """Return the words of each group of documents by c-TF-IDF, several apart in meaning (MMR).
 
-    A word weighs its share in the group times log(1 + A / f): f counts it in all groups, A is the
-    mean count of words in one (Grootendorst 2022). A document counts each of its words once.
+    A word weighs its share in the group times log(1 + A / f) (Grootendorst 2022). A document counts
+    each of its words once, so f counts documents with the word in all groups, and A is the mean
+    number of documents in one: a word of every second document says nothing, stop word or not.
     """
     counted = [_count(group, stop_words) for group in groups]
     total: Counter[str] = Counter()
     for one in counted:
         total.update(one.rows)
-    n_words = [sum(one.rows.values()) for one in counted]
-    mean = sum(n_words) / max(len(groups), 1)
+    mean = sum(one.n for one in counted) / max(len(groups), 1)
     found = []
-    for one, size in zip(counted, n_words, strict=True):
+    for one in counted:
         fewest = FEWEST_ROWS if one.n >= 2 * FEWEST_ROWS else 1
         covered = one.covered()
         scored = [
-            (rows / size * math.log(1 + mean / total[term]), term)
+            (rows / one.n * math.log(1 + mean / total[term]), term)
             for term, rows in one.rows.items()
             if rows >= fewest and term not in covered
         ]

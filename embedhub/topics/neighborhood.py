@@ -12,6 +12,8 @@ Integers = NDArray[np.int64]
 
 # Of the stored neighbours so many are followed: the farther ones lead into other topics.
 FOLLOWED = 15
+# What the last of the known neighbours counts, beside the first's 1.
+LEAST_LINK = 0.01
 # Personalised PageRank: how much of a row's smoothed vector comes from its surroundings.
 RESTING = 0.1
 STEPS = 20
@@ -48,18 +50,35 @@ def neighborhood_of(ids: Integers, neighbor_ids: Integers, similarities: Floats)
 
 
 def link_matrix(given: Neighborhood, k: int = FOLLOWED) -> sparse.csr_array:
-    """Return the symmetric n × n matrix of similarities between near rows, the nearest k of each.
+    """Return the symmetric n × n matrix of links between near rows, the nearest k of each.
 
-    A pair counts if either is among the other's nearest; what is opposite counts nothing.
+    A link is how far a neighbour stands out: 1 for the nearest, 0 for the last one that is known.
+    So rows in a crowd and rows apart have links alike. A pair has the stronger link of its two.
     """
     n = len(given)
-    near, similar = given.neighbors[:, :k], given.similarities[:, :k]
+    near, weights = given.neighbors[:, :k], standing_out(given)[:, :k]
     rows = np.repeat(np.arange(n), near.shape[1])
-    columns, amounts = near.ravel(), np.maximum(similar.ravel(), 0)
+    columns, amounts = near.ravel(), weights.ravel()
     counts = (columns >= 0) & (amounts > 0)
     links = sparse.csr_array((amounts[counts], (rows[counts], columns[counts])), shape=(n, n))
     symmetric: sparse.csr_array = links.maximum(links.T).tocsr().astype(np.float32)
     return symmetric
+
+
+def standing_out(given: Neighborhood) -> Floats:
+    """Return how far each neighbour is more similar than the last one, as parts of the first."""
+    if not given.neighbors.shape[1]:
+        return given.similarities
+    is_there = given.neighbors >= 0
+    last = np.where(is_there, given.similarities, np.inf).min(axis=1, keepdims=True)
+    first = np.where(is_there, given.similarities, -np.inf).max(axis=1, keepdims=True)
+    # Neighbours that are all as similar as each other count alike.
+    is_any = first > last
+    last, first = np.where(is_any, last, 0), np.where(is_any, first, 1)
+    width = first - last
+    parts = np.where(is_any, (given.similarities - last) / width, 1.0)
+    weights: Floats = np.where(is_there, np.maximum(parts, LEAST_LINK), 0).astype(np.float32)
+    return weights
 
 
 def smooth(

@@ -106,7 +106,7 @@ def list_topic_fits(
     "GET",
     "/topics/map",
     summary="The map as a compact file",
-    openapi_extra=content(BINARY, "Rows with places and topics, as docs/analysis.md describes."),
+    openapi_extra=content(BINARY, "Rows with places and topics, as docs/decisions/topics.md describes."),
 )
 def get_topic_map(
     request: HttpRequest,
