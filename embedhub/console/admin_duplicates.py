@@ -3,10 +3,15 @@
 from typing import Any
 
 from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path
+from unfold.decorators import action
 
 from embedhub.console import markup, models, words
 from embedhub.console.admin_base import ReadOnlyAdmin
 from embedhub.console.filters import ByRelated
+from embedhub.console.pages import duplicates
 
 
 def owner_words(row: Any) -> str:
@@ -62,8 +67,30 @@ class DuplicatePairAdmin(ReadOnlyAdmin):
         "parts",
         ("found_at", "seen_at"),
     )
+    actions_list = ("open_queue",)
     empty_title = "No duplicate pairs"
     empty_words = "Pairs of rows that may be the same stand here once duplicates were looked for."
+
+    def get_urls(self) -> list[URLPattern]:
+        own = self.admin_site.admin_view
+        return [
+            path("queue/", own(self._queue), name="console_duplicates"),
+            path("queue/thresholds/", own(self._thresholds), name="console_duplicates_thresholds"),
+            path("queue/decide/", own(duplicates.decide), name="console_duplicates_decide"),
+            path("queue/band/", own(duplicates.decide_band), name="console_duplicates_band"),
+            path("queue/start/", own(duplicates.start), name="console_duplicates_start"),
+            *super().get_urls(),
+        ]
+
+    def _queue(self, request: HttpRequest) -> HttpResponse:
+        return duplicates.duplicates_page(request, self)
+
+    def _thresholds(self, request: HttpRequest) -> HttpResponse:
+        return duplicates.thresholds_page(request, self)
+
+    @action(description="Look at pairs side by side", url_path="side-by-side", icon="compare")
+    def open_queue(self, request: HttpRequest) -> HttpResponse:
+        return redirect("admin:console_duplicates")
 
     @admin.display(description="score")
     def shown_score(self, row: Any) -> str:

@@ -10,7 +10,7 @@ from unfold.decorators import action
 from embedhub.console import markup, models, words
 from embedhub.console.admin_base import ReadOnlyAdmin
 from embedhub.console.filters import ByRelated
-from embedhub.console.pages import experiments, placements
+from embedhub.console.pages import experiments, placement_setup, placements
 from embedhub.console.permissions import may
 
 
@@ -59,6 +59,11 @@ class PlacementAdmin(ReadOnlyAdmin):
                 view(placements.restore),
                 name="console_placement_restore",
             ),
+            path(
+                "<int:placement_id>/delete/now/",
+                view(self._delete),
+                name="console_placement_delete_now",
+            ),
             *super().get_urls(),
         ]
 
@@ -77,7 +82,7 @@ class PlacementAdmin(ReadOnlyAdmin):
         permissions=["change_rules"],
     )
     def new_placement(self, request: HttpRequest) -> HttpResponse:
-        return placements.new_placement(request, self)
+        return placement_setup.new_placement(request, self)
 
     def has_change_rules_permission(self, request: HttpRequest) -> bool:
         return may(request, "rule_placement")
@@ -87,6 +92,9 @@ class PlacementAdmin(ReadOnlyAdmin):
 
     def _edit(self, request: HttpRequest, placement_id: int, number: int) -> HttpResponse:
         return placements.edit_rule(request, self, placement_id, number)
+
+    def _delete(self, request: HttpRequest, placement_id: int) -> HttpResponse:
+        return placement_setup.delete_placement(request, self, placement_id)
 
     @admin.display(description="rules")
     def shown_rules(self, row: Any) -> str:

@@ -19,6 +19,8 @@ WITHOUT_ROW = {
 }
 # Ask, or are about what the key itself has said: a key that may read is enough.
 READING = {
+    "POST /v1/collections/{slug}/anomalies/score",
+    "POST /v1/catalogs/{slug}/anomalies/score",
     "POST /v1/answers",
     "POST /v1/chat/completions",
     "POST /v1/collections/{slug}/answers",
@@ -117,6 +119,20 @@ def label_endpoints(owner: str) -> list[Endpoint]:
         Endpoint("POST", label_set + "/classify", {"texts": ["an open text"]}),
         Endpoint("DELETE", label_set, is_last=True),
     ]  # fmt: skip
+
+
+def anomaly_endpoints(owner: str) -> list[Endpoint]:
+    """Return the endpoints of anomalies of a collection or catalog."""
+    anomalies = owner + "/anomalies"
+    return [
+        Endpoint("POST", anomalies + "/scan", status=202),
+        Endpoint("GET", anomalies + "/setting"),
+        Endpoint("PATCH", anomalies + "/setting", {"budget": {"per_day": 5}}),
+        Endpoint("GET", anomalies, query="?status=open"),
+        Endpoint("POST", anomalies + "/score", {"text": "an open text"}),
+        Endpoint("GET", anomalies + "/{anomaly_id}"),
+        Endpoint("POST", anomalies + "/{anomaly_id}/decision", {"decision": "accept"}),
+    ]
 
 
 ENDPOINTS = [
@@ -287,6 +303,8 @@ ENDPOINTS = [
     Endpoint("GET", WEBHOOK + "/deliveries/{delivery_id}"),
     Endpoint("POST", WEBHOOK + "/deliveries/{delivery_id}/resend", status=202),
     Endpoint("DELETE", WEBHOOK, is_last=True),
+    *anomaly_endpoints(COLLECTION),
+    *anomaly_endpoints(CATALOG),
     *label_endpoints(COLLECTION),
     *label_endpoints(CATALOG),
 ]  # fmt: skip

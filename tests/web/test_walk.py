@@ -20,6 +20,7 @@ from embedhub.recommend.rules.service import put_rules
 from embedhub.recommend.training_run.supplied import open_version
 from embedhub.runs.service import RunKind, start_run
 from embedhub.search.ranking.curations import Action, CurationInput, add_curation
+from tests.anomalies.walked import anomaly_names
 from tests.catalog.factories import add_members
 from tests.documents.files.factories import failed_file
 from tests.factories import encode_everything, make_answer, make_collection, send
@@ -114,6 +115,7 @@ def names(caller: Caller, api: ApiClient) -> dict[str, object]:
         "file_id": failed_file(caller, SECRET),
         **evaluation_names(caller, LOGGED, SECRET),
         **webhook_names(caller),
+        **anomaly_names(caller, "papers", SECRET),
         **label_names(caller, "papers", GIVEN),
         "curation_id": add_curation(
             caller, "papers", CurationInput(Action.HIDE, "closed", query=f"about {SECRET}")
@@ -237,8 +239,8 @@ def search_of(client: ApiClient, query: str, **fields: Any) -> dict[str, Any]:
 
 def has_principals(endpoint: Endpoint) -> bool:
     """Say whether documents come out of this endpoint."""
-    asks = ("/query", "/get", "/search", "/answers", "/completions")
-    reads = (*asks, "/dead", "/documents", "/{external_id}")
+    asks = ("/query", "/get", "/search", "/answers", "/completions", "/score")
+    reads = (*asks, "/dead", "/documents", "/anomalies", "/{external_id}")
     is_read = endpoint.method == "GET" or endpoint.path.endswith(asks)
     return is_read and endpoint.path.endswith(reads)
 

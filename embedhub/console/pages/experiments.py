@@ -11,7 +11,14 @@ from django.shortcuts import redirect
 from embedhub.access.caller import Caller
 from embedhub.console import audit, models
 from embedhub.console.pages.catalogs import catalog_choices, rate_words
-from embedhub.console.pages.layout import LongTextField, PickField, TextField, add_reason, page
+from embedhub.console.pages.layout import (
+    LongTextField,
+    PickField,
+    PickManyField,
+    TextField,
+    add_reason,
+    page,
+)
 from embedhub.console.pages.placements import shown_rules
 from embedhub.console.permissions import demand
 from embedhub.errors import HubError
@@ -28,7 +35,7 @@ from embedhub.recommend.experiments.variant import HOLDOUT
 PERMISSION = "run_experiment"
 DETAIL = "admin:console_experiment_change"
 LIST = "admin:console_experiment_changelist"
-# What a second variant does otherwise: words and the parts of the variant.
+# What other variants do otherwise: words and the parts of the variant.
 CHANGES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "plain": ("no rules", {"rules": []}),
     "varied": ("more diversity", {"request": {"relevance": 0.7}}),
@@ -45,15 +52,15 @@ REQUEST_WORDS = {
 
 
 class ExperimentForm(forms.Form):
-    """Two variants: lists as they are, and lists made in one other way."""
+    """Lists as they are, and one more variant for each other way they are made in."""
 
     catalog = PickField()
     name = TextField(max_length=63, help_text="Such as: more variety.")
     placement = TextField(max_length=63, help_text="Where the lists are shown, as requests say.")
-    change = PickField(
+    changes = PickManyField(
         choices=[(name, text) for name, (text, _) in CHANGES.items()],
-        label="Half of the people get",
-        help_text="The others get lists as they are now.",
+        label="Some of the people get",
+        help_text="Each is a variant of its own. As many people get lists as they are now.",
     )
     version = forms.IntegerField(
         required=False, min_value=1, label="Recommender", widget=TextField.widget
@@ -77,19 +84,20 @@ class ExperimentForm(forms.Form):
 
     def clean(self) -> None:
         super().clean()
-        if self.cleaned_data.get("change") == "version" and not self.cleaned_data.get("version"):
+        changes = self.cleaned_data.get("changes", ())
+        if "version" in changes and not self.cleaned_data.get("version"):
             self.add_error("version", "Say which one.")
 
     def wanted(self) -> ExperimentInput:
         """Return the experiment that the form describes."""
         given = self.cleaned_data
-        text, parts = CHANGES[given["change"]]
-        if given["change"] == "version":
-            text, parts = f"recommender {given['version']}", {"version": given["version"]}
+        ways = [CHANGES[name] for name in given["changes"] if name != "version"]
+        if "version" in given["changes"]:
+            ways.append((f"recommender {given['version']}", {"version": given["version"]}))
         return ExperimentInput(
             name=given["name"],
             placement=given["placement"],
-            variants=[{"name": "as it is"}, {"name": text, **parts}],
+            variants=[{"name": "as it is"}, *({"name": text, **parts} for text, parts in ways)],
             holdout_share=given["holdout"] / 100,
             note=given["note"].strip(),
         )
@@ -127,7 +135,7 @@ def new_experiment(request: HttpRequest, model_admin: Any) -> HttpResponse:
             "form": form,
             "submit": "Set it up",
             "lead": "Who gets which lists is drawn by chance and stays the same for each person."
-            " More variants, with rules of their own, are set up with POST …/experiments.",
+            " Variants with rules of their own are set up with POST …/experiments.",
         },
     )
 

@@ -1,4 +1,4 @@
-"""Rules of placements: set up, changed, switched off and put back, with what they do beside."""
+"""Rules of placements: changed, switched off and put back, with what they do beside."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from django.utils.html import format_html
 
 from embedhub.access.caller import Caller
 from embedhub.console import audit, models
-from embedhub.console.pages.catalogs import attribute_names, catalog_choices, latest_user
-from embedhub.console.pages.layout import PickField, TextField, add_reason, page
+from embedhub.console.pages.catalogs import attribute_names, latest_user
+from embedhub.console.pages.layout import add_reason, page
 from embedhub.console.pages.rule_forms import FORMS, KINDS, RuleForm
 from embedhub.console.pages.rule_words import sentence
 from embedhub.console.pages.shown_lists import ShownItem, moved, title_of, titles_of
@@ -46,57 +46,6 @@ class ShownRule:
     is_on: bool
 
 
-class PlacementForm(forms.Form):
-    """Where the lists of a catalog are shown."""
-
-    catalog = PickField()
-    name = TextField(
-        max_length=service.MAX_NAME_CHARS,
-        help_text="As requests name it, such as home, cart or newsletter.",
-    )
-
-    def __init__(self, *args: Any, catalog: str, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.choices = catalog_choices()
-        self.fields["catalog"] = PickField(choices=self.choices, initial=catalog)
-
-
-def new_placement(request: HttpRequest, model_admin: Any) -> HttpResponse:
-    demand(request, PERMISSION)
-    form = PlacementForm(request.POST or None, catalog=request.GET.get("catalog", ""))
-    if request.method == "POST" and form.is_valid():
-        catalog: Any = models.Catalog.objects.get(pk=form.cleaned_data["catalog"])
-        name = form.cleaned_data["name"]
-        try:
-            service.put_rules(
-                Caller.for_workspace(catalog.workspace_id),
-                catalog.slug,
-                name,
-                [],
-                revision=0,
-                by=_staff(request),
-            )
-        except HubError as error:
-            add_reason(form, error)
-        else:
-            row: Any = models.Placement.objects.get(catalog=catalog.pk, name=name)
-            _note(request, "set up placement", row, {})
-            messages.success(request, f"“{name}” is set up. Add its first rule.")
-            return redirect(DETAIL, row.pk)
-    return page(
-        request,
-        model_admin,
-        "console/form.html",
-        {
-            "title": "New placement",
-            "form": form,
-            "submit": "Set it up",
-            "lead": "A placement is a place that shows lists. Requests name it, its rules hold for"
-            " their next list, and clicks are counted for it.",
-        },
-    )
-
-
 def detail(request: HttpRequest, row: Any) -> dict[str, Any]:
     """Return what the template of a placement's page shows."""
     user = request.GET.get("user") or latest_user(row.catalog_id)
@@ -114,7 +63,7 @@ def edit_rule(
 ) -> HttpResponse:
     """Add a rule of a kind, or change one; the preview beside follows what is typed."""
     demand(request, PERMISSION)
-    row = _found(placement_id)
+    row = found(placement_id)
     current = None if number == ADD else _rule_at(row, number)
     kind = FORMS.get(action if current is None else str(current["action"]))
     if kind is None:
@@ -151,7 +100,7 @@ def step(request: HttpRequest, placement_id: int, number: int, name: str) -> Htt
     demand(request, PERMISSION)
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
-    row = _found(placement_id)
+    row = found(placement_id)
     rules = [dict(rule) for rule in row.rules]
     _rule_at(row, number)
     if name == "remove":
@@ -167,15 +116,15 @@ def restore(request: HttpRequest, placement_id: int, revision: int) -> HttpRespo
     demand(request, PERMISSION)
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
-    row = _found(placement_id)
+    row = found(placement_id)
     try:
         view = service.restore_revision(
-            _caller(row), row.catalog.slug, row.name, revision, by=_staff(request)
+            _caller(row), row.catalog.slug, row.name, revision, by=staff_name(request)
         )
     except HubError as error:
         messages.error(request, str(error))
     else:
-        _note(request, "put rules back", row, {"revision": revision})
+        note(request, "put rules back", row, {"revision": revision})
         _offer(request, row, view, f"The rules of revision {revision} hold again.")
     return redirect(DETAIL, row.pk)
 
@@ -209,7 +158,7 @@ def _store(request: HttpRequest, row: Any, rules: Rules, form: RuleForm | None =
     try:
         view = service.put_rules(
             _caller(row), row.catalog.slug, row.name, rules, revision=row.revision,
-            by=_staff(request),
+            by=staff_name(request),
         )  # fmt: skip
     except HubError as error:
         if form is None:
@@ -217,7 +166,7 @@ def _store(request: HttpRequest, row: Any, rules: Rules, form: RuleForm | None =
         else:
             add_reason(form, error)
         return False
-    _note(request, "change rules", row, {"revision": view.revision})
+    note(request, "change rules", row, {"revision": view.revision})
     _offer(request, row, view, "Saved: it holds from the next list on.")
     return True
 
@@ -268,7 +217,8 @@ def _revisions(row: Any) -> list[dict[str, Any]]:
     ]
 
 
-def _found(placement_id: int) -> Any:
+def found(placement_id: int) -> Any:
+    """Return the row of a placement; raises Http404."""
     rows: Any = models.Placement.objects.select_related("catalog")
     row = rows.filter(pk=placement_id, catalog__deleted_at=None).first()
     if row is None:
@@ -305,11 +255,13 @@ def _caller(row: Any) -> Caller:
     return Caller.for_workspace(row.workspace_id)
 
 
-def _staff(request: HttpRequest) -> str:
+def staff_name(request: HttpRequest) -> str:
+    """Return who asks, as revisions say it."""
     return f"staff {request.user.get_username()}"
 
 
-def _note(request: HttpRequest, action: str, row: Any, details: Mapping[str, Any]) -> None:
+def note(request: HttpRequest, action: str, row: Any, details: Mapping[str, Any]) -> None:
+    """Keep in the log what was done to a placement."""
     audit.record(
         request,
         action,
