@@ -1,9 +1,9 @@
 """Duplicates: near copies with known truth, and records of two shops or libraries that match.
 
-python benchmarks/duplicates.py learn --tool FILE --data FOLDER      weights and threshold
-python benchmarks/duplicates.py near --tool FILE --data FOLDER --seed 7
-python benchmarks/duplicates.py matching --data FOLDER
-python benchmarks/duplicates.py check --home HOME --collection SLUG   time of a check, over REST
+python -m benchmarks.duplicates learn --tool FILE --data FOLDER      weights and threshold
+python -m benchmarks.duplicates near --tool FILE --data FOLDER --seed 7
+python -m benchmarks.duplicates matching --data FOLDER
+python -m benchmarks.duplicates check --home HOME --collection SLUG   time of a check, over REST
 
 FILE is the generator of near duplicates, FOLDER the evaluation data. `learn` uses seed 11 of long
 and short texts, and prints the module of weights; `near` judges another seed with the weights and
@@ -280,17 +280,17 @@ def check(arguments: argparse.Namespace) -> None:
     """Ask a running server about texts that it does not have, one after the other."""
     client = HubClient(find_server(arguments.home, arguments.url, arguments.key))
     path = f"/v1/collections/{quote(arguments.collection)}"
-    listed = client.post(f"{path}/documents/query", {"limit": 50})["items"]
+    listed = client.call("POST", f"{path}/documents/query", {"limit": 50})["items"]
     texts = [
         f"{' '.join(row['text'].split()[place % 7 :])} and so on, {place} times"
         for place, row in zip(range(arguments.times), listed * arguments.times, strict=False)
     ]
     for text in texts[:5]:
-        client.post(f"{path}/duplicates/check", {"text": text})
+        client.call("POST", f"{path}/duplicates/check", {"text": text})
     took = []
     for text in texts:
         started = time.perf_counter()
-        client.post(f"{path}/duplicates/check", {"text": text})
+        client.call("POST", f"{path}/duplicates/check", {"text": text})
         took.append((time.perf_counter() - started) * 1_000)
     print(f"{len(took)} checks: p50 {statistics.median(took):.1f} ms,", end=" ")
     print(f"p95 {sorted(took)[int(len(took) * 0.95)]:.1f} ms")

@@ -1,6 +1,6 @@
 """The weights of a pair's evidence, as they were learned.
 
-Written by `python benchmarks/duplicates.py learn`, on copies made by editing texts of two kinds,
+Written by `python -m benchmarks.duplicates learn`, on copies made by editing texts of two kinds,
 long abstracts and short questions, with their nearest neighbors: see docs/decisions/duplicates.md.
 """
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -122,7 +123,9 @@ def test_other_words_of_one_meaning_are_shown_and_never_taken() -> None:
 def test_more_in_common_never_scores_less() -> None:
     base = evidence(TEXT, TEXT.replace("galaxies", "stars"), 0.9)
     for name in ("words", "letters", "containment", "numbers", "negation"):
-        less, more = replace(base, **{name: 0.2}), replace(base, **{name: 0.9})
+        little: dict[str, Any] = {name: 0.2}
+        much: dict[str, Any] = {name: 0.9}
+        less, more = replace(base, **little), replace(base, **much)
         assert score_of(less, WITH_VECTORS) <= score_of(more, WITH_VECTORS)
 
 
