@@ -29,7 +29,7 @@ def needs_relabelling(session: Session, catalog: Catalog, filterable: Mapping[st
             session,
             workspace_id=catalog.workspace_id,
             kind=RunKind.UPDATE_ATTRIBUTES,
-            catalog_id=catalog.id,
+            owner=("catalog_id", catalog.id),
         )
         is RunStatus.FAILED
     )

@@ -9,7 +9,7 @@ import click
 from embedhub.cli.client import HubClient, RequestRefused
 from embedhub.cli.documents import decode_filter, tell_of_report
 from embedhub.cli.options import UserPath, find_server, home_at, server_options
-from embedhub.cli.rows import ColumnMap, CsvRows
+from embedhub.cli.rows import ColumnMap, CsvRows, constants_of, pairs_of
 from embedhub.cli.stream import FileSource, Memory, Route, RowSource, Source
 from embedhub.errors import HubError
 
@@ -29,6 +29,12 @@ def catalog() -> None:
 @click.argument("slug")
 @click.option("--name", help="For people.  [default: the slug]")
 @click.option("--template", help='Text of an item from its fields, such as "{title}. {plot}".')
+@click.option(
+    "--filterable",
+    multiple=True,
+    metavar="ATTRIBUTE=TYPE",
+    help="number, string, boolean, date or array; repeat for more.",
+)
 @click.option("--unknown-users", type=POLICIES, help="Of interactions.  [default: create]")
 @click.option("--unknown-items", type=POLICIES, help="Of interactions.  [default: hold]")
 @server_options
@@ -37,6 +43,7 @@ def create(
     slug: str,
     name: str | None,
     template: str | None,
+    filterable: tuple[str, ...],
     unknown_users: str | None,
     unknown_items: str | None,
     home: Path | None,
@@ -47,6 +54,7 @@ def create(
     wishes = {
         "name": name,
         "content_template": template,
+        "filterable": constants_of(filterable, "--filterable", "ATTRIBUTE=TYPE") or None,
         "unknown_users": unknown_users,
         "unknown_items": unknown_items,
     }
@@ -123,7 +131,9 @@ def import_rows(
     source: Source = FileSource(path)
     what = f"catalog {slug} {kind}"
     if path.suffix.lower() == ".csv":
-        mapping = ColumnMap(kind, pairs_of(maps), constants_of(constants), separator)
+        mapping = ColumnMap(
+            kind, pairs_of(maps), constants_of(constants, "--set", "FIELD=VALUE"), separator
+        )
         mapping.check()
         rows = CsvRows(path, mapping)
         next(iter(rows()), None)
@@ -280,25 +290,3 @@ def ensure_catalog(client: HubClient, slug: str, **wishes: object) -> None:
         if error.status != NOT_FOUND:
             raise
         client.call("POST", "/v1/catalogs", {"slug": slug, **wishes})
-
-
-def pairs_of(maps: tuple[str, ...]) -> dict[str, list[str]]:
-    """Return the fields of each column; raises a usage error for what is no pair."""
-    fields: dict[str, list[str]] = {}
-    for one in maps:
-        column, sign, name = one.rpartition("=")
-        if not sign or not column:
-            raise click.BadParameter(f"{one!r} is not COLUMN=FIELD", param_hint="--map")
-        fields.setdefault(column, []).extend([name] if name else [])
-    return fields
-
-
-def constants_of(pairs: tuple[str, ...]) -> dict[str, str]:
-    """Return the value of each field; raises a usage error for what is no pair."""
-    values = {}
-    for one in pairs:
-        name, sign, value = one.partition("=")
-        if not sign or not name:
-            raise click.BadParameter(f"{one!r} is not FIELD=VALUE", param_hint="--set")
-        values[name] = value
-    return values

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import click
+
 from embedhub.errors import InvalidInput
 
 # By what stands in a row: fields that may be named, and where other columns go.
@@ -130,3 +132,25 @@ def value_of(name: str, cell: str, mapping: ColumnMap) -> object:
     if name == "is_hidden" and cell.lower() in TRUE | FALSE:
         return cell.lower() in TRUE
     return cell
+
+
+def pairs_of(maps: tuple[str, ...]) -> dict[str, list[str]]:
+    """Return the fields of each column; raises a usage error for what is no pair."""
+    fields: dict[str, list[str]] = {}
+    for one in maps:
+        column, sign, name = one.rpartition("=")
+        if not sign or not column:
+            raise click.BadParameter(f"{one!r} is not COLUMN=FIELD", param_hint="--map")
+        fields.setdefault(column, []).extend([name] if name else [])
+    return fields
+
+
+def constants_of(pairs: tuple[str, ...], option: str, form: str) -> dict[str, str]:
+    """Return the value of each field; raises a usage error for what is no pair."""
+    values = {}
+    for one in pairs:
+        name, sign, value = one.partition("=")
+        if not sign or not name:
+            raise click.BadParameter(f"{one!r} is not {form}", param_hint=option)
+        values[name] = value
+    return values

@@ -29,7 +29,7 @@ def run_needed(
                 session,
                 workspace_id=collection.workspace_id,
                 kind=kind,
-                collection_id=collection.id,
+                owner=("collection_id", collection.id),
             )
             in {RunStatus.FAILED, RunStatus.CANCELLED}
         ):

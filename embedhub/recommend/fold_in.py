@@ -70,38 +70,52 @@ def fold(
     used = _used(version, len(history.items), weights, are_examples=are_examples)
     named = _Named.of(version, used, factor_space, content_space)
     reader = _Reader(version, history, known)
+    most = n_pool if sign > 0 else 0
+    sources, legs, proposed = _ask(session, reader, named, factors, n_pool=most)
+    return Folding(sources, used, version.kinds, history, legs, sign, proposed)
+
+
+def _ask(
+    session: Session,
+    reader: "_Reader",
+    named: "_Named",
+    factors: Mapping[int, Floats],
+    *,
+    n_pool: int,
+) -> tuple[dict[str, Folded], dict[str, Leg], list[int]]:
+    """Return the sources, the vectors of the user, and the items these and popularity propose."""
+    version_id, history = reader.version.id, reader.history
     sources: dict[str, Folded] = {name: reader.prior(prior) for name, prior in named.priors.items()}
-    most = _most_near(named, n_pool if sign > 0 else 0)
+    legs: dict[str, Leg] = {}
+    near: list[Callable[[], list[int]]] = []
+    most = _most_near(named, n_pool)
+    # In this order the database looks for what is near while neighbors are taken apart.
     with conversation(session) as send:
-        # In this order the database looks for what is near while neighbors are taken apart.
-        rows = send(
-            queries.neighbors(
-                version_id=version.id, sources=named.neighbors, item_ids=history.weighty
-            )
-        )
-        read = {
-            name: send(queries.vectors_of(space, history.items))
-            for name, space in named.contents.items()
-        }
-        legs: dict[str, Leg] = {}
-        near: list[Callable[[], list[int]]] = []
 
         def look(name: str, source: VectorSum, space: Space) -> None:
             sources[name], legs[name] = source, Leg(space, source.vector)
             near.extend(map(send, proposals.near(legs[name], most=most) if most else ()))
 
+        rows = send(
+            queries.neighbors(
+                version_id=version_id, sources=named.neighbors, item_ids=history.weighty
+            )
+        )
+        contents = {
+            name: send(queries.vectors_of(space, history.items))
+            for name, space in named.contents.items()
+        }
         for name, space in named.factors.items():
             look(name, reader.factors(name, factors), space)
         entries = rows()
         for name, space in named.contents.items():
-            look(name, reader.content(name, read[name]()), space)
+            look(name, reader.content(name, contents[name]()), space)
         if most and named.priors:
-            near.append(send(proposals.most_popular(version_id=version.id, most=n_pool // 6)))
+            near.append(send(proposals.most_popular(version_id=version_id, most=n_pool // 6)))
         for name in named.neighbors:
             sources[name] = summed = reader.neighbors(entries[name])
             summed.sum_up()
-        proposed = [item for answer_of in near for item in answer_of()]
-    return Folding(sources, used, version.kinds, history, legs, sign, proposed)
+        return sources, legs, [item for answer_of in near for item in answer_of()]
 
 
 def _stored(

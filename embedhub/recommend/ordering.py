@@ -10,7 +10,8 @@ from embedhub.recommend.candidates import Candidate
 from embedhub.recommend.diversity import diversify
 from embedhub.recommend.interactions import Floats
 from embedhub.recommend.request import Diversity
-from embedhub.recommend.rules.applying import Matches, Placing, adjust, place
+from embedhub.recommend.rules.applying import Placing, adjust, place
+from embedhub.recommend.rules.effects import Matches
 from embedhub.recommend.rules.rule import Rules
 
 Vectors = Mapping[int, Floats]

@@ -19,7 +19,7 @@ from embedhub.recommend.experiments.variant import (
     readable,
 )
 from embedhub.recommend.queries import placements as queries
-from embedhub.recommend.rules.applying import Matches
+from embedhub.recommend.rules.effects import Matches
 from embedhub.recommend.rules.rule import Rule, Rules, read_rule, read_rules
 from embedhub.tables import Catalog
 

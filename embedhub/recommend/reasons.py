@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from embedhub.recommend.candidates import Parts
 from embedhub.recommend.request import Kind, Reason, ReasonKind
-from embedhub.recommend.rules.applying import Effect
+from embedhub.recommend.rules.effects import Effect
 
 # Of a list that does not ask for all of them.
 FEW = 3

@@ -53,7 +53,7 @@ def ended_badly(session: Session, *, kind: str, subject: str, within: timedelta)
 
 
 def latest_status(
-    session: Session, *, workspace_id: int, kind: str, owner: tuple[str, int | None]
+    session: Session, *, workspace_id: int, kind: str, owner: tuple[str, int]
 ) -> str | None:
     """Return the status of the newest run of this kind whose argument is this owner of rows."""
     name, owner_id = owner

@@ -120,15 +120,9 @@ def start_unless_paused(
 
 
 def latest_status(
-    session: Session,
-    *,
-    workspace_id: int,
-    kind: RunKind,
-    collection_id: int | None = None,
-    catalog_id: int | None = None,
+    session: Session, *, workspace_id: int, kind: RunKind, owner: tuple[str, int]
 ) -> RunStatus | None:
-    """Return how far the newest run of a kind over a collection or catalog is; None without one."""
-    owner = ("collection_id", collection_id) if catalog_id is None else ("catalog_id", catalog_id)
+    """Return how far the newest run of a kind with this argument is, such as ("catalog_id", 7)."""
     status = queries.latest_status(session, workspace_id=workspace_id, kind=kind, owner=owner)
     return None if status is None else RunStatus(status)
 

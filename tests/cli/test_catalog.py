@@ -16,7 +16,7 @@ from embedhub.cli import catalog as commands
 from embedhub.cli import movielens
 from embedhub.cli.client import HubClient
 from embedhub.cli.options import Server
-from embedhub.cli.rows import ColumnMap, CsvRows
+from embedhub.cli.rows import ColumnMap, CsvRows, pairs_of
 from embedhub.errors import InvalidInput, NotFound
 from tests.factories import encode_everything
 
@@ -30,7 +30,7 @@ def written(folder: Path, name: str, text: str) -> Path:
 
 
 def rows(path: Path, kind: str, *maps: str, **constants: str) -> list[dict[str, Any]]:
-    mapping = ColumnMap(kind, commands.pairs_of(maps), constants, "|")
+    mapping = ColumnMap(kind, pairs_of(maps), constants, "|")
     mapping.check()
     return list(CsvRows(path, mapping)())
 

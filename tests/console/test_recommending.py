@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 
 from embedhub.access.caller import Caller
+from embedhub.errors import NotFound
 from embedhub.recommend.experiments.service import get_experiment
 from embedhub.recommend.rules.service import get_placement
 from tests.catalog.factories import act, make_catalog, send_items, send_users
@@ -197,12 +198,18 @@ def test_what_is_no_rule_is_said_at_its_field(films: Caller, staff: Client) -> N
 def test_an_experiment_is_set_up_started_and_stopped(films: Caller, staff: Client) -> None:
     new = "/admin/console/experiment/new/"
     catalog = row("Catalog", slug="films").pk
-    given = {"catalog": catalog, "name": "variety", "placement": "home", "change": "varied"}
-    refused = html_of(staff.post(new, {**given, "holdout": "5", "change": "version"}))
+    given = {
+        "catalog": catalog,
+        "name": "variety",
+        "placement": "home",
+        "changes": ["varied", "plain"],
+    }
+    refused = html_of(staff.post(new, {**given, "holdout": "5", "changes": ["version"]}))
     assert "Say which one." in refused
     assert staff.post(new, {**given, "holdout": "5"}).status_code == 302
     page = page_of(staff, "Experiment", name="variety")
     assert "relevance 0.7 against diversity" in page
+    assert len(get_experiment(films, "films", "variety").variants) == 3
     assert "5 % of people" in page
     ident = row("Experiment", name="variety").pk
     stop = f"/admin/console/experiment/{ident}/stop/now/"
@@ -213,6 +220,18 @@ def test_an_experiment_is_set_up_started_and_stopped(films: Caller, staff: Clien
     assert "Nothing was shown in this placement" in page_of(staff, "Experiment", name="variety")
     assert staff.post(f"/admin/console/experiment/{ident}/delete/now/").status_code == 302
     assert staff.post(f"/admin/console/experiment/{ident}/start/now/").status_code == 404
+
+
+def test_a_placement_is_deleted_once_it_was_asked(films: Caller, staff: Client) -> None:
+    place_rules(films, {"action": "pin", "item": "m6", "position": 1})
+    address = f"/admin/console/placement/{row('Placement', name='home').pk}/delete/now/"
+    assert address in page_of(staff, "Placement", name="home")
+    assert "all earlier ones are gone" in html_of(staff.get(address))
+    assert get_placement(films, "films", "home").rules != []
+    assert staff.post(address).status_code == 302
+    with pytest.raises(NotFound):
+        get_placement(films, "films", "home")
+    assert staff.post(address).status_code == 404
 
 
 def test_whoever_only_looks_changes_nothing(films: Caller, clerk: Clerk) -> None:
@@ -226,6 +245,7 @@ def test_whoever_only_looks_changes_nothing(films: Caller, clerk: Clerk) -> None
         f"placement/{ident}/rules/0/off/",
         f"placement/{ident}/rules/add/pin/",
         f"placement/{ident}/restore/1/",
+        f"placement/{ident}/delete/now/",
         "placement/new/",
         "experiment/new/",
         f"catalog/{catalog}/training/start/",

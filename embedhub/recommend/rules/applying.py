@@ -12,26 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from embedhub.recommend.candidates import Candidate
-from embedhub.recommend.rules.rule import CATEGORIES, Action, Rule, Rules
-
-# of rules by number: ids of the items that match
-Matches = Mapping[int, frozenset[int]]
+from embedhub.recommend.rules.caps import Cap
+from embedhub.recommend.rules.effects import Effect, Effects, Matches
+from embedhub.recommend.rules.rule import Action, Rule, Rules
 
 # What is due at a place must not hang on how a float rounds: 0.29 * 100 is below 29.
 ROUNDING = 1e-9
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """What a rule did with an item: `amount` is what it adds to the score, 0 where it moves it."""
-
-    rule: int
-    action: Action
-    text: str
-    amount: float = 0.0
-
-
-Effects = Mapping[int, tuple[Effect, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +118,7 @@ class _Filling:
         self._pins = deque((rule, by_name[rule.item]) for rule in pins if rule.item in by_name)
         waiting = {candidate.item_id for _, candidate in self._pins}
         self._left = {c.item_id: c for c in ordered if c.item_id not in waiting}
-        self._caps = [_Cap(rule, matches) for rule in rules.of(Action.CAP)]
+        self._caps = [Cap(rule, matches) for rule in rules.of(Action.CAP)]
         self._shares = rules.of(Action.AT_LEAST)
         self._n_shared = {rule.number: 0 for rule in self._shares}
         # One start for each: every place has the same chance, every stretch its share.
@@ -237,50 +223,6 @@ class _Filling:
             cap.count(candidate, position)
         for rule in self._shares:
             self._n_shared[rule.number] += self._is_match(rule, candidate)
-
-
-class _Cap:
-    """How often each value of a cap stands in the places that count."""
-
-    def __init__(self, rule: Rule, matches: Matches) -> None:
-        self._rule = rule
-        self._matching = matches.get(rule.number, frozenset())
-        self._places: dict[object, deque[int]] = {}
-        of = f" of each {rule.field}" if rule.field else " of these items"
-        within = f" in {rule.window} places" if rule.window else ""
-        text = f"moved down: at most {rule.most}{of}{within}"
-        self.effect = Effect(rule.number, Action.CAP, text)
-
-    def is_full(self, candidate: Candidate, position: int) -> bool:
-        """Say whether one of the candidate's values stands there as often as it may."""
-        return any(
-            self._n_within(value, position) >= self._rule.most for value in self._of(candidate)
-        )
-
-    def count(self, candidate: Candidate, position: int) -> None:
-        """Remember where the candidate's values stand."""
-        for value in self._of(candidate):
-            self._places.setdefault(value, deque()).append(position)
-
-    def _n_within(self, value: object, position: int) -> int:
-        places = self._places.get(value)
-        if places is None:
-            return 0
-        if self._rule.window is not None:
-            while places and places[0] <= position - self._rule.window:
-                places.popleft()
-        return len(places)
-
-    def _of(self, candidate: Candidate) -> Sequence[object]:
-        """Return the values that are counted; an item without any is never kept out."""
-        name = self._rule.field
-        if name is None:
-            return (True,) if candidate.item_id in self._matching else ()
-        if name == CATEGORIES:
-            return candidate.categories
-        value = candidate.attributes.get(name)
-        found = value if isinstance(value, list | tuple) else (value,)
-        return [one for one in found if one is not None]
 
 
 def _change(rule: Rule, score: float) -> float:
