@@ -14,8 +14,8 @@ Integers = NDArray[np.int64]
 # Unit vectors of related texts differ by little; times this, one regularisation suits both blocks.
 WORD_WEIGHT = 1.0
 MAX_TERMS = 20_000
-# Coefficients of words, terms × labels: 4 bytes each in memory, half of it stored.
-MAX_COEFFICIENTS = 5_000_000
+# Coefficients of words, terms × labels: fitting one takes about 160 bytes, storing it 2.
+MAX_COEFFICIENTS = 2_000_000
 FEWEST_TERMS = 500
 NGRAMS = (1, 2)
 

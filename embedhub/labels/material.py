@@ -21,6 +21,8 @@ from embedhub.tables import LabelSet
 
 IDS_AT_ONCE = 10_000
 ROWS_AT_ONCE = 2_000
+# Probabilities of rows, rows × labels, are held some times over: 8 bytes each.
+MAX_PROBABILITIES = 20_000_000
 # Of a long text so much counts: the words of its beginning say what it is about.
 MAX_TEXT_CHARS = 20_000
 
@@ -105,7 +107,8 @@ def read_material(
     names = sorted(set(labelled.labels))
     number = {name: place for place, name in enumerate(names)}
     numbers = np.array([number[label] for label in labelled.labels], np.int64)
-    chosen = sample(numbers, get_config().max_labelled_rows)
+    most = min(get_config().max_labelled_rows, MAX_PROBABILITIES // max(len(names), 1))
+    chosen = sample(numbers, most)
     ids = np.array(labelled.ids, np.int64)[chosen]
     numbers = numbers[chosen]
     found_ids, matrix, texts, hashes = _read(graph, subject, ids, progress, has_words=has_words)

@@ -34,6 +34,8 @@ MAX_ASKED = 100
 # Of so many times as many rows those are chosen that are unlike each other.
 CANDIDATES = 10
 FEWEST_CANDIDATES = 200
+# Where a field has labels, so many predictions are looked through for rows without one.
+LOOKED_THROUGH = 5_000
 # Without a classifier, so many rows are looked at, spread over all.
 LOOKED_AT = 2_000
 PAGES = 8
@@ -65,10 +67,10 @@ def queue(
             set_id=row.id,
             level=subject.level,
             visible=visible(subject, caller.principals, Prediction.node_id),
-            limit=wanted,
+            limit=wanted if row.field is None else LOOKED_THROUGH,
         )
         labelled = labels_of_rows(session, row, subject, [node_id for node_id, _ in found])
-        scores = {node_id: score for node_id, score in found if node_id not in labelled}
+        scores = dict([one for one in found if one[0] not in labelled][:wanted])
         if not scores:
             scores = cold_start(session, row, subject, graph, caller.principals)
         ids = sorted(scores)
