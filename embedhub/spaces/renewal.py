@@ -127,6 +127,6 @@ def _is_emptied(session: Session, space: Space) -> bool:
         session,
         workspace_id=space.workspace_id,
         kind=RunKind.DELETE_DOCUMENTS,
-        collection_id=space.collection_id,
+        owner=("collection_id", space.collection_id),
     )
     return status in UNFINISHED
