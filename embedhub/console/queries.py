@@ -252,7 +252,8 @@ CROSS JOIN LATERAL (SELECT max(scanned_at) AS at FROM duplicate_sets
      WHERE OWNER_id = asked.id) AS sets
 CROSS JOIN LATERAL (SELECT count(*) AS n FROM (SELECT FROM duplicate_pairs AS p
      JOIN duplicate_sets AS s ON s.id = p.set_id
-     WHERE s.OWNER_id = asked.id AND p.status = 'open' AND (p.kind = 'semantic'
+     WHERE s.OWNER_id = asked.id AND p.status = 'open'
+     AND NOT p.is_automatic AND (p.kind = 'semantic'
      OR p.contradictions <> '{}' OR p.score >= coalesce((s.settings->>'review')::float, 0))
      LIMIT %(bound)s) AS part) AS pairs
 CROSS JOIN LATERAL (SELECT max(fitted_at) AS at FROM anomaly_profiles

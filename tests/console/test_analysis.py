@@ -16,7 +16,7 @@ def test_the_overview_lists_what_there_is_and_what_was_found(house: House, staff
     html = html_of(staff.get("/admin/console/graph/analysis/"))
     assert f"?collection={house.collection_id}" in html
     assert "films" in html
-    assert "open pair" in html or "not yet" in html
+    assert "label that may be wrong" in html
 
 
 def test_a_collection_shows_its_analyses_and_the_run_under_way(house: House, staff: Client) -> None:

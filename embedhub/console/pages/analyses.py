@@ -76,11 +76,11 @@ ANALYSES = (
         page="console_duplicates",
         view="view_duplicatepair",
         change="decide_duplicatepair",
-        count=lambda found: _plural(found.n_pairs, "open pair", "open pairs"),
+        count=lambda found: _plural(found.n_pairs, "pair to look at", "pairs to look at"),
         ended=lambda found: found.compared_at,
         first_step="Start it: every row is compared with the rows near it. Nothing is changed.",
         review="Look at the pairs side by side, and say which are the same. All can be undone.",
-        all_done="Every pair is decided. New rows are compared as they come.",
+        all_done="No pair is left to be asked about; what was taken by itself can be looked at too.",
         start=_start_duplicates,
     ),
     Analysis(
@@ -91,7 +91,7 @@ ANALYSES = (
         page="console_anomalies",
         view="view_anomalyflag",
         change="decide_anomalyflag",
-        count=lambda found: _plural(found.n_flags, "open flag", "open flags"),
+        count=lambda found: _plural(found.n_flags, "row to look at", "rows to look at"),
         ended=lambda found: found.scored_at,
         first_step="Start it: it learns what is usual here, and flags the few rows that are not.",
         review="Look at the flags: accept what belongs here, confirm what does not. The next"
