@@ -80,7 +80,7 @@ ANALYSES = (
         ended=lambda found: found.compared_at,
         first_step="Start it: every row is compared with the rows near it. Nothing is changed.",
         review="Look at the pairs side by side, and say which are the same. All can be undone.",
-        all_done="No pair is left to be asked about; what was taken by itself can be looked at too.",
+        all_done="Nobody is asked about a pair any more. New rows are compared as they come.",
         start=_start_duplicates,
     ),
     Analysis(
