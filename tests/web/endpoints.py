@@ -31,6 +31,8 @@ READING = {
     "POST /v1/catalogs/{slug}/recommendations/similar",
     "POST /v1/catalogs/{slug}/recommendations/why-not",
     "DELETE /v1/conversations/{conversation_id}",
+    "POST /v1/collections/{slug}/duplicates/check",
+    "POST /v1/catalogs/{slug}/duplicates/check",
     "POST /v1/collections/{slug}/labels/{label_set}/classify",
     "POST /v1/catalogs/{slug}/labels/{label_set}/classify",
     "POST /v1/catalogs/{slug}/{kind}/export",
@@ -132,6 +134,25 @@ def anomaly_endpoints(owner: str) -> list[Endpoint]:
         Endpoint("POST", anomalies + "/score", {"text": "an open text"}),
         Endpoint("GET", anomalies + "/{anomaly_id}"),
         Endpoint("POST", anomalies + "/{anomaly_id}/decision", {"decision": "accept"}),
+    ]
+
+
+def duplicate_endpoints(owner: str) -> list[Endpoint]:
+    """Return the endpoints of duplicates of a collection or catalog."""
+    duplicates = owner + "/duplicates"
+    pair, clusters = duplicates + "/{pair_id}", duplicates + "/clusters"
+    return [
+        Endpoint("POST", duplicates + "/scan", {"policy": "newest"}, status=202),
+        Endpoint("GET", duplicates, query="?status=open"),
+        Endpoint("GET", pair),
+        Endpoint("POST", duplicates + "/check", {"text": "an open text"}),
+        Endpoint("GET", duplicates + "/thresholds", query="?threshold=0.5"),
+        Endpoint("GET", clusters),
+        Endpoint("GET", clusters + "/{cluster_id}"),
+        Endpoint("POST", pair + "/decision", {"action": "link"}),
+        Endpoint("POST", duplicates + "/decisions", {"action": "link", "least": 0, "most": 0.1}),
+        Endpoint("GET", duplicates + "/decisions"),
+        Endpoint("POST", clusters + "/{cluster_id}/canonical", {"external_id": "open"}),
     ]
 
 
@@ -303,6 +324,9 @@ ENDPOINTS = [
     Endpoint("GET", WEBHOOK + "/deliveries/{delivery_id}"),
     Endpoint("POST", WEBHOOK + "/deliveries/{delivery_id}/resend", status=202),
     Endpoint("DELETE", WEBHOOK, is_last=True),
+    *duplicate_endpoints(COLLECTION),
+    *duplicate_endpoints(CATALOG),
+    Endpoint("POST", COLLECTION + "/duplicates/compare", {"within": "fresh"}, status=202),
     *anomaly_endpoints(COLLECTION),
     *anomaly_endpoints(CATALOG),
     *label_endpoints(COLLECTION),

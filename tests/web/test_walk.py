@@ -23,6 +23,7 @@ from embedhub.search.ranking.curations import Action, CurationInput, add_curatio
 from tests.anomalies.walked import anomaly_names
 from tests.catalog.factories import add_members
 from tests.documents.files.factories import failed_file
+from tests.duplicates.walked import duplicate_names
 from tests.factories import encode_everything, make_answer, make_collection, send
 from tests.labels.walked import label_names
 from tests.web.conftest import ApiClient, ClientFor
@@ -116,6 +117,7 @@ def names(caller: Caller, api: ApiClient) -> dict[str, object]:
         **evaluation_names(caller, LOGGED, SECRET),
         **webhook_names(caller),
         **anomaly_names(caller, "papers", SECRET),
+        **duplicate_names(caller, "papers", SECRET),
         **label_names(caller, "papers", GIVEN),
         "curation_id": add_curation(
             caller, "papers", CurationInput(Action.HIDE, "closed", query=f"about {SECRET}")
@@ -239,8 +241,16 @@ def search_of(client: ApiClient, query: str, **fields: Any) -> dict[str, Any]:
 
 def has_principals(endpoint: Endpoint) -> bool:
     """Say whether documents come out of this endpoint."""
-    asks = ("/query", "/get", "/search", "/answers", "/completions", "/score")
-    reads = (*asks, "/dead", "/documents", "/anomalies", "/{external_id}")
+    asks = ("/query", "/get", "/search", "/answers", "/completions", "/score", "/check")
+    reads = (
+        *asks,
+        "/dead",
+        "/documents",
+        "/anomalies",
+        "/{external_id}",
+        "/duplicates",
+        "/clusters",
+    )
     is_read = endpoint.method == "GET" or endpoint.path.endswith(asks)
     return is_read and endpoint.path.endswith(reads)
 
