@@ -75,7 +75,7 @@ def question_reasons(found: PredictionRow | None, informativeness: float) -> lis
         words = f"probably {told[0]}"
     return [
         record("margin", found.margin, words),
-        record("informativeness", informativeness, "how much its label would teach"),
+        record("informativeness", informativeness, f"worth {informativeness:.2f} of 1 to be asked about"),
     ]
 
 
