@@ -73,9 +73,10 @@ def question_reasons(found: PredictionRow | None, informativeness: float) -> lis
         words = f"between {told[0]} and {told[1]}"
     else:
         words = f"probably {told[0]}"
+    worth = f"worth {informativeness:.2f} of 1 to be asked about"
     return [
         record("margin", found.margin, words),
-        record("informativeness", informativeness, f"worth {informativeness:.2f} of 1 to be asked about"),
+        record("informativeness", informativeness, worth),
     ]
 
 
