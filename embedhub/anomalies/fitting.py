@@ -30,8 +30,9 @@ Places = NDArray[np.int64]
 Vectors = NDArray[np.float32]
 Tell = Callable[[int, int], None]
 
-# Rows that all others are compared with, where comparing with every row would take too long.
-SAMPLE_ROWS = 10_000
+# Up to so many rows each is compared with all others; of more, with a sample. A larger sample
+# takes as much longer, and as much more memory in every process that scores.
+ALL_ROWS, SAMPLE_ROWS = 10_000, 4_000
 N_TOPICS = 8
 # Nearest rows whose labels are asked.
 LABEL_ROWS = 10
@@ -89,7 +90,7 @@ class Fitted:
 def sample_places(is_usual: NDArray[np.bool_]) -> Places:
     """Return the places of the rows that others are compared with, in order."""
     usual = np.flatnonzero(is_usual)
-    if len(usual) <= SAMPLE_ROWS:
+    if len(usual) <= ALL_ROWS:
         return usual
     chosen = np.random.default_rng(SEED).choice(usual, SAMPLE_ROWS, replace=False)
     return np.sort(chosen)

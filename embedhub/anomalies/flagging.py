@@ -27,6 +27,8 @@ Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
 
 N_NORMAL = 3
+# More than anybody looks at, whatever the budget.
+MOST_FLAGS = 10_000
 DAY = timedelta(days=1)
 TOLD_AT_ONCE = 100
 
@@ -74,6 +76,8 @@ def choose(
     order = np.argsort(-ranks, kind="stable")
     chosen: list[int] = []
     for place in order[ranks[order] > limit].tolist():
+        if len(chosen) >= MOST_FLAGS:
+            break
         node_id = int(ids[place])
         if node_id in decided:
             continue

@@ -80,9 +80,9 @@ def _follow_some(graph: GraphView, ready: Live) -> int:
     with db.reading() as session:
         stale = scores.stale_nodes(session, graph.id, row.id, row.generation, limit=ROWS_AT_ONCE)
         batch = read_batch(session, graph, ready, stale)
-    _note_unscored(ready, stale, batch)
+    n_left = _note_unscored(ready, stale, batch)
     if not batch.nodes:
-        return 0
+        return n_left
     judged = judging.judge(ready.profile, given_of(batch, ready), batch.around)
     scored = scored_of(batch, ready, judged)
     with db.writing() as session:
@@ -95,10 +95,10 @@ def _follow_some(graph: GraphView, ready: Live) -> int:
         )
         scores.put_scores(session, row.id, row.generation, rows)
         _flag(session, graph.subject, ready, scored)
-    return len(batch.nodes)
+    return len(batch.nodes) + n_left
 
 
-def _note_unscored(ready: Live, stale: Sequence[tuple[int, bytes]], batch: Batch) -> None:
+def _note_unscored(ready: Live, stale: Sequence[tuple[int, bytes]], batch: Batch) -> int:
     """Write down which rows cannot be scored, such as expired ones: nobody tries them again."""
     scored = {node.id for node in batch.nodes}
     left = [(node_id, node_hash) for node_id, node_hash in stale if node_id not in scored]
@@ -111,6 +111,7 @@ def _note_unscored(ready: Live, stale: Sequence[tuple[int, bytes]], batch: Batch
         )
         with db.writing() as session:
             scores.put_scores(session, ready.row.id, ready.row.generation, rows)
+    return len(left)
 
 
 def read_batch(

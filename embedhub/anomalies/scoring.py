@@ -25,6 +25,8 @@ from embedhub.errors import InvalidInput, NotReady, TooLarge
 from embedhub.graph import service as graphs
 from embedhub.graph.service import GraphView, Level, Owner, Subject
 
+# No content has so short a hash.
+NOT_STORED = b"not stored"
 NO_AROUND = Around({}, {}, {}, {})
 
 
@@ -108,14 +110,14 @@ def _view(subject: Subject, ready: Live, given: Given, around: Around) -> ScoreV
     judged = judging.judge(ready.profile, given, around)
     scored = Scored(
         ids=np.array([-1]),
-        hashes=[b""],
+        hashes=[NOT_STORED],
         values=judged.values,
         tails=judged.tails,
         scores=judged.scores,
         looks=judged.looks,
         n_same=judged.n_same,
         neighbor_ids=given.neighbor_ids,
-        recalled=recall(ready.memory, ready.profile, [b""], judged.bags, given.vectors),
+        recalled=recall(ready.memory, ready.profile, [NOT_STORED], judged.bags, given.vectors),
     )
     ranks, shares, limit = flagging.ranks_of(scored, ready.profile, ready.setting)
     rare = ready.profile.vocabulary.rare_words(given.texts[0])

@@ -6,7 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
     Select,
+    all_,
+    any_,
     case,
     delete,
     func,
@@ -25,6 +30,9 @@ from embedhub.graph.service import visible
 from embedhub.graph.subject import Subject
 from embedhub.tables import AnomalyDecision, AnomalyFlag, ApiKey
 
+# A statement has 65,535 parameters at most; a flag has a dozen.
+ROWS_AT_ONCE = 1_000
+
 
 @dataclass(frozen=True, slots=True)
 class Decided:
@@ -41,8 +49,13 @@ def put_flags(session: Session, rows: Sequence[Mapping[str, Any]]) -> list[int]:
     A row that is flagged already gets the new evidence; what was decided about another text than
     it has now is open again.
     """
-    if not rows:
-        return []
+    new: list[int] = []
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        new += _put_some(session, rows[start : start + ROWS_AT_ONCE])
+    return sorted(new)
+
+
+def _put_some(session: Session, rows: Sequence[Mapping[str, Any]]) -> list[int]:
     profile_id = rows[0]["profile_id"]
     ids = [row["node_id"] for row in rows]
     before = {
@@ -76,7 +89,7 @@ def put_flags(session: Session, rows: Sequence[Mapping[str, Any]]) -> list[int]:
             AnomalyFlag.status == "open",
         )
     )
-    return sorted(flag_id for flag_id, node_id in found if node_id not in before)
+    return [flag_id for flag_id, node_id in found if node_id not in before]
 
 
 def withdraw(
@@ -89,9 +102,9 @@ def withdraw(
         ~select(AnomalyDecision.id).where(AnomalyDecision.flag_id == AnomalyFlag.id).exists(),
     )
     if among is not None:
-        statement = statement.where(AnomalyFlag.node_id.in_(list(among)))
+        statement = statement.where(AnomalyFlag.node_id == any_(_ids(among)))
     if kept:
-        statement = statement.where(AnomalyFlag.node_id.not_in(list(kept)))
+        statement = statement.where(AnomalyFlag.node_id != all_(_ids(kept)))
     return len(session.scalars(statement.returning(AnomalyFlag.id)).all())
 
 
@@ -172,7 +185,7 @@ def decided_nodes(
         AnomalyFlag.profile_id == profile_id, AnomalyFlag.status != "open"
     )
     if among is not None:
-        statement = statement.where(AnomalyFlag.node_id.in_(list(among)))
+        statement = statement.where(AnomalyFlag.node_id == any_(_ids(among)))
     return {node_id: bytes(content_hash) for node_id, content_hash in session.execute(statement)}
 
 
@@ -232,7 +245,7 @@ def flagged_among(session: Session, profile_id: int, ids: Sequence[int]) -> set[
     """Return which of these rows stand out: they are open or confirmed."""
     statement = select(AnomalyFlag.node_id).where(
         AnomalyFlag.profile_id == profile_id,
-        AnomalyFlag.node_id.in_(list(ids)),
+        AnomalyFlag.node_id == any_(_ids(ids)),
         or_(AnomalyFlag.status == "open", AnomalyFlag.status == "confirmed"),
     )
     return set(session.scalars(statement))
@@ -257,7 +270,7 @@ def open_nodes(session: Session, profile_id: int, among: Iterable[int] | None = 
         AnomalyFlag.profile_id == profile_id, AnomalyFlag.status == "open"
     )
     if among is not None:
-        statement = statement.where(AnomalyFlag.node_id.in_(list(among)))
+        statement = statement.where(AnomalyFlag.node_id == any_(_ids(among)))
     return set(session.scalars(statement))
 
 
@@ -275,3 +288,8 @@ def name_of_key(session: Session, key_id: int | None) -> str:
         return "command line"
     prefix = session.scalars(select(ApiKey.prefix).where(ApiKey.id == key_id)).first()
     return f"key {prefix}" if prefix else f"key {key_id}"
+
+
+def _ids(ids: Iterable[int]) -> ColumnElement[Sequence[int]]:
+    """Return any number of ids as one parameter."""
+    return literal([int(one) for one in ids], ARRAY(BigInteger))
