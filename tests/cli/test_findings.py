@@ -82,7 +82,7 @@ def test_an_export_computes_nothing_in_a_spreadsheet() -> None:
 
 def test_decisions_and_their_undoing_are_sent_as_each_analysis_has_them(served: Server) -> None:
     errors = {"items": [{"id": 3, "decision_id": 9}], "cursor": None}
-    for arguments, before, path, body in [
+    cases: list[tuple[tuple[str, ...], list[Any], str, dict[str, object]]] = [
         (("decide", "duplicates", "p", "7", "link"), [], "duplicates/7", {"action": "link"}),
         (("undo", "duplicates", "p", "7"), [], "duplicates/7", {"action": "undo"}),
         (
@@ -97,7 +97,8 @@ def test_decisions_and_their_undoing_are_sent_as_each_analysis_has_them(served: 
             "labels/intent/errors/3",
             {"decision": "open", "seen": 9},
         ),
-    ]:
+    ]
+    for arguments, before, path, body in cases:
         served.answers = [*before, {"status": "open"}]
         assert run(*arguments).exit_code == 0
         assert served.asked[-1][:3] == ("POST", f"/v1/collections/p/{path}/decision", body)
