@@ -157,7 +157,7 @@ def create_flags() -> None:
         op.create_index(name, "anomaly_decisions", columns)
 
 
-def of_profile() -> list[sa.Column]:
+def of_profile() -> list[sa.Column[int]]:
     return [
         sa.Column("profile_id", sa.BigInteger(), nullable=False),
         sa.Column("generation", sa.Integer(), autoincrement=False, nullable=False),

@@ -12,7 +12,7 @@ from tests.anomalies.seed import scan, subject_of
 
 def anomaly_names(caller: Caller, slug: str, secret: str) -> dict[str, object]:
     """Scan a collection and a catalog, flag their rows, and return what paths are filled with."""
-    found = {}
+    found: dict[str, object] = {}
     for owner, name in ((Owner.COLLECTIONS, "anomaly_id"), (Owner.CATALOGS, "catalog_anomaly_id")):
         subject = subject_of(caller, owner=owner, slug=slug)
         scan(subject)
