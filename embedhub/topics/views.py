@@ -45,7 +45,7 @@ Level = Annotated[
 
 def content(kind: str, what: str) -> dict[str, Any]:
     """Return how the OpenAPI document describes an answer that is not JSON."""
-    schema = {"type": "string"} if kind == CSV else {"type": "string", "format": "binary"}
+    schema = {"type": "string"} if kind == "text/csv" else {"type": "string", "format": "binary"}
     return {"responses": {200: {"description": what, "content": {kind: {"schema": schema}}}}}
 
 
@@ -106,7 +106,9 @@ def list_topic_fits(
     "GET",
     "/topics/map",
     summary="The map as a compact file",
-    openapi_extra=content(BINARY, "Rows with places and topics, as docs/decisions/topics.md describes."),
+    openapi_extra=content(
+        BINARY, "Rows with places and topics, as docs/decisions/topics.md describes."
+    ),
 )
 def get_topic_map(
     request: HttpRequest,
@@ -196,7 +198,7 @@ def get_topic_trends(  # noqa: PLR0917 - a path and its query
     "GET",
     "/topics/export",
     summary="All rows with their topics as CSV",
-    openapi_extra=content(CSV, "One line a row."),
+    openapi_extra=content("text/csv", "One line a row."),
 )
 def export_topics(
     request: HttpRequest,
@@ -229,35 +231,35 @@ def list_unsorted_rows(  # noqa: PLR0917 - a path and its query
     return respond(rows_of(asked, None, cursor, limit))
 
 
-@for_owners(router, "GET", "/topics/{int:number}", response=TopicOut, summary="Get a topic")
+@for_owners(router, "GET", "/topics/{int:topic}", response=TopicOut, summary="Get a topic")
 def get_topic(  # noqa: PLR0917 - a path and its query
     request: HttpRequest,
     owner: Owner,
     slug: str,
-    number: int,
+    topic: int,
     level: Level = None,
     principals: Principals = None,
 ) -> HttpResponse:
     """A topic by its number."""
     asked = asked_by(request, owner, slug, level, principals)
-    return respond(service.get_topic(asked, number))
+    return respond(service.get_topic(asked, topic))
 
 
-@for_owners(router, "PATCH", "/topics/{int:number}", response=TopicOut, summary="Rename a topic")
+@for_owners(router, "PATCH", "/topics/{int:topic}", response=TopicOut, summary="Rename a topic")
 def rename_topic(
-    request: HttpRequest, owner: Owner, slug: str, number: int, body: TopicNameIn
+    request: HttpRequest, owner: Owner, slug: str, topic: int, body: TopicNameIn
 ) -> HttpResponse:
     """Give a topic a name, which stays in every later fit."""
     caller = caller_of(request, Scope.WRITE)
     asked = Asked(caller, owner, slug, body.level)
     by = f"API key {caller.key_id}"
-    return respond(service.rename_topic(asked, number, body.name, by=by))
+    return respond(service.rename_topic(asked, topic, body.name, by=by))
 
 
 @for_owners(
     router,
     "GET",
-    "/topics/{int:number}/rows",
+    "/topics/{int:topic}/rows",
     response=TopicRowPage,
     summary="Rows of a topic",
 )
@@ -265,7 +267,7 @@ def list_topic_rows(  # noqa: PLR0917 - a path and its query
     request: HttpRequest,
     owner: Owner,
     slug: str,
-    number: int,
+    topic: int,
     level: Level = None,
     cursor: str | None = None,
     limit: int | None = None,
@@ -273,7 +275,7 @@ def list_topic_rows(  # noqa: PLR0917 - a path and its query
 ) -> HttpResponse:
     """The rows of a topic with their titles and how surely they belong to it."""
     asked = asked_by(request, owner, slug, level, principals)
-    return respond(rows_of(asked, number, cursor, limit))
+    return respond(rows_of(asked, topic, cursor, limit))
 
 
 def asked_by(

@@ -52,6 +52,7 @@ class Endpoint:
     is_last: bool = False
     # Answers with bytes of somebody's own.
     is_download: bool = False
+    # of a download; below application/ unless it says more
     media: str = "octet-stream"
 
     def url(self, **names: object) -> str:
@@ -153,6 +154,25 @@ def duplicate_endpoints(owner: str) -> list[Endpoint]:
         Endpoint("POST", duplicates + "/decisions", {"action": "link", "least": 0, "most": 0.1}),
         Endpoint("GET", duplicates + "/decisions"),
         Endpoint("POST", clusters + "/{cluster_id}/canonical", {"external_id": "open"}),
+    ]
+
+
+def topic_endpoints(owner: str) -> list[Endpoint]:
+    """Return the endpoints of topics of a collection or catalog."""
+    topics, topic = owner + "/topics", owner + "/topics/{topic}"
+    return [
+        Endpoint("POST", topics + "/scan", {"method": "kmeans", "k": 2}, status=202),
+        Endpoint("GET", topics, query="?limit=5"),
+        Endpoint("GET", topics + "/fits"),
+        Endpoint("GET", topics + "/map", is_download=True),
+        Endpoint("GET", topics + "/map.png", is_download=True, media="image/png"),
+        Endpoint("GET", topics + "/map/rows", query="?ids=1&ids=2"),
+        Endpoint("GET", topics + "/trends", query="?bucket=year"),
+        Endpoint("GET", topics + "/export", is_download=True, media="text/csv"),
+        Endpoint("GET", topics + "/unsorted/rows"),
+        Endpoint("GET", topic),
+        Endpoint("PATCH", topic, {"name": "Renamed"}),
+        Endpoint("GET", topic + "/rows", query="?limit=1"),
     ]
 
 
@@ -329,6 +349,8 @@ ENDPOINTS = [
     Endpoint("POST", COLLECTION + "/duplicates/compare", {"within": "fresh"}, status=202),
     *anomaly_endpoints(COLLECTION),
     *anomaly_endpoints(CATALOG),
+    *topic_endpoints(COLLECTION),
+    *topic_endpoints(CATALOG),
     *label_endpoints(COLLECTION),
     *label_endpoints(CATALOG),
 ]  # fmt: skip

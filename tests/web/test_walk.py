@@ -26,6 +26,7 @@ from tests.documents.files.factories import failed_file
 from tests.duplicates.walked import duplicate_names
 from tests.factories import encode_everything, make_answer, make_collection, send
 from tests.labels.walked import label_names
+from tests.topics.walked import topic_names
 from tests.web.conftest import ApiClient, ClientFor
 from tests.web.endpoints import (
     BY_NAME,
@@ -118,6 +119,7 @@ def names(caller: Caller, api: ApiClient) -> dict[str, object]:
         **webhook_names(caller),
         **anomaly_names(caller, "papers", SECRET),
         **duplicate_names(caller, "papers", SECRET),
+        **topic_names(caller, "papers", SECRET),
         **label_names(caller, "papers", GIVEN),
         "curation_id": add_curation(
             caller, "papers", CurationInput(Action.HIDE, "closed", query=f"about {SECRET}")
@@ -250,6 +252,10 @@ def has_principals(endpoint: Endpoint) -> bool:
         "/{external_id}",
         "/duplicates",
         "/clusters",
+        "/topics",
+        "/topics/{topic}",
+        "/trends",
+        "/rows",
     )
     is_read = endpoint.method == "GET" or endpoint.path.endswith(asks)
     return is_read and endpoint.path.endswith(reads)
