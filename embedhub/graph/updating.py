@@ -210,7 +210,9 @@ def _compare(
         nearest.offer(similarity, first)
         if may_enter:
             floor = floors[first : first + similarity.shape[1]]
-            rows, columns, values = exact.entering(similarity[is_new], floor)
+            # Of a build that was broken off all are new: no copy of so large a block.
+            new = similarity if is_new.all() else similarity[is_new]
+            rows, columns, values = exact.entering(new, floor)
             parts.append((columns + first, places[is_new][rows], values))
     if not parts:
         return nearest.result(), no_entries()

@@ -25,6 +25,8 @@ ID = np.dtype([("length", ">i4"), ("value", ">i8")])
 SIMILARITY = np.dtype([("length", ">i4"), ("value", ">f4")])
 _ARRAY = struct.Struct(">iiiii")
 _EMPTY = struct.Struct(">iii")
+# Ids that are compared with each neighbor, one by one.
+COMPARED_IDS = 10
 # Of a row: the number of fields, the id's length, the id.
 _HEAD = struct.Struct(">hiq")
 _LENGTH = struct.Struct(">i")
@@ -83,11 +85,20 @@ def shrunk_lists(session: Session, graph_id: int) -> list[int]:
 
 def lists_with(session: Session, graph_id: int, ids: Sequence[int]) -> list[int]:
     """Return the rows in whose lists any of these ids stands."""
-    statement = text("""
-        SELECT node_id FROM neighbor_lists WHERE graph_id = :graph_id AND EXISTS (
-          SELECT FROM unnest(neighbor_ids) AS neighbor (id) WHERE neighbor.id = ANY(:ids))
-        ORDER BY node_id
-    """)
+    if len(ids) <= COMPARED_IDS:
+        statement = text("""
+            SELECT node_id FROM neighbor_lists
+            WHERE graph_id = :graph_id AND neighbor_ids && CAST(:ids AS bigint[])
+            ORDER BY node_id
+        """)
+    else:
+        # As a join of all neighbors: a condition on each list would go through the ids each time.
+        statement = text("""
+            SELECT DISTINCT l.node_id
+            FROM neighbor_lists l CROSS JOIN unnest(l.neighbor_ids) AS neighbor (id)
+            JOIN unnest(CAST(:ids AS bigint[])) AS wanted (id) ON wanted.id = neighbor.id
+            WHERE l.graph_id = :graph_id ORDER BY 1
+        """)
     facts = {"graph_id": graph_id, "ids": list(ids)}
     return list(session.execute(statement, facts).scalars())
 
