@@ -7,7 +7,7 @@ exception rolls both back.
 
 import select
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from enum import StrEnum
 from typing import Any, TypeVar, cast
@@ -124,9 +124,15 @@ def reading(bind: Engine | None = None) -> Iterator[Session]:
     """
     with SessionFactory(bind=bind or engine()) as session:
         # Said by BEGIN itself: no statement of its own.
-        connection = session.connection(execution_options=SNAPSHOT).connection
-        with ended_when_unwanted(cast("psycopg.Connection[Any]", connection.driver_connection)):
+        pooled = session.connection(execution_options=SNAPSHOT).connection
+        connection = cast("psycopg.Connection[Any]", pooled.driver_connection)
+        with ended_when_unwanted(connection):
             yield session
+        # There is nothing to keep; but after a ROLLBACK psycopg forgets all statements it prepared,
+        # and would prepare each anew, by a round trip of its own. Past the session: nothing is
+        # flushed.
+        with suppress(psycopg.Error):
+            connection.commit()
 
 
 @contextmanager

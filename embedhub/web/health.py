@@ -25,6 +25,9 @@ from embedhub.web.body import AnswerBody
 from embedhub.web.responses import respond
 
 logger = logging.getLogger(__name__)
+
+# As many new objects as make the collector look for cycles among them.
+NEW_OBJECTS = 20_000
 router = Router(tags=["health"])
 
 _warming_up = Event()
@@ -169,3 +172,6 @@ def _load_encoder() -> None:
     # again, which took a fifth of the time of an import.
     gc.collect()
     gc.freeze()
+    # A search makes a few thousand objects and leaves no cycles: looked for after 700 they would be
+    # walked over several times a search.
+    gc.set_threshold(NEW_OBJECTS)
