@@ -81,6 +81,8 @@ for router in (
     anomalies,
     labels,
     labelled_rows,
+    # Before the export of any kind of a catalog's rows.
+    topics,
     # Before the paths that end with any id.
     catalog_imports,
     members,
@@ -100,7 +102,6 @@ for router in (
     judged,
     evaluation,
     duplicates,
-    topics,
     answers,
     conversations,
     openai,
