@@ -11,7 +11,7 @@ from unfold.decorators import action
 from embedhub.console import markup, models, words
 from embedhub.console.admin_base import ReadOnlyAdmin
 from embedhub.console.filters import ByRelated
-from embedhub.console.pages import duplicates
+from embedhub.console.pages import duplicate_thresholds, duplicates
 
 
 def owner_words(row: Any) -> str:
@@ -77,7 +77,9 @@ class DuplicatePairAdmin(ReadOnlyAdmin):
             path("queue/", own(self._queue), name="console_duplicates"),
             path("queue/thresholds/", own(self._thresholds), name="console_duplicates_thresholds"),
             path("queue/decide/", own(duplicates.decide), name="console_duplicates_decide"),
-            path("queue/band/", own(duplicates.decide_band), name="console_duplicates_band"),
+            path(
+                "queue/band/", own(duplicate_thresholds.decide_band), name="console_duplicates_band"
+            ),
             path("queue/start/", own(duplicates.start), name="console_duplicates_start"),
             *super().get_urls(),
         ]
@@ -86,7 +88,7 @@ class DuplicatePairAdmin(ReadOnlyAdmin):
         return duplicates.duplicates_page(request, self)
 
     def _thresholds(self, request: HttpRequest) -> HttpResponse:
-        return duplicates.thresholds_page(request, self)
+        return duplicate_thresholds.thresholds_page(request, self)
 
     @action(description="Look at pairs side by side", url_path="side-by-side", icon="compare")
     def open_queue(self, request: HttpRequest) -> HttpResponse:

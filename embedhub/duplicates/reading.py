@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from embedhub.duplicates.deciding import DecisionView, view_of
 from embedhub.duplicates.precision import BINS, Band, bands_of, precision_above, threshold_for
 from embedhub.duplicates.queries import clusters as cluster_queries
-from embedhub.duplicates.queries import decisions, pairs
+from embedhub.duplicates.queries import decisions, listing
 from embedhub.duplicates.settings import read_settings
 from embedhub.duplicates.subjects import subjects_of
 from embedhub.graph import service as graphs
@@ -174,10 +174,10 @@ def threshold_view(session: Session, found: DuplicateSet, threshold: float | Non
     settings = read_settings(found.settings)
     chosen = settings.automatic if threshold is None else threshold
     bands = bands_of(
-        pairs.histogram(session, found.id, BINS),
+        listing.histogram(session, found.id, BINS),
         decisions.decided_by_score(session, found.id, BINS),
     )
-    n_pairs, n_flagged = pairs.count_above(session, found.id, chosen)
+    n_pairs, n_flagged = listing.count_above(session, found.id, chosen)
     n_clusters, n_clustered = cluster_queries.count_clusters(session, found.id)
     return ThresholdView(
         threshold=chosen,

@@ -18,8 +18,8 @@ from embedhub.duplicates.places import (
     visible_pair,
     who_decides,
 )
-from embedhub.duplicates.queries import decisions, pairs, sets
-from embedhub.duplicates.queries.pairs import PairFilter
+from embedhub.duplicates.queries import decisions, listing, sets
+from embedhub.duplicates.queries.listing import PairFilter
 from embedhub.duplicates.reading import (
     ClusterView,
     PairView,
@@ -122,7 +122,7 @@ def list_pairs(
         if wanted.least is None:
             review = read_settings(found.settings).review
             wanted = replace(wanted, least=review, with_flagged=True)
-        rows = pairs.list_pairs(
+        rows = listing.list_pairs(
             session,
             found,
             subjects_of(found),

@@ -1,5 +1,7 @@
 """Duplicates: fingerprints, pairs, clusters and what was decided about them."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
@@ -217,7 +219,7 @@ def _id() -> sa.Column[int]:
     return sa.Column("id", sa.BigInteger(), sa.Identity(), nullable=False)
 
 
-def _moment(name: str) -> sa.Column[object]:
+def _moment(name: str) -> sa.Column[Any]:
     return sa.Column(name, MOMENT, server_default=sa.func.now(), nullable=False)
 
 
