@@ -280,7 +280,9 @@ def check(arguments: argparse.Namespace) -> None:
     """Ask a running server about texts that it does not have, one after the other."""
     client = HubClient(find_server(arguments.home, arguments.url, arguments.key))
     path = f"/v1/collections/{quote(arguments.collection)}"
-    listed = client.call("POST", f"{path}/documents/query", {"limit": 50})["items"]
+    found = client.call("POST", f"{path}/documents/query", {"limit": 50})["items"]
+    ids = [row["external_id"] for row in found]
+    listed = client.call("POST", f"{path}/documents/get", {"external_ids": ids})["items"]
     texts = [
         f"{' '.join(row['text'].split()[place % 7 :])} and so on, {place} times"
         for place, row in zip(range(arguments.times), listed * arguments.times, strict=False)
