@@ -37,6 +37,7 @@ from embedhub.runs.views import router as runs
 from embedhub.search.ranking.views import router as ranking
 from embedhub.search.views import router as search
 from embedhub.spaces.views import router as indexes
+from embedhub.topics.map_views import router as topic_maps
 from embedhub.topics.views import router as topics
 from embedhub.web import problems
 from embedhub.web.authentication import ApiKey
@@ -81,8 +82,9 @@ for router in (
     anomalies,
     labels,
     labelled_rows,
-    # Before the export of any kind of a catalog's rows.
     topics,
+    # Before the export of any kind of a catalog's rows.
+    topic_maps,
     # Before the paths that end with any id.
     catalog_imports,
     members,

@@ -1,7 +1,5 @@
 """Topics of a collection or catalog: their names and rows, the map, their course, a new fit."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -22,21 +20,27 @@ from embedhub.console.pages.analysis import (
     list_owners,
 )
 from embedhub.console.pages.layout import PickField, add_reason, page
+from embedhub.console.pages.shown_topics import (
+    TREND_HEIGHT,
+    TREND_WIDTH,
+    css,
+    example,
+    figures_of,
+    lines_of,
+    share,
+    shown,
+)
 from embedhub.console.permissions import demand, may
 from embedhub.errors import HubError, NotFound
-from embedhub.graph.subject import LEVELS, Node, Owner
+from embedhub.graph.subject import LEVELS
 from embedhub.runs.kinds import UNFINISHED, RunKind
 from embedhub.topics import maps, service
 from embedhub.topics.asking import Asked
-from embedhub.topics.picture import colour_of
-from embedhub.topics.service import TopicView
 from embedhub.topics.setting import read_setting
-from embedhub.topics.view import TrendView, shown_title
 
 HERE = "admin:console_topics"
 PERMISSION = "fit_topicfit"
-WORDS_SHOWN, EXAMPLES, TOPICS_SHOWN = 8, 20, 200
-TREND_LINES, TREND_WIDTH, TREND_HEIGHT, TREND_EDGE = 6, 640, 180, 10
+EXAMPLES, TOPICS_SHOWN = 20, 200
 MAP_WIDTH, MAP_HEIGHT = 1_200, 720
 UNSORTED = "none"
 
@@ -69,34 +73,6 @@ class FitForm(forms.Form):
         required=False,
         help_text="It is sent the words and some texts of each topic.",
     )
-
-
-@dataclass(frozen=True, slots=True)
-class ShownTopic:
-    """A topic as a line of the table; `width` is its bar's, in percents of the largest."""
-
-    number: int
-    name: str
-    words: str
-    titles: list[str]
-    n_rows: str
-    share: str
-    n_new: int
-    width: int
-    colour: str
-    source: str
-    tone: str
-    url: str
-
-
-@dataclass(frozen=True, slots=True)
-class TrendLine:
-    """One topic over time as points of a drawing."""
-
-    name: str
-    colour: str
-    points: str
-    last: str
 
 
 def topics_page(request: HttpRequest, model_admin: Any) -> HttpResponse:
@@ -143,7 +119,10 @@ def detail(
         "levels": [(each.value, words.LEVEL_WORDS[each.value]) for each in LEVELS[chosen.owner]],
         "fit": view.fit,
         "figures": figures_of(view.fit) if view.fit is not None else [],
-        "topics": [shown(one, view.topics, chosen, asked) for one in view.topics[:TOPICS_SHOWN]],
+        "topics": [
+            shown(one, view.topics, url=address(chosen, asked, topic=one.number))
+            for one in view.topics[:TOPICS_SHOWN]
+        ],
         "n_topics": len(view.topics),
         "unsorted_url": address(chosen, asked, topic=UNSORTED),
         "picture": f"{reverse('admin:console_topics_picture')}?"
@@ -161,81 +140,6 @@ def detail(
         "form": form or FitForm(),
         "analysis_url": reverse("admin:console_analysis") + chosen.query,
     }
-
-
-def figures_of(fit: service.FitView) -> list[tuple[str, str, str]]:
-    """Return figures of a fit as label, value and what it means."""
-    found = fit.metrics
-    told = [
-        ("Rows", f"{fit.n_rows:,}", f"{fit.n_new:,} of them came after the fit"),
-        ("In no topic", share(fit.n_unsorted / max(fit.n_rows, 1)), "far from every topic"),
-    ]
-    if found.get("soft_share"):
-        told.append(("Joined softly", share(found["soft_share"]), "left over, then near enough"))
-    for name, title, meaning in (
-        ("silhouette", "Silhouette", "from -1 to 1: how far topics lie apart"),
-        ("stability", "Stability", "1: half of the rows alone are grouped the same"),
-    ):
-        if found.get(name) is not None:
-            told.append((title, f"{found[name]:.2f}", meaning))
-    if found.get("kept_neighbors") is not None:
-        told.append(
-            ("Near on the map", share(found["kept_neighbors"]), "of each row's 15 nearest rows")
-        )
-    return told
-
-
-def share(value: float) -> str:
-    """Return a share in percents."""
-    return f"{100 * value:.1f} %"
-
-
-def shown(one: TopicView, topics: Sequence[TopicView], chosen: Chosen, asked: Asked) -> ShownTopic:
-    """Return a topic as a line of the table."""
-    source, tone = words.TOPIC_NAME_WORDS[one.name_source]
-    return ShownTopic(
-        number=one.number,
-        name=one.name,
-        words=", ".join(str(word["word"]) for word in one.words[:WORDS_SHOWN]),
-        titles=[str(title["title"]) for title in one.titles],
-        n_rows=f"{one.n_rows:,}",
-        share=share(one.share),
-        n_new=one.n_new,
-        width=round(100 * one.n_rows / max(topics[0].n_rows, 1)),
-        colour=css(one.number),
-        source=source,
-        tone=tone,
-        url=address(chosen, asked, topic=one.number),
-    )
-
-
-def css(number: int) -> str:
-    """Return a topic's colour as a style sheet writes it."""
-    red, green, blue = colour_of(number)
-    return f"#{red:02x}{green:02x}{blue:02x}"
-
-
-def lines_of(trend: TrendView, topics: Sequence[TopicView]) -> list[TrendLine]:
-    """Return the largest topics over time as lines of a drawing, oldest left."""
-    if len(trend.times) < 2:
-        return []
-    names = {one.number: one.name for one in topics}
-    told = [one for one in trend.series if one["topic"] in names][:TREND_LINES]
-    most = max((max(one["counts"]) for one in told), default=0) or 1
-    wide = (TREND_WIDTH - 2 * TREND_EDGE) / (len(trend.times) - 1)
-    high = TREND_HEIGHT - 2 * TREND_EDGE
-    return [
-        TrendLine(
-            name=names[one["topic"]],
-            colour=css(one["topic"]),
-            points=" ".join(
-                f"{TREND_EDGE + place * wide:.1f},{TREND_HEIGHT - TREND_EDGE - high * n / most:.1f}"
-                for place, n in enumerate(one["counts"])
-            ),
-            last=f"{one['counts'][-1]:,}",
-        )
-        for one in told
-    ]
 
 
 def topic_detail(request: HttpRequest, chosen: Chosen, asked: Asked, topic: str) -> dict[str, Any]:
@@ -261,18 +165,6 @@ def topic_detail(request: HttpRequest, chosen: Chosen, asked: Asked, topic: str)
         "rows": [example(node, chosen.owner) for node in nodes],
         "may_fit": may(request, PERMISSION),
         "all_url": address(chosen, asked),
-    }
-
-
-def example(node: Node, owner: Owner) -> dict[str, Any]:
-    """Return a row with the address of its page."""
-    item = owner is Owner.CATALOGS
-    ident = node.id if item or node.document_id is None else node.document_id
-    return {
-        "title": shown_title(node),
-        "external_id": node.external_id,
-        "text": " ".join(node.text[:600].split())[:280],
-        "url": reverse(f"admin:console_{'item' if item else 'document'}_change", args=[ident]),
     }
 
 
