@@ -89,6 +89,7 @@ RELEVANT = {"external_id": "open", "relevance": 1}
 # A search that is in our log.
 LOGGED = "01234567-89ab-cdef-0123-456789abcdef"
 DOCUMENT = {"external_id": "new", "text": "a new text"}
+ITEM = {"external_id": "new", "fields": {"title": "a new text"}}
 
 
 def a_form() -> bytes:
@@ -258,8 +259,8 @@ ENDPOINTS = [
     Endpoint("GET", "/v1/catalogs"),
     Endpoint("GET", CATALOG),
     Endpoint("GET", CATALOG + "/status"),
-    Endpoint("POST", CATALOG + "/items", {"items": [{"external_id": "new"}]},
-             query="?wait=indexed&timeout=0", status=202),
+    Endpoint("POST", CATALOG + "/items", {"items": [ITEM]}, query="?wait=indexed&timeout=0",
+             status=202),
     Endpoint("POST", CATALOG + "/items/query", {}),
     Endpoint("GET", CATALOG + "/items", query="?external_id=open"),
     Endpoint("GET", CATALOG + "/items/{external_id}"),
@@ -330,8 +331,6 @@ ENDPOINTS = [
     Endpoint("DELETE", DOCUMENTS, query="?external_id=line", is_last=True),
     Endpoint("DELETE", DOCUMENTS + "/{external_id}", is_last=True),
     Endpoint("POST", "/v1/runs/{run_id}/cancel", is_last=True),
-    Endpoint("DELETE", COLLECTION, status=202, is_last=True),
-    Endpoint("DELETE", CATALOG, status=202, is_last=True),
     Endpoint("DELETE", "/v1/keys/{key_id}", is_last=True),
     Endpoint("POST", "/v1/webhooks", {"url": "https://example.org/hook",
              "events": ["duplicates.found"]}, status=201),
@@ -353,6 +352,9 @@ ENDPOINTS = [
     *topic_endpoints(CATALOG),
     *label_endpoints(COLLECTION),
     *label_endpoints(CATALOG),
+    # With all that is in them.
+    Endpoint("DELETE", COLLECTION, status=202, is_last=True),
+    Endpoint("DELETE", CATALOG, status=202, is_last=True),
 ]  # fmt: skip
 
 BY_NAME = {endpoint.name: endpoint for endpoint in ENDPOINTS}
