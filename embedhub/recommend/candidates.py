@@ -9,12 +9,13 @@ from typing import Any
 class Parts:
     """What a score is made of; the sum of all is the score.
 
-    `history` maps items of the history (our ids) to what each adds by behaviour, `content` is what
-    texts add, `popularity` what is the same for everyone, `seen` what an item loses that the user
-    has seen and that may be shown again.
+    `history` maps items of the history (our ids) to what each adds by behaviour, `profile` is what
+    a supplied vector of the user adds, `content` what texts add, `popularity` what is the same for
+    everyone, `seen` what an item loses that the user has seen and that may be shown again.
     """
 
     history: Mapping[int, float] = field(default_factory=dict)
+    profile: float = 0.0
     content: float = 0.0
     popularity: float = 0.0
     seen: float = 0.0
@@ -22,7 +23,9 @@ class Parts:
     @property
     def total(self) -> float:
         """Return the sum of all parts."""
-        return sum(self.history.values()) + self.content + self.popularity + self.seen
+        return (
+            sum(self.history.values()) + self.profile + self.content + self.popularity + self.seen
+        )
 
 
 @dataclass(frozen=True, slots=True)

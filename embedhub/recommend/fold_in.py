@@ -40,6 +40,13 @@ class Folding:
     sign: float = 1.0
     # items near its vectors and popular ones, where they were asked for
     proposed: Sequence[int] = ()
+    # sources that know the user by a vector of their own and not by the history
+    given: frozenset[str] = frozenset()
+
+    @property
+    def of_given(self) -> dict[str, float]:
+        """Return the weights of the sources that have a vector of the user."""
+        return {name: weight for name, weight in self.weights.items() if name in self.given}
 
     def of_kinds(self, *kinds: SourceKind) -> dict[str, float]:
         """Return the weights of the sources of these kinds."""
@@ -56,23 +63,28 @@ def fold(
     sign: float = 1.0,
     weights: Mapping[str, float] | None = None,
     n_pool: int = 0,
+    user_vector: Floats | None = None,
 ) -> Folding:
     """Return a history folded into the sources that have a weight for its length.
 
     Items that neither the version nor its factor space knows are left out. Examples are not a
     person's taste: popularity says nothing about what is like them. `weights` of sources take the
     place of the version's. With `n_pool` vectors and popularity propose items for so large a pool.
+    `user_vector`, in the factor space, takes the place of the history's there.
     """
     factor_space = spaces.get(version.factor_space_id or 0)
     content_space = spaces.get(version.content_space_id or 0)
     known, factors = _stored(session, version, history, factor_space)
     history = history.only(known.keys() | factors.keys())
     used = _used(version, len(history.items), weights, are_examples=are_examples)
+    if user_vector is not None and not history.items:
+        used = _without_history(version)
     named = _Named.of(version, used, factor_space, content_space)
-    reader = _Reader(version, history, known)
+    reader = _Reader(version, history, known, user_vector)
     most = n_pool if sign > 0 else 0
     sources, legs, proposed = _ask(session, reader, named, factors, n_pool=most)
-    return Folding(sources, used, version.kinds, history, legs, sign, proposed)
+    given = frozenset() if user_vector is None else frozenset(named.factors)
+    return Folding(sources, used, version.kinds, history, legs, sign, proposed, given)
 
 
 def _ask(
@@ -145,6 +157,14 @@ def _used(
     }
 
 
+def _without_history(version: Version) -> dict[str, float]:
+    """Return what counts for a user with a vector of their own who has done nothing yet."""
+    # As of the shortest history, but for what needs one.
+    knowing = (SourceKind.FACTORS, SourceKind.PRIOR)
+    shortest = _used(version, 1, None, are_examples=False)
+    return {name: weight for name, weight in shortest.items() if version.kinds[name] in knowing}
+
+
 def _most_near(named: "_Named", n_pool: int) -> int:
     """Return how many items each vector proposes for a pool of so many."""
     # An HNSW scan costs by the item, and so does looking items up: the first ones decide a list,
@@ -193,6 +213,7 @@ class _Reader:
     version: Version
     history: History
     known: Mapping[int, queries.Known]
+    user_vector: Floats | None = None
 
     def prior(self, prior: PriorSource) -> PriorOf:
         seen = np.array([one.popularity for one in self.known.values()], dtype=np.float64)
@@ -215,7 +236,9 @@ class _Reader:
         mean = facts.moments.mean.astype(np.float64)
         vectors = self._stacked(found, len(mean))
         missing = None
-        if facts.fold_in is FoldIn.SOLVE and facts.gram is not None:
+        if self.user_vector is not None:
+            shares, missing = self.user_vector[None, :], 0.0
+        elif facts.fold_in is FoldIn.SOLVE and facts.gram is not None:
             shares = fold_factors(
                 self.history.amounts, vectors, gram=facts.gram.astype(np.float64),
                 penalty=facts.penalty, unseen=facts.unseen, n_items=n_items,

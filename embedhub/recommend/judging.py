@@ -18,7 +18,7 @@ from embedhub.recommend.interactions import (
 )
 from embedhub.recommend.metrics import ndcg_of_users, top_items
 from embedhub.recommend.recommender import USERS_AT_ONCE, Recommender
-from embedhub.recommend.sources import Source
+from embedhub.recommend.sources import Source, scores_of
 
 K = 10
 Setting = TypeVar("Setting")
@@ -52,13 +52,15 @@ class Judging:
     def ndcg(self, source: Source, half_life: float | None) -> float:
         """Return nDCG@10 of one source alone."""
         history = self.history(half_life)
-        return self._mean_over_users(lambda rows: source.scores(history[rows]))
+        return self._mean_over_users(
+            lambda rows: scores_of(source, history[rows], self.users[rows])
+        )
 
     def ndcg_of(self, recommender: Recommender) -> float:
         """Return nDCG@10 of a blend."""
         history = self.history(recommender.half_life)
         return self._mean_over_users(
-            lambda rows: recommender.scores(history[rows], self.seen[rows])
+            lambda rows: recommender.scores(history[rows], self.seen[rows], self.users[rows])
         )
 
     def ndcg_of_scores(self, scores: Floats) -> float:
@@ -73,9 +75,10 @@ class Judging:
         return sources[at], settings[at]
 
     def whole(self, sources: Mapping[str, Source], half_life: float | None) -> list[Judged]:
-        """Return the users' lists by all that is known of them."""
+        """Return the users' lists by all that is known of them, vectors of their own included."""
         everyone = np.arange(len(self.users))
-        return judge(sources, self.history(half_life), self.seen, self.relevant, everyone)
+        history = self.history(half_life)
+        return judge(sources, history, self.seen, self.relevant, everyone, named=self.users)
 
     def judged(
         self, holdout: Holdout, sources: Mapping[str, Source], half_life: float | None
@@ -96,6 +99,7 @@ class Judging:
             relevant = without(relevant, seen)
         else:
             seen, relevant = self.seen, self.relevant
+        # Whoever comes with so few events has no vector of their own yet: all are folded in.
         # Who has fewer events is judged by all of them already.
         n_known = np.bincount(known.users, minlength=known.n_users)[self.users]
         rows = np.flatnonzero((np.diff(relevant.indptr) > 0) & (n_known == length))
@@ -116,14 +120,22 @@ def judge(
     seen: sparse.csr_array,
     relevant: sparse.csr_array,
     users: Integers,
+    *,
+    named: Integers | None = None,
 ) -> list[Judged]:
-    """Return the lists of these users (rows of the matrices): candidates and which are right."""
+    """Return the lists of these users (rows of the matrices): candidates and which are right.
+
+    `named` are the numbers of the matrices' users, where vectors of their own shall count.
+    """
     judged = []
     for start in range(0, len(users), USERS_AT_ONCE):
         rows = users[start : start + USERS_AT_ONCE]
         lengths = np.diff(history[rows].indptr)
         scores = [
-            standardize(source.scores(history[rows]), seen[rows]) for source in sources.values()
+            standardize(
+                scores_of(source, history[rows], None if named is None else named[rows]), seen[rows]
+            )
+            for source in sources.values()
         ]
         judged += [
             Judged(int(length), pool, right)

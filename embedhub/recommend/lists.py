@@ -82,7 +82,7 @@ def personal(
         foldings = [] if request.by is By.CONTENT else examples(session, opened, version, n_pool)
     else:
         foldings = [of_user(session, opened, version, n_pool)]
-        if not foldings[0].history.items:
+        if not foldings[0].history.items and not foldings[0].given:
             text = text_of_user(session, opened)
             opened.note(NoteCode.NO_HISTORY, NOTHING_KNOWN if text is None else TEXT_KNOWN)
     return score(session, opened.permit, version, foldings, replace(wanted, text=text))
@@ -100,10 +100,23 @@ def text_of_user(session: Session, opened: Opened) -> Text | None:
 
 
 def of_user(session: Session, opened: Opened, version: Version, n_pool: int) -> Folding:
-    """Return the user's history, the session's items being the latest of it, folded in."""
+    """Return the user's history, the session's items being the latest of it, folded in.
+
+    Where the version has a vector of the user, that one scores in place of the history's.
+    """
     latest = reversed(opened.known(opened.request.session))
     history = history_of([*latest, *opened.past.events], version.half_life)
-    return fold(session, version, history, opened.spaces, n_pool=n_pool)
+    vector = _vector_of_user(session, opened, version)
+    return fold(session, version, history, opened.spaces, n_pool=n_pool, user_vector=vector)
+
+
+def _vector_of_user(session: Session, opened: Opened, version: Version) -> Floats | None:
+    """Return the vector of the user that was supplied with a version; None without one, or of 0."""
+    space = opened.spaces.get(version.user_space_id or 0)
+    if space is None or opened.user_id is None:
+        return None
+    vector = pools.vectors(session, space, [opened.user_id]).get(opened.user_id)
+    return None if vector is None or not vector.any() else vector
 
 
 def examples(session: Session, opened: Opened, version: Version, n_pool: int) -> list[Folding]:

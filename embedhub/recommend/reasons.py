@@ -38,6 +38,9 @@ def reasons_of(
         for item, score in parts.history.items()
         if score
     ]
+    if parts.profile:
+        text = "fits the user's vector" if parts.profile > 0 else "fits the user's vector little"
+        reasons.append(Reason(ReasonKind.PROFILE, parts.profile, text))
     if parts.content:
         text = (
             "resembles it by its content" if parts.content > 0 else "its content resembles little"

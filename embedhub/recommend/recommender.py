@@ -16,7 +16,7 @@ from embedhub.recommend.interactions import (
     recency_weights,
 )
 from embedhub.recommend.metrics import top_items
-from embedhub.recommend.sources import Source
+from embedhub.recommend.sources import Source, scores_of
 
 POPULARITY = "popularity"
 USERS_AT_ONCE = 256
@@ -41,20 +41,24 @@ class Recommender:
         """Return the weights for a history of `length` items; popularity alone for an empty one."""
         return self.weights.get(bucket_of(length), {POPULARITY: 1.0})
 
-    def scores(self, history: sparse.csr_array, seen: sparse.csr_array) -> Floats:
+    def scores(
+        self, history: sparse.csr_array, seen: sparse.csr_array, users: Integers | None = None
+    ) -> Floats:
         """Return users × items blended z-scores; those of `seen` items mean nothing.
 
-        Folds in: users need never have been trained on.
+        Folds in: users need never have been trained on. With `users`, whose histories these are,
+        those who have a vector of their own in a source are scored by it.
         """
         lengths = np.diff(history.indptr)
         blended = np.zeros(history.shape)
         each = [self.weights_for(int(length)) for length in lengths]
         for name, source in self.sources.items():
             weights = np.array([of_user.get(name, 0.0) for of_user in each])
-            users = np.flatnonzero(weights)
-            if len(users):
-                scores = standardize(source.scores(history[users]), seen[users])
-                blended[users] += weights[users, None] * scores
+            rows = np.flatnonzero(weights)
+            if len(rows):
+                named = None if users is None else users[rows]
+                scores = standardize(scores_of(source, history[rows], named), seen[rows])
+                blended[rows] += weights[rows, None] * scores
         return blended
 
     def recommend(

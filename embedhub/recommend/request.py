@@ -61,6 +61,8 @@ class ReasonKind(StrEnum):
     """What a part of a score comes from."""
 
     HISTORY = "history"
+    # the user's own vector, which a trainer elsewhere made
+    PROFILE = "profile"
     CONTENT = "content"
     POPULARITY = "popularity"
     NEWNESS = "newness"

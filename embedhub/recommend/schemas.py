@@ -123,7 +123,9 @@ class SimilarIn(ListIn):
 class ReasonOut(AnswerBody):
     """One part of a score."""
 
-    kind: Literal["history", "content", "popularity", "newness", "seen", "rule"]
+    kind: Literal["history", "profile", "content", "popularity", "newness", "seen", "rule"] = Field(
+        description="profile: a vector of the user that was supplied."
+    )
     score: float = Field(description="What it adds; with `explain` they add up to the hit's score.")
     text: str
     item: str | None = Field(description="The item of the history, or the example, it comes from.")

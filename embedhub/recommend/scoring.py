@@ -35,8 +35,8 @@ class Text:
 class Scored:
     """Permitted items with their scores, each the sum of its parts.
 
-    `content`, `popularity` and `seen` are parts; what is left is by the items of the history. Inner
-    products come from the database in float32: parts add up to 1e-6 of a score.
+    `profile`, `content`, `popularity` and `seen` are parts; what is left is by the items of the
+    history. Inner products come from the database in float32: parts add up to 1e-6 of a score.
     `is_exact` says that every permitted item was scored.
     """
 
@@ -49,6 +49,8 @@ class Scored:
     is_exact: bool = True
     # they stand in their order already
     is_ordered: bool = False
+    # None: no vector of the user was supplied
+    profile: Floats | None = None
 
     def order(self) -> Integers:
         """Return the places of the items, best first; of equals the older item."""
@@ -136,11 +138,12 @@ def _proposed(
 
 
 def _scored(pool: Pool, foldings: Sequence[Folding], wanted: Wanted, *, is_exact: bool) -> Scored:
-    scores, content, popularity = (np.zeros(len(pool)) for _ in range(3))
+    scores, profile, content, popularity = (np.zeros(len(pool)) for _ in range(4))
     for place, folding in enumerate(foldings):
         own = _own(pool, place, folding)
         of_content = folding.of_kinds(SourceKind.CONTENT)
         of_prior = folding.of_kinds(SourceKind.PRIOR)
+        profile += folding.sign * blend(folding.sources, folding.of_given, own)
         content += folding.sign * blend(folding.sources, of_content, own)
         popularity += folding.sign * blend(folding.sources, of_prior, own)
         scores += folding.sign * blend(folding.sources, folding.weights, own)
@@ -151,7 +154,9 @@ def _scored(pool: Pool, foldings: Sequence[Folding], wanted: Wanted, *, is_exact
     if wanted.decay is not None and len(pool):
         is_seen = np.isin(pool.ids, sorted(wanted.seen_ids))
         seen[is_seen] = -(1.0 - wanted.decay) * (scores[is_seen] - scores.min())
-    return Scored(pool, scores + seen, content, popularity, seen, foldings, is_exact)
+    return Scored(
+        pool, scores + seen, content, popularity, seen, foldings, is_exact, profile=profile
+    )
 
 
 def parts_of(
@@ -176,6 +181,7 @@ def parts_of(
     return [
         Parts(
             history=by_item[column],
+            profile=0.0 if scored.profile is None else float(scored.profile[at]),
             content=float(scored.content[at]),
             popularity=float(scored.popularity[at]),
             seen=float(scored.seen[at]),
@@ -190,6 +196,8 @@ def _by_history(session: Session, pool: Pool, folding: Folding) -> Floats:
     pool = _with_vectors(session, pool, folding)
     behavior = folding.of_kinds(SourceKind.NEIGHBORS, SourceKind.FACTORS)
     for name, weight in behavior.items():
+        if name in folding.given:
+            continue
         source = folding.sources.get(name)
         if source is not None:
             parts, means = source.parts(pool)
@@ -202,7 +210,7 @@ def _with_vectors(session: Session, pool: Pool, folding: Folding) -> Pool:
     vectors = {}
     for name in folding.of_kinds(SourceKind.FACTORS):
         leg = folding.legs.get(name)
-        if leg is not None:
+        if leg is not None and name not in folding.given:
             found = queries.vectors(session, leg.space, pool.ids.tolist())
             nothing = np.zeros(len(leg.vector))
             vectors[name] = np.stack(

@@ -71,6 +71,23 @@ class Content:
 
 
 @dataclass(frozen=True)
+class Published(Content):
+    """Vectors of items, and of users, by who trained both; scores are their inner products.
+
+    `users` are users × dimensions, 0 for one without a vector, whose history is folded in.
+    """
+
+    users: Floats
+
+    def scores_of(self, history: sparse.csr_array, users: Integers) -> Floats:
+        """Return users × items for the histories of these users."""
+        scores = self.scores(history)
+        known = np.flatnonzero(self.users[users].any(axis=1))
+        scores[known] = self.users[users[known]] @ self.vectors.T
+        return scores
+
+
+@dataclass(frozen=True)
 class Prior:
     """Scores that are the same for everyone: popularity, on a logarithmic scale."""
 
@@ -82,3 +99,10 @@ class Prior:
     def parts(self, weights: Floats, items: Integers) -> Floats:
         del weights
         return np.zeros((len(items), len(self.items)))
+
+
+def scores_of(source: Source, history: sparse.csr_array, users: Integers | None) -> Floats:
+    """Return users × items; `users` say whose histories these are, None: folded in alone."""
+    if users is not None and isinstance(source, Published):
+        return source.scores_of(history, users)
+    return source.scores(history)

@@ -14,12 +14,14 @@ TITLE_FIELDS = ("title", "name", "label", "headline")
 MAX_TITLE_CHARS = 90
 TONES = {
     ReasonKind.HISTORY: "info",
+    ReasonKind.PROFILE: "info",
     ReasonKind.CONTENT: "good",
     ReasonKind.POPULARITY: "quiet",
     ReasonKind.RULE: "warn",
 }
 KIND_WORDS = {
     ReasonKind.HISTORY: "history",
+    ReasonKind.PROFILE: "user's vector",
     ReasonKind.CONTENT: "content",
     ReasonKind.POPULARITY: "popularity",
     ReasonKind.NEWNESS: "newness",

@@ -17,11 +17,11 @@ from embedhub.recommend.interactions import Floats, Interactions
 from embedhub.recommend.judging import Judging, K
 from embedhub.recommend.metrics import ndcg_of_users, top_items
 from embedhub.recommend.recommender import USERS_AT_ONCE, Recommender
-from embedhub.recommend.sources import Content, Source
+from embedhub.recommend.sources import Content, Published, Source
 from embedhub.recommend.training import CONTENT, IALS, Chosen, Plan, fit_sources
 
-# Vectors made elsewhere, items × dimensions, by the name of their source; empty: there are none.
-Supplied = Mapping[str, Floats]
+# Vectors made elsewhere by the name of their source; empty: there are none.
+Supplied = Mapping[str, Published]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def judge_recipe(
     parts = []
     for start in range(0, len(judging.users), USERS_AT_ONCE):
         rows = slice(start, start + USERS_AT_ONCE)
-        scores = recommender.scores(history[rows], judging.seen[rows])
+        scores = recommender.scores(history[rows], judging.seen[rows], judging.users[rows])
         lists = top_items(scores, judging.seen[rows], K)
         parts.append(ndcg_of_users(lists, judging.relevant[rows], K))
     of_users = np.concatenate(parts)
@@ -124,7 +124,7 @@ def follow(
     sources = fit_sources(events, chosen, plan)
     if supplied:
         del sources[IALS]
-        sources |= {name: Content(vectors) for name, vectors in supplied.items()}
+        sources |= supplied
     if content is not None:
         sources[CONTENT] = Content(content)
     return sources

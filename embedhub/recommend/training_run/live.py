@@ -9,8 +9,10 @@ from embedhub import db
 from embedhub.recommend.holdout import Order
 from embedhub.recommend.interactions import Floats, Integers
 from embedhub.recommend.queries import versions
+from embedhub.recommend.sources import Published
 from embedhub.recommend.training import Plan
 from embedhub.recommend.training_run import gate
+from embedhub.recommend.training_run.events import CatalogEvents
 from embedhub.recommend.training_run.material import Material
 from embedhub.spaces.vectors import find_space, read_vectors
 from embedhub.tables import RecommenderVersion
@@ -40,8 +42,8 @@ def judge_live(catalog_id: int, material: Material, order: Order, plan: Plan) ->
             return JudgedLive(None, None)
         supplied: gate.Supplied = {}
         if live.origin == "supplied":
-            vectors = supplied_vectors(session, live, material.read.item_ids)
-            supplied = {} if vectors is None else {str(live.settings["name"]): vectors}
+            source = supplied_source(session, live, material.read)
+            supplied = {} if source is None else {str(live.settings["name"]): source}
     recipe = gate.recipe_of(live.settings)
     if recipe is None:
         return JudgedLive(live.number, None)
@@ -51,14 +53,25 @@ def judge_live(catalog_id: int, material: Material, order: Order, plan: Plan) ->
     return JudgedLive(live.number, figure)
 
 
-def supplied_vectors(
-    session: Session, row: RecommenderVersion, item_ids: Integers
-) -> Floats | None:
-    """Return the supplied vectors of these items, 0 where there is none; None without the space."""
-    space = None if row.factor_space_id is None else find_space(session, row.factor_space_id)
+def supplied_source(
+    session: Session, row: RecommenderVersion, read: CatalogEvents
+) -> Published | None:
+    """Return a version's supplied vectors of these items and users; None without those of items."""
+    items = _vectors_of(session, row.factor_space_id, read.item_ids)
+    if items is None:
+        return None
+    users = _vectors_of(session, row.user_space_id, read.user_ids)
+    return Published(
+        items, np.zeros((len(read.user_ids), items.shape[1])) if users is None else users
+    )
+
+
+def _vectors_of(session: Session, space_id: int | None, owner_ids: Integers) -> Floats | None:
+    """Return the vectors of these owners, 0 where there is none; None without the space."""
+    space = None if space_id is None else find_space(session, space_id)
     if space is None:
         return None
-    owners, rows = read_vectors(session, space, owner_ids=item_ids.tolist())
-    vectors = np.zeros((len(item_ids), space.dimension))
-    vectors[np.searchsorted(item_ids, owners)] = rows
+    owners, rows = read_vectors(session, space, owner_ids=owner_ids.tolist())
+    vectors = np.zeros((len(owner_ids), space.dimension))
+    vectors[np.searchsorted(owner_ids, owners)] = rows
     return vectors

@@ -115,7 +115,7 @@ class SuppliedVersionIn(RequestBody):
 
 
 class SuppliedIn(RequestBody):
-    """The vector of one item."""
+    """The vector of one item, or user."""
 
     external_id: str
     vector: list[float] | str = Field(
@@ -125,9 +125,17 @@ class SuppliedIn(RequestBody):
 
 
 class VectorsIn(RequestBody):
-    """A batch of vectors."""
+    """A batch of vectors: of items, of users, or of both; at most 10,000."""
 
-    items: list[SuppliedIn] = Field(description="At most 10,000.")
+    items: list[SuppliedIn] = Field(
+        default=[], examples=[[{"external_id": "50", "vector": [0.12, -0.4]}]]
+    )
+    users: list[SuppliedIn] = Field(
+        default=[],
+        description="Of as many dimensions as the items'. A user who has one gets lists by it; the"
+        " history of any other is folded in.",
+        examples=[[{"external_id": "ann", "vector": [0.9, -0.1]}]],
+    )
 
 
 class VectorsOut(AnswerBody):
@@ -135,6 +143,7 @@ class VectorsOut(AnswerBody):
 
     n_stored: int
     unknown: list[str] = Field(description="Items that the catalog does not have.")
+    unknown_users: list[str] = Field(description="Users that the catalog does not have.")
 
 
 class RecommenderPage(AnswerBody):

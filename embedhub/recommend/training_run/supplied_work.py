@@ -6,16 +6,17 @@ from embedhub import db
 from embedhub.errors import Conflict, NotFound
 from embedhub.recommend.blending import learn_weights
 from embedhub.recommend.holdout import Order, hold_out, order_of
-from embedhub.recommend.interactions import Floats, Integers, Interactions
+from embedhub.recommend.interactions import Interactions
 from embedhub.recommend.judging import Judging
 from embedhub.recommend.queries import versions
 from embedhub.recommend.recommender import POPULARITY, Recommender
-from embedhub.recommend.sources import Source
+from embedhub.recommend.sources import Published, Source
 from embedhub.recommend.training import Chosen, Plan
 from embedhub.recommend.training_run import gate
 from embedhub.recommend.training_run.artifacts import artifacts_of
+from embedhub.recommend.training_run.events import CatalogEvents
 from embedhub.recommend.training_run.fitted import Fitted
-from embedhub.recommend.training_run.live import judge_live, supplied_vectors
+from embedhub.recommend.training_run.live import judge_live, supplied_source
 from embedhub.recommend.training_run.material import plan_for, read_material
 from embedhub.recommend.versions import Status
 from embedhub.runs.progress import RunProgress
@@ -33,7 +34,7 @@ def fit_supplied(progress: RunProgress, catalog_id: int, version_id: int) -> Fit
     progress.describe("reading interactions")
     progress.report(0, N_STEPS)
     material = read_material(catalog_id)
-    row, vectors = read_supplied(version_id, material.read.item_ids)
+    row, source = read_supplied(version_id, material.read)
     name = str(row.settings["name"])
     events = material.read.events
     plan, order = plan_for(events.n_items), order_of(events)
@@ -41,7 +42,7 @@ def fit_supplied(progress: RunProgress, catalog_id: int, version_id: int) -> Fit
     half_life = recipe.half_life if order is Order.TIME else None
 
     def follow(some: Interactions) -> dict[str, Source]:
-        return gate.follow(recipe, some, plan, content=material.content, supplied={name: vectors})
+        return gate.follow(recipe, some, plan, content=material.content, supplied={name: source})
 
     progress.describe("learning how much each source counts")
     progress.report(1, N_STEPS)
@@ -50,7 +51,7 @@ def fit_supplied(progress: RunProgress, catalog_id: int, version_id: int) -> Fit
     tried = follow(holdout.train)
     weights = learn_weights(list(tried), judging.judged(holdout, tried, half_life))
     ndcg = judging.ndcg_of(Recommender(tried, weights, half_life))
-    by_source = {of: judging.ndcg(source, half_life) for of, source in tried.items()}
+    by_source = {of: judging.ndcg(one, half_life) for of, one in tried.items()}
     progress.describe("judging the live version")
     progress.report(2, N_STEPS)
     live = judge_live(catalog_id, material, order, plan)
@@ -73,6 +74,7 @@ def fit_supplied(progress: RunProgress, catalog_id: int, version_id: int) -> Fit
             "live_version": live.number,
             "by_source": by_source,
             "order": order.value,
+            "n_user_vectors": int(source.users.any(axis=1).sum()),
         },
         verdict=gate.verdict(ndcg, by_source[POPULARITY], live.figure),
     )
@@ -86,15 +88,15 @@ def recipe_beside(catalog_id: int, plan: Plan) -> gate.Recipe:
     return found or gate.Recipe(Chosen(plan.ease[0], plan.ials[0], None), {}, None)
 
 
-def read_supplied(version_id: int, item_ids: Integers) -> tuple[RecommenderVersion, Floats]:
-    """Return an unfinished version and the vectors of these items, 0 where there is none."""
+def read_supplied(version_id: int, read: CatalogEvents) -> tuple[RecommenderVersion, Published]:
+    """Return an unfinished version and its vectors of these items and users."""
     with db.reading() as session:
         row = session.get(RecommenderVersion, version_id)
-        vectors = None if row is None else supplied_vectors(session, row, item_ids)
-    if row is None or vectors is None:
+        source = None if row is None else supplied_source(session, row, read)
+    if row is None or source is None:
         raise NotFound("version", version_id)
     if row.status != Status.TRAINING:
         raise Conflict(f"version {row.number} is finished: it is {row.status}")
-    if not vectors.any():
+    if not source.vectors.any():
         raise Conflict("no item that anybody interacted with has a vector")
-    return row, vectors
+    return row, source

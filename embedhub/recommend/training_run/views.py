@@ -87,7 +87,9 @@ def list_versions(
 @router.post(VERSIONS, response={201: RecommenderOut}, summary="Open a version for your vectors")
 @idempotent()
 def open_version(request: HttpRequest, slug: str, body: SuppliedVersionIn) -> HttpResponse:
-    """Begin a version of item vectors that a trainer elsewhere made; then send them, then finish.
+    """Begin a version of vectors of items, and of users if you like, that a trainer elsewhere made.
+
+    Then send them, then finish.
 
     What is not finished within a day is removed.
     """
@@ -99,10 +101,13 @@ def open_version(request: HttpRequest, slug: str, body: SuppliedVersionIn) -> Ht
 @router.post(VERSIONS + "/{int:open_number}/vectors", response=VectorsOut, summary="Send vectors")
 @idempotent()
 def add_vectors(request: HttpRequest, slug: str, open_number: int, body: VectorsIn) -> HttpResponse:
-    """Store vectors of items in an open version; one sent again takes the older one's place."""
+    """Store vectors of items and users in an open version; one sent again replaces the older one.
+
+    A batch with a fault is refused as a whole.
+    """
     caller = caller_of(request, Scope.WRITE)
-    items = [item.model_dump() for item in body.items]
-    return respond(supplied.add_vectors(caller, slug, open_number, items))
+    items, users = ([one.model_dump() for one in some] for some in (body.items, body.users))
+    return respond(supplied.add_vectors(caller, slug, open_number, items, users))
 
 
 @router.post(

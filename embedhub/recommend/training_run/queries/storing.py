@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from embedhub.bulk_copy import copy_rows, float8, int4, int8, raw, string
 from embedhub.recommend.training_run.artifacts import NeighborRow
-from embedhub.tables import Catalog, Item, RecommenderArray, RecommenderVersion
+from embedhub.tables import Catalog, Item, RecommenderArray, RecommenderVersion, User
 
 
 def hold_catalog(session: Session, catalog_id: int) -> Catalog | None:
@@ -121,6 +121,16 @@ def items_by_external_id(
     """Return the ids of those of these items that a catalog has."""
     statement = select(Item.external_id, Item.id).where(
         Item.catalog_id == catalog_id, Item.external_id.in_(external_ids)
+    )
+    return {row.external_id: row.id for row in session.execute(statement)}
+
+
+def users_by_external_id(
+    session: Session, *, catalog_id: int, external_ids: Sequence[str]
+) -> dict[str, int]:
+    """Return the ids of those of these users that a catalog has."""
+    statement = select(User.external_id, User.id).where(
+        User.catalog_id == catalog_id, User.external_id.in_(external_ids)
     )
     return {row.external_id: row.id for row in session.execute(statement)}
 
