@@ -51,6 +51,10 @@ class HashingEncoder:
             vectors[row] = self.encode_query(text)
         return vectors
 
+    def encode_document(self, text: str) -> NDArray[np.float32]:
+        """Return the unit vector of one text, as `encode_query` does: shape (dimension,)."""
+        return self.encode_query(text)
+
     def encode_query(self, text: str) -> NDArray[np.float32]:
         """Return the unit vector of one text: shape (dimension,)."""
         vector = np.zeros(self.description.dimension, dtype=np.float32)

@@ -43,6 +43,13 @@ class Encoder(Protocol):
         """Return one unit vector a text, in the order given: (n, dimension), (0, d) of none."""
         ...
 
+    def encode_document(self, text: str) -> NDArray[np.float32]:
+        """Return the unit vector of one text that somebody waits for: shape (dimension,).
+
+        The soonest way may round other than `encode_documents` does: compare, do not store.
+        """
+        ...
+
     def encode_query(self, text: str) -> NDArray[np.float32]:
         """Return the unit vector of one question: shape (dimension,)."""
         ...

@@ -54,8 +54,8 @@ class SentenceEncoder:
     wait for each other many times a layer: with other programs busy on the machine it was measured
     two to ten times slower. On another device one thread feeds it.
 
-    The first query on the CPU compiles the network for queries, where OpenVINO can; meanwhile
-    those of other threads are computed by torch.
+    The first query on the CPU compiles the network for queries and single texts that somebody
+    waits for, where OpenVINO can; meanwhile those of other threads are computed by torch.
     """
 
     def __init__(
@@ -94,6 +94,13 @@ class SentenceEncoder:
         """Return one unit vector a text, in the order given: shape (n, dimension)."""
         return self._encode(texts, self.checkpoint.document_prefix, self._transformer)
 
+    def encode_document(self, text: str) -> NDArray[np.float32]:
+        """Return the unit vector of one text that somebody waits for: shape (dimension,)."""
+        self._compile_unless_others_do()
+        prefix = self.checkpoint.document_prefix
+        vector: NDArray[np.float32] = self._encode([text], prefix, self._query_transformer)[0]
+        return vector
+
     def encode_query(self, text: str) -> NDArray[np.float32]:
         """Return the unit vector of one question: shape (dimension,)."""
         vector: NDArray[np.float32] = self.encode_queries([text])[0]
@@ -101,12 +108,7 @@ class SentenceEncoder:
 
     def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return one unit vector a question, in the order given: shape (n, dimension)."""
-        # Never waits: queries that come while another thread compiles are computed by torch.
-        if self._may_compile and self._compiling.acquire(blocking=False):
-            try:
-                self._compile_for_queries()
-            finally:
-                self._compiling.release()
+        self._compile_unless_others_do()
         return self._encode(texts, self.checkpoint.query_prefix, self._query_transformer)
 
     def tokenizer(self) -> Tokenizer:
@@ -117,6 +119,14 @@ class SentenceEncoder:
         """Compute the transformer in this format; pooling and what follows stay in float32."""
         self._transformer.to(precision)
         self.precision = precision
+
+    def _compile_unless_others_do(self) -> None:
+        # Never waits: what is asked while another thread compiles is computed by torch.
+        if self._may_compile and self._compiling.acquire(blocking=False):
+            try:
+                self._compile_for_queries()
+            finally:
+                self._compiling.release()
 
     def _compile_for_queries(self) -> None:
         if not self._may_compile:  # another thread has just been here

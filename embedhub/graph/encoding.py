@@ -7,7 +7,7 @@ import numpy as np
 from embedhub import db
 from embedhub.collections.service import find_by_id
 from embedhub.documents.chunking import Chunking, encoder_input, split
-from embedhub.encoders import SUPPLIED, describe_encoder, get_encoder, load_tokenizer
+from embedhub.encoders import SUPPLIED, Encoder, describe_encoder, get_encoder, load_tokenizer
 from embedhub.errors import InvalidInput, NotFound
 from embedhub.graph.lists import Floats, unit
 from embedhub.graph.queries.graphs import live_space
@@ -35,9 +35,16 @@ def encode(subject: Subject, texts: Sequence[str], titles: Sequence[str] | None 
     sums = np.zeros((len(texts), describe_encoder(encoder).dimension), np.float32)
     loaded = get_encoder(encoder)
     for start in range(0, len(inputs), SLICE):
-        rows = loaded.encode_documents(inputs[start : start + SLICE])
+        rows = _encoded(loaded, inputs[start : start + SLICE])
         np.add.at(sums, owners[start : start + SLICE], rows)
     return unit(sums)
+
+
+def _encoded(encoder: Encoder, inputs: Sequence[str]) -> Floats:
+    # Somebody waits for the answer; a single text is computed soonest as a query is.
+    if len(inputs) == 1:
+        return encoder.encode_document(inputs[0])[None, :]
+    return encoder.encode_documents(inputs)
 
 
 def _inputs(text: str, title: str, encoder: str, chunking: Chunking | None) -> list[str]:

@@ -125,8 +125,10 @@ def test_the_bundled_encoder_keeps_its_vectors(
     library = SentenceTransformer(str(minilm.checkpoint.folder), device="cpu")
     expected = library.encode(QUERIES, normalize_embeddings=True)
     found = np.stack([encoder.encode_query(query) for query in QUERIES])
+    awaited = np.stack([encoder.encode_document(query) for query in QUERIES])
     assert encoder.query_runtime == "openvino"
     assert (found * expected).sum(axis=1).min() >= MIN_PARITY
+    assert (awaited * expected).sum(axis=1).min() >= MIN_PARITY
     assert caplog.text.count("queries are encoded by OpenVINO") == 1
 
 

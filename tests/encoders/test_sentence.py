@@ -103,6 +103,7 @@ def test_prefixes_stand_before_queries_and_documents(
 
     assert encoder.encode_query("vector") @ expected("vector", "query: ") > 0.99999
     assert encoder.encode_documents(["vector"])[0] @ expected("vector", "passage: ") > 0.99999
+    assert encoder.encode_document("vector") @ expected("vector", "passage: ") > 0.99999
     assert encoder.encode_query("vector") @ expected("vector", "passage: ") < 0.9999
 
 
