@@ -8,7 +8,7 @@ from embedhub import db
 from embedhub.duplicates.fingerprints import BANDS
 from embedhub.duplicates.queries import fingerprints as queries
 from embedhub.duplicates.queries.fingerprints import FingerprintRow
-from embedhub.duplicates.traits import Traits, traits_of
+from embedhub.duplicates.traits import Traits, print_of, traits_of
 from embedhub.graph import service as graphs
 from embedhub.graph.service import GraphView, Node, Subject
 
@@ -79,16 +79,16 @@ def _missing(
 
 def row_of(node: Node, listed: bytes | None, set_id: int) -> FingerprintRow:
     """Return the fingerprint of a row, as it is stored."""
-    traits = traits_of_node(node)
-    bands = salted(traits.bands.tolist(), set_id)
+    found = print_of(node.text, node.title)
+    bands = salted(found.bands.tolist(), set_id)
     if len(bands) != BANDS:
         bands = []
     return FingerprintRow(
         node_id=node.id,
         node_hash=node.content_hash if listed is None else listed,
-        text_hash=traits.hash,
+        text_hash=found.hash,
         bands=bands,
-        n_words=traits.n_words,
+        n_words=found.n_words,
     )
 
 

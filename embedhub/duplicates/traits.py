@@ -44,14 +44,22 @@ class Traits:
         return bands_of(self.shingles)
 
 
+@dataclass(frozen=True, slots=True)
+class Print:
+    """What of a text is stored: its hash, None for nothing to compare, words counted, and bands."""
+
+    hash: bytes | None
+    n_words: int
+    bands: Bands
+
+
 EMPTY = np.empty(0, dtype=np.uint64)
 NO_FACTS = Facts(Counter(), Counter(), Counter(), Counter(), 0)
 
 
 def traits_of(text: str, title: str = "") -> Traits:
     """Return what a text is compared by; a title that it does not begin with is a part of it."""
-    whole = text if not title or text.startswith(title) else f"{title}\n{text}"
-    plain = normalized(whole)
+    plain = _plain(text, title)
     words = words_of(plain)
     hashes = word_hashes(words)
     distinct, counts = np.unique(hashes, return_counts=True)
@@ -66,6 +74,17 @@ def traits_of(text: str, title: str = "") -> Traits:
         gram_counts=gram_counts,
         facts=facts_of(plain),
     )
+
+
+def print_of(text: str, title: str = "") -> Print:
+    """Return of a text's traits what is stored, in two thirds of the time that all of them take."""
+    plain = _plain(text, title)
+    words = words_of(plain)
+    return Print(text_hash(plain), len(words), bands_of(shingle_hashes(word_hashes(words))))
+
+
+def _plain(text: str, title: str) -> str:
+    return normalized(text if not title or text.startswith(title) else f"{title}\n{text}")
 
 
 def letter_grams(text: str) -> tuple[Hashes, NDArray[np.int64]]:

@@ -21,7 +21,7 @@ from embedhub.duplicates.normalising import normalized, text_hash
 from embedhub.duplicates.precision import bands_of, precision_above, threshold_for, wilson
 from embedhub.duplicates.scoring import chance, score_of
 from embedhub.duplicates.settings import Settings, changed_settings, read_settings
-from embedhub.duplicates.traits import traits_of
+from embedhub.duplicates.traits import print_of, traits_of
 from embedhub.duplicates.weights import WITH_VECTORS
 from embedhub.errors import InvalidInput
 
@@ -151,6 +151,13 @@ def test_a_crowd_in_one_band_makes_few_pairs() -> None:
     n = 20 * CROWD
     bands = np.zeros((n, 1), np.int32)
     assert len(pairs_in_bands(bands)) <= FIRST_OF_CROWD * n
+
+
+@pytest.mark.parametrize(("text", "title"), [(TEXT, ""), (TEXT, "A title"), ("", ""), ("one", "")])
+def test_what_is_stored_of_a_text_is_what_others_are_compared_by(text: str, title: str) -> None:
+    stored, traits = print_of(text, title), traits_of(text, title)
+    assert (stored.hash, stored.n_words) == (traits.hash, traits.n_words)
+    assert stored.bands.tolist() == traits.bands.tolist()
 
 
 def test_bands_of_two_sets_are_not_equal_and_salt_comes_off() -> None:
