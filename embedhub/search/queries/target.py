@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, cast
 
-from psycopg.sql import SQL, Literal
 from sqlalchemy import (
     ARRAY,
     BigInteger,
@@ -16,6 +14,7 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    bindparam,
     literal_column,
     select,
     text,
@@ -63,9 +62,8 @@ STATE: tuple[ColumnElement[Any], ...] = (
 # The tables and not the mapped classes: the ORM would take longer than the statement.
 COLLECTIONS, SPACES = cast("Table", Collection.__table__), cast("Table", Space.__table__)
 OF_COLLECTION, OF_SPACE = list(COLLECTIONS.c.keys()), list(SPACES.c.keys())
-# Run by every search: one statement for all of it. What it looks for stands in it as it is: without
-# parameters it is planned once a connection, and planning takes longer than running it.
-FIND = (
+# Run by every search: made once, and one statement for all of it.
+FIND = written(
     select(*COLLECTIONS.c, *SPACES.c, *STATE)
     .select_from(COLLECTIONS)
     .outerjoin(
@@ -78,14 +76,11 @@ FIND = (
         ),
     )
     .where(
-        COLLECTIONS.c.workspace_id == literal_column("{workspace_id}"),
-        COLLECTIONS.c.slug == literal_column("{slug}"),
+        COLLECTIONS.c.workspace_id == bindparam("workspace_id"),
+        COLLECTIONS.c.slug == bindparam("slug"),
         COLLECTIONS.c.deleted_at.is_(None),
     )
 )
-FIND_TEMPLATE = SQL(written(FIND).decode())
-# Collections whose statement is remembered.
-MAX_REMEMBERED = 1_000
 EXPIRED_DOCUMENTS = text(f"SELECT {EXPIRED.format(collection=':collection_id')}")
 UNCHANGED = text(f"""
     SELECT {SNAPSHOT} = :snapshot
@@ -129,14 +124,7 @@ class Target:
 
 def find_target(session: Session, *, workspace_id: int, slug: str) -> Target | None:
     """Return a workspace's collection of this slug, its live chunk spaces and their state."""
-    return ask(session, Question(_find(workspace_id, slug), {}, _read))
-
-
-@lru_cache(maxsize=MAX_REMEMBERED)
-def _find(workspace_id: int, slug: str) -> bytes:
-    found = FIND_TEMPLATE.format(workspace_id=Literal(workspace_id), slug=Literal(slug))
-    # As a statement with parameters has it, which this one counts as.
-    return found.as_bytes().replace(b"%", b"%%")
+    return ask(session, Question(FIND, {"workspace_id": workspace_id, "slug": slug}, _read))
 
 
 def _read(rows: Sequence[Any]) -> Target | None:
