@@ -1,9 +1,8 @@
 """Would a text be a duplicate: answered before anything is stored, from what is stored alone."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -146,25 +145,37 @@ def _vector_of(subject: Subject, text: str, title: str) -> NDArray[np.float32] |
 
 
 def _matches(session: Session, found: DuplicateSet | None, asked: _Asked) -> list[Match]:
-    ids = _candidates(session, found, asked)
+    near = _near(session, asked)
+    ids = _candidates(session, found, asked, list(near))
     seen = graphs.visible_among(session, asked.subject, asked.principals, ids)
     rows = [one for one in ids if one in seen][:COMPARED]
-    vectors = _vectors(session, asked.subject, rows) if asked.vector is not None else {}
+    cosines = _cosines(session, asked, rows, near)
     thresholds = thresholds_for(found)
     matches = []
     for node in graphs.nodes(session, asked.subject, rows):
-        cosine = cosine_of(asked.vector, vectors.get(node.id))
-        judged = judge(compare(asked.traits, traits_of_node(node), cosine=cosine), thresholds)
+        evidence = compare(asked.traits, traits_of_node(node), cosine=cosines.get(node.id))
+        judged = judge(evidence, thresholds)
         if judged is not None:
             matches.append(Match(node, judged))
     return sorted(matches, key=lambda match: (-match.judged.score, match.node.id))
 
 
-def _candidates(session: Session, found: DuplicateSet | None, asked: _Asked) -> list[int]:
+def _near(session: Session, asked: _Asked) -> dict[int, float]:
+    """Return the rows nearest by meaning with their cosines, the nearest first."""
+    if asked.vector is None:
+        return {}
+    vectors = asked.vector[None, :]
+    lists = graphs.nearest(session, asked.subject, vectors, NEAREST, asked.principals)
+    found = zip(lists.neighbor_ids[0].tolist(), lists.similarity[0].tolist(), strict=True)
+    return {node_id: cosine for node_id, cosine in found if node_id != graphs.NONE}
+
+
+def _candidates(
+    session: Session, found: DuplicateSet | None, asked: _Asked, near: list[int]
+) -> list[int]:
     """Return rows worth comparing, the likeliest first: equal, near by meaning, sharing words."""
-    subject, traits, vector = asked.subject, asked.traits, asked.vector
+    subject, traits = asked.subject, asked.traits
     equal: list[int] = []
-    near: list[int] = []
     sharing: list[int] = []
     if found is not None and traits.hash is not None:
         equal = fingerprints.with_text(
@@ -179,18 +190,23 @@ def _candidates(session: Session, found: DuplicateSet | None, asked: _Asked) -> 
         sharing = [
             one for one, _ in fingerprints.sharing_bands(session, found.id, bands, limit=SHARING)
         ]
-    if vector is not None:
-        lists = graphs.nearest(session, subject, vector[None, :], NEAREST, asked.principals)
-        near = [int(one) for one in lists.neighbor_ids[0] if one != graphs.NONE]
     # By turns: neither leg may crowd the other out.
     mixed = [one for pair in zip(sharing, near, strict=False) for one in pair]
     longer = sharing[len(near) :] or near[len(sharing) :]
     return list(dict.fromkeys([*equal, *mixed, *longer]))
 
 
-def _vectors(session: Session, subject: Subject, ids: Sequence[int]) -> dict[int, Any]:
-    graph = graphs.live_graph(session, subject)
+def _cosines(
+    session: Session, asked: _Asked, ids: Sequence[int], near: Mapping[int, float]
+) -> dict[int, float | None]:
+    """Return the cosines of rows; of near ones they are known, of the others vectors are read."""
+    graph = graphs.live_graph(session, asked.subject) if asked.vector is not None else None
     if graph is None:
         return {}
-    found = graphs.vectors(session, graph, list(ids))
-    return dict(zip(found.ids.tolist(), found.matrix, strict=True))
+    found: dict[int, float | None] = {one: min(near[one], 1.0) for one in ids if one in near}
+    others = [one for one in ids if one not in near]
+    if others:
+        stored = graphs.vectors(session, graph, others)
+        for node_id, vector in zip(stored.ids.tolist(), stored.matrix, strict=True):
+            found[node_id] = cosine_of(asked.vector, vector)
+    return found

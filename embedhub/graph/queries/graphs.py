@@ -1,9 +1,20 @@
 """The SQL of the rows of graphs: which there are, how they stand, who works on one."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select, text, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Select,
+    bindparam,
+    delete,
+    func,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -13,23 +24,33 @@ from embedhub.tables import Catalog, Collection, Graph, Run, Space
 
 def live_space(session: Session, subject: Subject) -> Space | None:
     """Return the space whose vectors the rows of a subject have; None if there is none."""
+    is_item = subject.level is Level.ITEM
+    owner_id = subject.catalog_id if is_item else subject.collection_id
+    facts = {"workspace_id": subject.workspace_id, "owner_id": owner_id}
+    return session.scalars(_live_space(is_item=is_item), facts).one_or_none()
+
+
+@lru_cache(maxsize=2)
+def _live_space(*, is_item: bool) -> Select[tuple[Space]]:
+    # Every request of an analysis asks it a few times: made once.
+    owner_id = bindparam("owner_id", type_=BigInteger)
     statement = select(Space).where(
-        Space.workspace_id == subject.workspace_id, Space.kind == "dense", Space.status == "live"
+        Space.workspace_id == bindparam("workspace_id", type_=BigInteger),
+        Space.kind == "dense",
+        Space.status == "live",
     )
-    if subject.level is Level.ITEM:
-        statement = statement.join(Catalog, Catalog.id == Space.catalog_id).where(
-            Catalog.id == subject.catalog_id,
+    if is_item:
+        return statement.join(Catalog, Catalog.id == Space.catalog_id).where(
+            Catalog.id == owner_id,
             Catalog.deleted_at.is_(None),
             Space.subject == "item",
             Space.encoder == Catalog.encoder,
         )
-    else:
-        statement = statement.join(Collection, Collection.id == Space.collection_id).where(
-            Collection.id == subject.collection_id,
-            Collection.deleted_at.is_(None),
-            Space.subject == "chunk",
-        )
-    return session.scalars(statement).one_or_none()
+    return statement.join(Collection, Collection.id == Space.collection_id).where(
+        Collection.id == owner_id,
+        Collection.deleted_at.is_(None),
+        Space.subject == "chunk",
+    )
 
 
 def find_graph(session: Session, graph_id: int) -> Graph | None:
