@@ -67,13 +67,14 @@ def judge(profile: Profile, given: Given, around: Around) -> Judged:
     own = np.array([surface.features(*pair) for pair in pairs]).reshape(-1, surface.N_OWN)
     features = profile.all_features(own, bags, given.languages)
     values = np.full((len(given.texts), len(SIGNALS)), np.nan)
-    values[:, place_of(Signal.LOOKS)] = profile.looks.distances(features)
+    looks = profile.looks.scores(features)
+    values[:, place_of(Signal.LOOKS)] = profile.looks.lengths(looks)
     values[:, place_of(Signal.WORDS)] = _word_values(profile, bags, given.own_ids)
     n_same = np.zeros(len(given.texts), dtype=np.int64)
     if given.vectors is not None and profile.landmarks is not None:
         n_same = _by_vectors(values, given.vectors, profile.landmarks, given, around)
     tails = profile.tails(values)
-    return Judged(values, tails, profile.looks.scores(features), fuse(tails), bags, n_same)
+    return Judged(values, tails, looks, fuse(tails), bags, n_same)
 
 
 def _word_values(profile: Profile, bags: Bags, own_ids: Sequence[int]) -> Floats:

@@ -124,7 +124,10 @@ class Looks:
 
     def distances(self, found: Floats) -> Floats:
         """Return how far each row is from what is usual, of features (n, features)."""
-        scores = self.scores(found)
+        return self.lengths(self.scores(found))
+
+    def lengths(self, scores: Floats) -> Floats:
+        """Return the same of rows whose normal scores are known already."""
         squares = np.einsum("ij,jk,ik->i", scores, self.precision, scores)
         distances: Floats = np.sqrt(np.maximum(squares, 0.0))
         return distances
