@@ -1,10 +1,13 @@
 """However many spaces have shelves of their own, no unit of work touches more than its own."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import event, text
+from psycopg import Connection
+from psycopg.pq import TransactionStatus
+from psycopg.rows import tuple_row
+from sqlalchemy import text
 
 from embedhub import db
 from embedhub.access.caller import Caller
@@ -27,24 +30,26 @@ from embedhub.spaces import service as spaces
 from tests.factories import encode_everything, make_collection, send_texts
 
 N_SHELVES = 40
+HELD = "SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid()"
 
 
 @pytest.fixture
-def most_locks(clean: str) -> Iterator[Callable[[], int]]:
+def most_locks(clean: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     """Returns the most locks that a transaction held at its end, since it was last asked."""
     counts: list[int] = [0]
 
-    def count(connection: Any) -> None:
-        cursor = connection.connection.driver_connection.cursor()
-        if connection.connection.driver_connection.info.transaction_status.name == "INTRANS":
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid()")
-            counts.append(cursor.fetchone()[0])
+    def counting(end: Callable[[Connection[Any]], None]) -> Callable[[Connection[Any]], None]:
+        def counted(connection: Connection[Any]) -> None:
+            if connection.info.transaction_status is TransactionStatus.INTRANS:
+                found = connection.cursor(row_factory=tuple_row).execute(HELD)
+                counts.extend(n for (n,) in found)
+            end(connection)
+
+        return counted
 
     for name in ("commit", "rollback"):
-        event.listen(db.engine(), name, count)
-    yield lambda: _take(counts)
-    for name in ("commit", "rollback"):
-        event.remove(db.engine(), name, count)
+        monkeypatch.setattr(Connection, name, counting(getattr(Connection, name)))
+    return lambda: _take(counts)
 
 
 def _take(counts: list[int]) -> int:
