@@ -1,5 +1,6 @@
 """The web server in a thread of the tests: real sockets, without the start of a process."""
 
+import gc
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,3 +32,6 @@ def live_server(threads: int = 8) -> Iterator[str]:
         # Ends the loop: what the loop serves is empty then.
         server.trigger.pull_trigger(server.close)
         thread.join(10)
+        # Its threads would keep a connection each, of the hundred that all tests share.
+        server.task_dispatcher.shutdown(timeout=10)
+        gc.collect()
