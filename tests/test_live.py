@@ -16,7 +16,7 @@ SESSION = {"Cookie": "sessionid=of-nobody-here"}
 
 def n_connections() -> int:
     with db.reading() as session:
-        return session.execute(text(COUNT)).scalar_one()
+        return int(session.execute(text(COUNT)).scalar_one())
 
 
 def test_a_server_that_has_ended_keeps_no_connection(clean: str) -> None:
